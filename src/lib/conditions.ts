@@ -1,0 +1,35 @@
+/** Kubernetes-style conditions: what a PV, replica set, volfile or process is, and why. */
+
+export type ConditionStatus = 'True' | 'False' | 'Unknown';
+
+export interface Condition {
+  /** What is claimed, e.g. `Live`. */
+  type: string;
+  /** Unknown is never shown as fine. */
+  status: ConditionStatus;
+  /** One CamelCase word for programs. */
+  reason: string;
+  /** One sentence for people, with the remedy where there is one. */
+  message: string;
+  /** The generation of the wish that this was observed for. */
+  observedGeneration: number;
+  /** ISO 8601 time of the last change of `status`. */
+  lastTransitionTime: string;
+}
+
+export type ConditionInput = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
+
+/** The new list, with `lastTransitionTime` kept for every condition whose status did not change. Does not alter `old`. */
+export function updateConditions(
+  old: readonly Condition[],
+  inputs: readonly ConditionInput[],
+  now: number,
+  observedGeneration = 0,
+): Condition[] {
+  return inputs.map((input) => {
+    const before = old.find((condition) => condition.type === input.type);
+    const lastTransitionTime =
+      before && before.status === input.status ? before.lastTransitionTime : new Date(now).toISOString();
+    return { ...input, observedGeneration, lastTransitionTime };
+  });
+}
