@@ -1,0 +1,214 @@
+import { Type, type Static } from 'typebox';
+
+/**
+ * The one table of what can be configured. Flags (`--brick-path`), environment (`BRICK_AGENT_BRICK_PATH`, and Kadalu's own
+ * names where `kadaluEnv` gives one), the configuration file (`brickPath:`) and `brick-agent config --schema` all come from
+ * here.
+ */
+
+interface Extra {
+  /** The name under which Kadalu's server pod already carries this value. */
+  kadaluEnv?: string;
+  /** Shown behind the flag in --help: `--brick-path <dir>`. */
+  placeholder?: string;
+}
+
+const ABSOLUTE_PATH = '^/[^\\u0000]*$';
+const LISTEN_ADDRESS = '^(\\[[0-9a-fA-F:.]+\\]|[^:\\s]+):[0-9]{1,5}$';
+const UUID = '^[0-9a-fA-F]{8}-([0-9a-fA-F]{4}-){3}[0-9a-fA-F]{12}$';
+/** Gluster volume names become xlator names, file names and labels; nothing else than these characters is accepted. */
+const VOLUME_NAME = '^[A-Za-z0-9_][A-Za-z0-9_.-]{0,254}$';
+/** A file name inside the volfile directory, never a path. */
+const FILE_NAME = '^[^/\\u0000]{1,255}$';
+
+const path = (description: string, extra: Extra & { default?: string } = {}): ReturnType<typeof Type.String> =>
+  Type.String({ description, pattern: ABSOLUTE_PATH, placeholder: 'path', ...extra });
+const milliseconds = (description: string, byDefault: number, minimum: number): ReturnType<typeof Type.Integer> =>
+  Type.Integer({ description, default: byDefault, minimum, maximum: 86_400_000, placeholder: 'ms' });
+const word = <const T extends string[]>(values: [...T], options: Extra & { description: string; default?: string }) =>
+  Type.Enum(values, { placeholder: values.join('|'), ...options });
+
+export const configSchema = Type.Object(
+  {
+    volume: Type.String({
+      description: 'Name of the Gluster volume (Kadalu: the storage pool).',
+      pattern: VOLUME_NAME,
+      kadaluEnv: 'VOLUME',
+      placeholder: 'name',
+    }),
+    volumeId: Type.String({
+      description: 'UUID of the volume; must equal the trusted.glusterfs.volume-id of the brick.',
+      pattern: UUID,
+      kadaluEnv: 'VOLUME_ID',
+      placeholder: 'uuid',
+    }),
+    volumeType: word(['Replica1', 'Replica2', 'Replica3', 'Arbiter', 'Disperse'], {
+      description:
+        'How the volume keeps copies; decides what a limit is on one brick and whether a heal daemon is expected.',
+      kadaluEnv: 'VOLUME_TYPE',
+    }),
+    disperseData: Type.Optional(
+      Type.Integer({
+        description: 'Data fragments (K) of a Disperse volume; a limit of L bytes is L/K on each brick.',
+        minimum: 2,
+        maximum: 255,
+        placeholder: 'K',
+      }),
+    ),
+    brickPath: path('Directory of the brick on the backend.', { kadaluEnv: 'BRICK_PATH' }),
+    brickMount: Type.String({
+      description:
+        'Where the file system that holds the brick must be mounted: an absolute path, "auto" (any mount but the root file system) or "any" (no check; for tests).',
+      pattern: '^(auto|any|/[^\\u0000]*)$',
+      default: 'auto',
+      placeholder: 'path|auto|any',
+    }),
+    brickIndex: Type.Integer({
+      description: 'Position of this brick in the volume, from 0.',
+      default: 0,
+      minimum: 0,
+      maximum: 65_535,
+      kadaluEnv: 'BRICK_INDEX',
+      placeholder: 'n',
+    }),
+    nodeId: Type.Optional(
+      Type.String({ description: 'Identity of the node, for labels.', kadaluEnv: 'NODEID', placeholder: 'id' }),
+    ),
+    hostname: Type.Optional(
+      Type.String({ description: 'Host name, for labels and file names.', kadaluEnv: 'HOSTNAME', placeholder: 'name' }),
+    ),
+    brickName: Type.Optional(
+      Type.String({
+        description: 'Name of the brick volume below protocol/server. Default: the brick path.',
+        minLength: 1,
+        placeholder: 'name',
+      }),
+    ),
+    brickHost: Type.String({
+      description: 'Address of the brick process.',
+      default: '127.0.0.1',
+      minLength: 1,
+      placeholder: 'host',
+    }),
+    brickPort: Type.Integer({
+      description: 'TCP port of the brick process.',
+      default: 24_007,
+      minimum: 1,
+      maximum: 65_535,
+      placeholder: 'port',
+    }),
+    brickSocket: path("Unix socket of the brick process (glusterfsd's -S).", {
+      default: '/var/run/gluster/brick.socket',
+    }),
+    brickPidFile: Type.Optional(
+      path("Pid file of the brick process (glusterfsd's -p). Default: where Kadalu puts it."),
+    ),
+    brickLogFile: Type.Optional(path('Log file of the brick process, where it has one; evidence after a reload.')),
+    shd: word(['auto', 'on', 'off'], {
+      description: 'Whether this pod runs a self-heal daemon; "auto": yes for every volume type but Replica1.',
+      default: 'auto',
+    }),
+    shdSocket: path("Unix socket of the self-heal daemon (glusterfs's -S).", {
+      default: '/var/run/gluster/shd.socket',
+    }),
+    shdPidFile: path("Pid file of the self-heal daemon (glusterfs's -p).", {
+      default: '/var/run/gluster/glustershd.pid',
+    }),
+    shdLogFile: Type.Optional(path('Log file of the self-heal daemon, where it has one.')),
+    volfileDir: Type.Optional(
+      path('Directory of the volfiles, best a ConfigMap mount. Without it volfiles are not watched.'),
+    ),
+    brickVolfile: Type.Optional(
+      Type.String({
+        description: "The brick's volfile in that directory. Default: Kadalu's <volume>.<hostname>.<brick-path>.vol",
+        pattern: FILE_NAME,
+        placeholder: 'file',
+      }),
+    ),
+    shdVolfile: Type.String({
+      description: "The self-heal daemon's volfile in that directory.",
+      pattern: FILE_NAME,
+      default: 'glustershd.vol',
+      placeholder: 'file',
+    }),
+    opsListen: Type.String({
+      description: 'Listener for probes and metrics, host:port; without authentication.',
+      pattern: LISTEN_ADDRESS,
+      default: '0.0.0.0:9745',
+      placeholder: 'host:port',
+    }),
+    apiListen: Type.String({
+      description: 'Listener for the API, host:port; served only when a token file is given.',
+      pattern: LISTEN_ADDRESS,
+      default: '0.0.0.0:9746',
+      placeholder: 'host:port',
+    }),
+    apiTokenFile: Type.Optional(
+      path(
+        'File with the bearer token of the API (one line, 16 bytes or more). Without it the API is on the unix socket only.',
+      ),
+    ),
+    socketPath: path('Unix socket of the API (mode 0600); what the command line uses.', {
+      default: '/run/brick-agent/agent.sock',
+    }),
+    kadaluInfo: word(['on', 'off'], {
+      description: "Take limits from Kadalu's info/subvol/…json on the brick.",
+      default: 'on',
+    }),
+    quotaIntervalMs: milliseconds('Pause between two quota passes.', 2_000, 100),
+    quotaVerifyIntervalMs: milliseconds(
+      'At most this long until every limit is read back from disk and brick.',
+      30_000,
+      1_000,
+    ),
+    healIntervalMs: milliseconds('Pause between two looks at the heal backlog.', 5_000, 100),
+    identityIntervalMs: milliseconds("Pause between two checks of the brick's identity.", 10_000, 500),
+    brickDeadlineMs: milliseconds('A system call on the brick that takes longer marks the brick as hung.', 10_000, 100),
+    logLevel: word(['debug', 'info', 'warn', 'error', 'silent'], {
+      description: 'Least severe level that is logged.',
+      default: 'info',
+    }),
+  },
+  { additionalProperties: false, title: 'gluster-brick-agent configuration' },
+);
+
+export type ConfigFile = Static<typeof configSchema>;
+
+export interface ConfigOption {
+  key: string;
+  flag: string;
+  env: string;
+  kadaluEnv: string | undefined;
+  placeholder: string;
+  description: string;
+  byDefault: unknown;
+  required: boolean;
+  isInteger: boolean;
+}
+
+const required: readonly string[] = configSchema.required;
+
+/** The same table, flat, for the command line, the environment and the documentation. */
+export const configOptions: readonly ConfigOption[] = Object.entries(configSchema.properties).map(([key, schema]) => {
+  const byDefault: unknown = Reflect.get(schema, 'default');
+  return {
+    key,
+    flag: `--${kebab(key)}`,
+    env: `BRICK_AGENT_${kebab(key).replaceAll('-', '_').toUpperCase()}`,
+    kadaluEnv: textOf(schema, 'kadaluEnv'),
+    placeholder: textOf(schema, 'placeholder') ?? 'value',
+    description: textOf(schema, 'description') ?? '',
+    byDefault,
+    required: required.includes(key) && byDefault === undefined,
+    isInteger: textOf(schema, 'type') === 'integer',
+  };
+});
+
+function textOf(schema: object, name: string): string | undefined {
+  const value: unknown = Reflect.get(schema, name);
+  return typeof value === 'string' ? value : undefined;
+}
+
+function kebab(key: string): string {
+  return key.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}

@@ -1,0 +1,191 @@
+import type { Clock } from '../lib/clock.ts';
+import { AgentError, errorMessage } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import { Mutex } from '../lib/mutex.ts';
+import type { QuotaLayout } from './layout.ts';
+import type { Fence, Inventory, QuotaBackend, QuotaBrick, Refusal } from './ports.ts';
+import { isSettled, judge, newState, unsettle, viewOf, type PvState, type QuotaView } from './pv-state.ts';
+import { encodeRecord, type QuotaRecord } from './record.ts';
+import { Reconciler } from './reconciler.ts';
+
+export interface EnforcerOptions {
+  backend: QuotaBackend;
+  brick: QuotaBrick;
+  layout: QuotaLayout;
+  fence: () => Fence;
+  clock: Clock;
+  log: Log;
+  /** Every PV is read back from disk and brick at least this often, in milliseconds. */
+  verifyIntervalMs: number;
+}
+
+/**
+ * Keeps every PV's limit as wanted: what is wanted, against the backend, against the running brick.
+ *
+ * A pass is level-based: it remembers nothing that it could not read again. Between two full verifications it works only on
+ * PVs that are new, changed or not yet settled, so that a quiet brick costs next to nothing.
+ */
+export class QuotaEnforcer {
+  readonly #options: EnforcerOptions;
+  readonly #reconciler: Reconciler;
+  readonly #mutex = new Mutex();
+  #states = new Map<string, PvState>();
+  #refusals: Refusal[] = [];
+  #seenGeneration = -1;
+  #verifiedAt = Number.NEGATIVE_INFINITY;
+  #firstPassDone = false;
+
+  constructor(options: EnforcerOptions) {
+    this.#options = options;
+    this.#reconciler = new Reconciler(options);
+  }
+
+  /** Whether one whole pass has succeeded since start; until then an empty list means nothing. */
+  get hasSynced(): boolean {
+    return this.#firstPassDone;
+  }
+
+  get refusals(): readonly Refusal[] {
+    return this.#refusals;
+  }
+
+  /** All PVs, by name. */
+  list(): QuotaView[] {
+    const names = [...this.#states.keys()].sort();
+    return names.flatMap((pv) => this.get(pv) ?? []);
+  }
+
+  get(pv: string): QuotaView | undefined {
+    const state = this.#states.get(pv);
+    return state === undefined ? undefined : viewOf(state, this.#options.layout);
+  }
+
+  states(): Iterable<PvState> {
+    return this.#states.values();
+  }
+
+  /** One pass over the brick. @throws AgentError when the backend as a whole does not answer */
+  async pass(signal: AbortSignal): Promise<void> {
+    await this.#mutex.run(async () => await this.#pass(signal));
+  }
+
+  /**
+   * Sets a PV's limit, in bytes of the volume, and brings it in force as far as that is possible now; the view tells how far.
+   *
+   * @throws AgentError `NotFound`, `BrickFenced`, `BrickHung`, `BrickIo`
+   */
+  async setLimit(pv: string, limitBytes: bigint, signal: AbortSignal): Promise<{ view: QuotaView; created: boolean }> {
+    return await this.#mutex.run(async () => {
+      const state = await this.#requireState(pv, signal);
+      const created = state.desired.source !== 'Api';
+      await this.#writeRecord(state, { kind: 'limit', limitBytes }, signal);
+      await this.#reconciler.reconcile([state], signal);
+      return { view: viewOf(state, this.#options.layout), created };
+    });
+  }
+
+  /**
+   * Takes back what the API has set. Kadalu's wish, where there is one, counts again; else the limit is removed from disk and
+   * lifted in the running brick. Removing what is not there is fine.
+   *
+   * @throws AgentError as `setLimit`
+   */
+  async removeLimit(pv: string, signal: AbortSignal): Promise<QuotaView> {
+    return await this.#mutex.run(async () => {
+      const state = await this.#requireState(pv, signal);
+      await this.#writeRecord(state, state.kadaluBytes === undefined ? { kind: 'removed' } : undefined, signal);
+      await this.#reconciler.reconcile([state], signal);
+      return viewOf(state, this.#options.layout);
+    });
+  }
+
+  async #pass(signal: AbortSignal): Promise<void> {
+    const fence = this.#options.fence();
+    if (!fence.open) {
+      this.#markAllUnknown('BrickFenced', fence.reason);
+      return;
+    }
+    let inventory: Inventory;
+    try {
+      inventory = await this.#options.backend.inventory(signal);
+    } catch (error) {
+      if (!signal.aborted) this.#markAllUnknown('BackendUnknown', errorMessage(error));
+      throw error;
+    }
+    this.#takeInventory(inventory);
+    const { clock, verifyIntervalMs, brick } = this.#options;
+    const everything =
+      brick.generation !== this.#seenGeneration || clock.monotonic() - this.#verifiedAt >= verifyIntervalMs;
+    if (brick.generation !== this.#seenGeneration) this.#forgetLive();
+    if (!brick.isUp) this.#markLiveUnknown('BrickDown', 'no connection to the brick process');
+    const due = [...this.#states.values()].filter((state) => everything || !isSettled(state));
+    await this.#reconciler.reconcile(due, signal);
+    if (everything) this.#verifiedAt = clock.monotonic();
+    this.#firstPassDone = true;
+  }
+
+  #takeInventory(inventory: Inventory): void {
+    this.#takeRefusals(inventory.refusals);
+    const states = new Map<string, PvState>();
+    for (const place of inventory.places) {
+      const known = this.#states.get(place.pv);
+      const state = known?.path === place.path ? known : newState(place);
+      if (state.kadaluBytes !== place.kadaluBytes) {
+        state.kadaluBytes = place.kadaluBytes;
+        unsettle(state);
+      }
+      states.set(place.pv, state);
+    }
+    for (const [pv, state] of this.#states) if (states.get(pv) !== state) this.#reconciler.forget(state.path);
+    this.#states = states;
+  }
+
+  /** A refused entry is logged when it appears, not at every pass. */
+  #takeRefusals(refusals: Refusal[]): void {
+    const known = new Set(this.#refusals.map((refusal) => `${refusal.file}\n${refusal.reason}`));
+    for (const refusal of refusals) {
+      if (!known.has(`${refusal.file}\n${refusal.reason}`)) {
+        this.#options.log.warn({ file: refusal.file, reason: refusal.reason }, 'quota entry refused');
+      }
+    }
+    this.#refusals = refusals;
+  }
+
+  #forgetLive(): void {
+    this.#seenGeneration = this.#options.brick.generation;
+    for (const state of this.#states.values()) state.namespaceMade = undefined;
+  }
+
+  #markAllUnknown(reason: string, message: string): void {
+    for (const state of this.#states.values()) {
+      state.backend = { kind: 'unknown', reason, message };
+    }
+    this.#markLiveUnknown(reason, message);
+  }
+
+  #markLiveUnknown(reason: string, message: string): void {
+    for (const state of this.#states.values()) {
+      state.live = { kind: 'unknown', reason, message };
+      judge(state, this.#options.layout, this.#options.clock.now());
+    }
+  }
+
+  async #requireState(pv: string, signal: AbortSignal): Promise<PvState> {
+    const fence = this.#options.fence();
+    if (!fence.open) throw new AgentError('BrickFenced', `the brick is fenced: ${fence.reason}`);
+    if (!this.#states.has(pv)) this.#takeInventory(await this.#options.backend.inventory(signal));
+    const state = this.#states.get(pv);
+    if (state === undefined) {
+      throw new AgentError('NotFound', `no PV "${pv}" on this brick: there is no directory subvol/xx/yy/${pv}`);
+    }
+    return state;
+  }
+
+  async #writeRecord(state: PvState, record: QuotaRecord | undefined, signal: AbortSignal): Promise<void> {
+    const text = record === undefined ? null : encodeRecord(record);
+    const [written] = await this.#options.backend.write([{ path: state.path, record: text }], signal);
+    if (written?.kind !== 'written') {
+      throw new AgentError('BrickIo', `${state.path}: the quota record was not written: ${written?.message}`);
+    }
+  }
+}

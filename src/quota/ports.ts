@@ -1,0 +1,63 @@
+/**
+ * What quota needs of the world, so that its logic is tested without bricks. `agent/` connects these to the brick worker and
+ * to the wire client.
+ */
+import type { Gfid } from '../lib/gfid.ts';
+import type { BackendChange } from './backend-plan.ts';
+import type { BackendQuota } from './desired.ts';
+import type { QuotaStatfs } from './live-limit.ts';
+
+/** A PV directory that exists on the brick or that Kadalu describes. */
+export interface PvPlace {
+  pv: string;
+  /** Relative to the brick root, e.g. `subvol/ab/cd/pvc-1`. */
+  path: string;
+  /** Limit in Kadalu's info file in bytes; undefined: no info file, or not readable on this brick. */
+  kadaluBytes: bigint | undefined;
+}
+
+/** An entry that was refused, with the reason; the others are not touched by it. */
+export interface Refusal {
+  file: string;
+  reason: string;
+}
+
+export interface Inventory {
+  places: PvPlace[];
+  refusals: Refusal[];
+}
+
+/** One PV's answer: a bad one never stops the others. */
+export type BackendRead =
+  | { path: string; kind: 'present'; quota: BackendQuota }
+  | { path: string; kind: 'missing' }
+  | { path: string; kind: 'failed'; message: string };
+
+export type BackendWrite = { path: string; kind: 'written' } | { path: string; kind: 'failed'; message: string };
+
+/** The brick's directory, by way of the worker thread. Every call throws AgentError `BrickHung`, `Timeout` or `Aborted`. */
+export interface QuotaBackend {
+  /** Cheap when nothing changed since the last call. */
+  inventory(signal: AbortSignal): Promise<Inventory>;
+  /** In the order of `paths`. */
+  read(paths: readonly string[], signal: AbortSignal): Promise<BackendRead[]>;
+  write(changes: readonly BackendChange[], signal: AbortSignal): Promise<BackendWrite[]>;
+}
+
+/** The running brick process, by way of its port. Every call throws AgentError `RpcDisconnected`, `Timeout` or `GlusterError`. */
+export interface QuotaBrick {
+  readonly isUp: boolean;
+  /** Counts handshakes. After each one the brick may be a new process: every directory must be looked up again. */
+  readonly generation: number;
+  /** False on 10.x, which has no simple-quota; undefined while the version is not known. */
+  readonly hasSimpleQuota: boolean | undefined;
+  /** Named LOOKUP of one entry; undefined when there is none. */
+  lookup(parent: Gfid, name: string, signal: AbortSignal): Promise<Gfid | undefined>;
+  /** STATFS as the quota helper, which also makes the brick write its counter to disk. */
+  statfs(gfid: Gfid, signal: AbortSignal): Promise<QuotaStatfs>;
+  makeNamespace(gfid: Gfid, signal: AbortSignal): Promise<void>;
+  setLimit(gfid: Gfid, limitBytes: bigint, signal: AbortSignal): Promise<void>;
+}
+
+/** Whether this brick may be written to: only when it is proven ours. */
+export type Fence = { open: true } | { open: false; reason: string };

@@ -1,0 +1,259 @@
+import type { Gfid } from '../lib/gfid.ts';
+import { updateConditions, type Condition, type ConditionInput } from '../lib/conditions.ts';
+import type { BackendQuota, Desired, LimitSource } from './desired.ts';
+import { brickLimit, type QuotaLayout } from './layout.ts';
+import { shownLimit, shownUsage } from './live-limit.ts';
+import type { LiveResult } from './live-quota.ts';
+import type { PvPlace } from './ports.ts';
+
+/** What the enforcer last saw of the backend. */
+export type BackendView =
+  | { kind: 'present'; quota: BackendQuota }
+  | { kind: 'missing' }
+  | { kind: 'failed'; message: string }
+  | { kind: 'unknown'; reason: string; message: string };
+
+/** What the enforcer last saw of the running brick. */
+export type LiveView =
+  | { kind: 'result'; result: LiveResult; at: number }
+  | { kind: 'failed'; message: string }
+  | { kind: 'unknown'; reason: string; message: string }
+  | { kind: 'unsupported' };
+
+/** Everything the enforcer knows of one PV; plain data, judged by the functions below. */
+export interface PvState {
+  readonly pv: string;
+  readonly path: string;
+  kadaluBytes: bigint | undefined;
+  desired: Desired;
+  /** Grows by one with each change of what is wanted. */
+  generation: number;
+  backend: BackendView;
+  live: LiveView;
+  /**
+   * Set when the agent made the directory a namespace in the running brick: whether the directory was still empty
+   * afterwards, so that nothing can have been cached below it. Undefined: not made by us, or the brick reconnected since.
+   */
+  namespaceMade: 'Empty' | 'WithEntries' | undefined;
+  conditions: Condition[];
+}
+
+/** One PV as the API and the command line show it. Byte counts are decimal strings: they can pass 2^53. */
+export interface QuotaView {
+  pv: string;
+  path: string;
+  spec: { limitBytes: string | null; source: LimitSource | null };
+  status: {
+    gfid: Gfid | null;
+    /** What this brick should carry: the limit, divided by the data fragments on Disperse. */
+    brickLimitBytes: string | null;
+    onDiskLimitBytes: string | null;
+    /** Rounded down to a block of the file system, as STATFS gives it. */
+    liveLimitBytes: string | null;
+    /** The brick's own counter; null while it is not known. */
+    usedBytes: string | null;
+    observedGeneration: number;
+    conditions: Condition[];
+  };
+}
+
+export function viewOf(state: PvState, layout: QuotaLayout): QuotaView {
+  const { desired } = state;
+  const quota = state.backend.kind === 'present' ? state.backend.quota : undefined;
+  return {
+    pv: state.pv,
+    path: state.path,
+    spec: { limitBytes: text(desired.limitBytes), source: desired.source ?? null },
+    status: {
+      gfid: quota?.gfid ?? null,
+      brickLimitBytes: desired.limitBytes === undefined ? null : brickLimit(desired.limitBytes, layout).toString(),
+      onDiskLimitBytes: typeof quota?.limitBytes === 'bigint' ? quota.limitBytes.toString() : null,
+      liveLimitBytes: text(liveLimitBytes(state)),
+      usedBytes: text(usedBytes(state)),
+      observedGeneration: state.generation,
+      conditions: state.conditions,
+    },
+  };
+}
+
+/** The limit that the running brick shows, in bytes of this brick; undefined while unknown or none. */
+export function liveLimitBytes(state: PvState): bigint | undefined {
+  const statfs = statfsOf(state);
+  return statfs === undefined ? undefined : shownLimit(statfs);
+}
+
+/**
+ * Bytes that the brick counts for the PV. STATFS caps its answer at the limit; then the size that the brick has just flushed
+ * to disk is the better number.
+ */
+export function usedBytes(state: PvState): bigint | undefined {
+  const statfs = statfsOf(state);
+  if (statfs === undefined || !statfs.simpleQuota) return undefined;
+  const shown = shownUsage(statfs);
+  if (shown !== undefined) return shown;
+  const size = state.backend.kind === 'present' ? state.backend.quota.sizeBytes : undefined;
+  return typeof size === 'bigint' ? size : undefined;
+}
+
+export function newState(place: PvPlace): PvState {
+  return {
+    pv: place.pv,
+    path: place.path,
+    kadaluBytes: place.kadaluBytes,
+    desired: { limitBytes: undefined, source: undefined, removed: false, warning: undefined },
+    generation: 0,
+    backend: { kind: 'unknown', reason: 'NotRead', message: 'not read yet' },
+    live: { kind: 'unknown', reason: 'NotRead', message: 'not read yet' },
+    namespaceMade: undefined,
+    conditions: [],
+  };
+}
+
+/** Makes the next pass work on this PV. */
+export function unsettle(state: PvState): void {
+  state.backend = { kind: 'unknown', reason: 'Changed', message: 'what is wanted has changed; not read since' };
+  state.conditions = state.conditions.map((condition) =>
+    condition.type === 'OnDisk' ? { ...condition, status: 'Unknown', reason: 'Changed' } : condition,
+  );
+}
+
+/** Brings `state.conditions` up to date. */
+export function judge(state: PvState, layout: QuotaLayout, now: number): void {
+  state.conditions = updateConditions(
+    state.conditions,
+    [judgeOnDisk(state, layout), judgeLive(state), judgeEnforced(state)],
+    now,
+    state.generation,
+  );
+}
+
+/** Reasons of a `Live` that is not True, but that no pass can change before the brick process changes. */
+const WAITS_FOR_BRICK = new Set(['BrickDown', 'NotEnforceable', 'RemovalPending']);
+
+/** Whether nothing is left to do for this PV until something changes. */
+export function isSettled(state: PvState): boolean {
+  const of = (type: string): Condition | undefined => state.conditions.find((condition) => condition.type === type);
+  const live = of('Live');
+  return (
+    of('OnDisk')?.status === 'True' &&
+    live !== undefined &&
+    (live.status === 'True' || WAITS_FOR_BRICK.has(live.reason))
+  );
+}
+
+function statfsOf(state: PvState): Extract<LiveResult, { kind: 'settled' }>['statfs'] | undefined {
+  if (state.live.kind !== 'result' || state.live.result.kind === 'missing') return undefined;
+  return state.live.result.statfs;
+}
+
+function judgeOnDisk(state: PvState, layout: QuotaLayout): ConditionInput {
+  const type = 'OnDisk';
+  const { backend, desired } = state;
+  if (backend.kind === 'unknown') return { type, status: 'Unknown', reason: backend.reason, message: backend.message };
+  if (backend.kind === 'missing') {
+    return {
+      type,
+      status: 'False',
+      reason: 'DirectoryMissing',
+      message: `${state.path} is not on this brick; if the PV exists, this brick waits for its heal`,
+    };
+  }
+  if (backend.kind === 'failed') return { type, status: 'False', reason: 'BackendError', message: backend.message };
+  const { quota } = backend;
+  if (desired.limitBytes === undefined) {
+    return quota.limitBytes === undefined
+      ? { type, status: 'True', reason: 'NoLimit', message: 'no limit is wanted and none is on disk' }
+      : { type, status: 'False', reason: 'Malformed', message: 'the limit xattr on disk is not a decimal number' };
+  }
+  const wanted = brickLimit(desired.limitBytes, layout);
+  if (quota.limitBytes === wanted && quota.namespace) {
+    return { type, status: 'True', reason: 'AsWanted', message: `limit ${wanted} and namespace are on the backend` };
+  }
+  const found = quota.limitBytes === undefined ? 'no limit' : String(quota.limitBytes);
+  return {
+    type,
+    status: 'False',
+    reason: quota.namespace ? 'LimitDiffers' : 'NotNamespace',
+    message: `the backend has ${found}, wanted is ${wanted}`,
+  };
+}
+
+function judgeLive(state: PvState): ConditionInput {
+  const type = 'Live';
+  const { live, desired } = state;
+  if (live.kind === 'unknown') return { type, status: 'Unknown', reason: live.reason, message: live.message };
+  if (live.kind === 'failed') return { type, status: 'False', reason: 'BrickRefused', message: live.message };
+  if (live.kind === 'unsupported') {
+    return {
+      type,
+      status: 'False',
+      reason: 'NotEnforceable',
+      message: 'this GlusterFS has no simple-quota (it came with 11.0); the limit is recorded on disk only',
+    };
+  }
+  const { result } = live;
+  switch (result.kind) {
+    case 'missing':
+      return { type, status: 'False', reason: 'NotInBrick', message: `the brick does not find ${state.path}` };
+    case 'lifted':
+      return {
+        type,
+        status: 'False',
+        reason: 'RemovalPending',
+        message: 'the limit is removed and lifted; this brick process forgets it at its next start',
+      };
+    case 'differs':
+      return {
+        type,
+        status: 'False',
+        reason: 'LimitDiffers',
+        message: `the brick shows ${shownLimit(result.statfs) ?? 'no limit'} after it accepted another; is features/simple-quota in its volfile, with pass-through off?`,
+      };
+    case 'settled':
+      return desired.limitBytes === undefined
+        ? { type, status: 'True', reason: 'NoLimit', message: 'no limit is wanted and none is in force' }
+        : { type, status: 'True', reason: 'AsWanted', message: 'read back from the running brick' };
+  }
+}
+
+/**
+ * Whether the limit holds for everything below the PV root. A live namespace covers only what the brick meets from then on;
+ * what it had cached below the root stays outside until it restarts (measured on 11.1), and whether it had is not visible
+ * from the limit alone.
+ */
+function judgeEnforced(state: PvState): ConditionInput {
+  const type = 'Enforced';
+  const live = judgeLive(state);
+  if (live.status !== 'True' || state.desired.limitBytes === undefined) {
+    const status = live.status === 'Unknown' ? 'Unknown' : 'False';
+    return { type, status, reason: live.reason, message: live.message };
+  }
+  switch (state.namespaceMade) {
+    case 'Empty':
+      return {
+        type,
+        status: 'True',
+        reason: 'NamespaceSetEmpty',
+        message: 'the directory was empty when it became a namespace, so everything below it is counted',
+      };
+    case 'WithEntries':
+      return {
+        type,
+        status: 'False',
+        reason: 'PartlyEnforced',
+        message:
+          'the directory had entries when it became a namespace in the running brick: what the brick had cached below it is not counted; restart the brick to enforce the whole PV',
+      };
+    case undefined:
+      return {
+        type,
+        status: 'Unknown',
+        reason: 'NotAudited',
+        message: 'the limit is live; whether entries that the brick met before it are counted has not been audited',
+      };
+  }
+}
+
+function text(bytes: bigint | undefined): string | null {
+  return bytes === undefined ? null : bytes.toString();
+}

@@ -1,0 +1,162 @@
+import type { Clock } from '../lib/clock.ts';
+import { errorMessage, isAgentError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import { mapPool } from '../lib/pool.ts';
+import { planBackend, type BackendChange } from './backend-plan.ts';
+import { desiredQuota } from './desired.ts';
+import { brickLimit, type QuotaLayout } from './layout.ts';
+import { LiveQuota } from './live-quota.ts';
+import type { QuotaBackend, QuotaBrick } from './ports.ts';
+import { judge, type LiveView, type PvState } from './pv-state.ts';
+
+/** PVs that are settled with the brick at the same time; half of what a server reads ahead per connection (64). */
+const LIVE_WIDTH = 32;
+
+/**
+ * One round for a set of PVs: read the backend, write what differs, read it back, then bring the running brick in line and
+ * read that back too. Any step may be cut short by a crash: the next round starts from what it finds.
+ */
+export class Reconciler {
+  readonly #backend: QuotaBackend;
+  readonly #brick: QuotaBrick;
+  readonly #layout: QuotaLayout;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #live: LiveQuota;
+
+  constructor(options: { backend: QuotaBackend; brick: QuotaBrick; layout: QuotaLayout; clock: Clock; log: Log }) {
+    this.#backend = options.backend;
+    this.#brick = options.brick;
+    this.#layout = options.layout;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#live = new LiveQuota(options.brick);
+  }
+
+  forget(path: string): void {
+    this.#live.forget(path);
+  }
+
+  /** @throws AgentError when the backend as a whole does not answer; one PV's failure is only in its own state */
+  async reconcile(states: readonly PvState[], signal: AbortSignal): Promise<void> {
+    await this.#read(states, signal);
+    await this.#writeDifferences(states, signal);
+    await mapPool(states, LIVE_WIDTH, async (state) => await this.#settle(state, signal));
+    await this.#proveEmpty(states, signal);
+    await this.#removeLifted(states, signal);
+    for (const state of states) judge(state, this.#layout, this.#clock.now());
+  }
+
+  async #read(states: readonly PvState[], signal: AbortSignal): Promise<void> {
+    if (states.length === 0) return;
+    const reads = await this.#backend.read(
+      states.map((state) => state.path),
+      signal,
+    );
+    for (const [index, state] of states.entries()) {
+      const read = reads[index];
+      state.backend = read ?? { kind: 'failed', message: 'the worker did not answer for this directory' };
+      if (state.backend.kind === 'present') this.#takeDesired(state, state.backend.quota);
+    }
+  }
+
+  #takeDesired(state: PvState, quota: Parameters<typeof desiredQuota>[0]): void {
+    const desired = desiredQuota(quota, state.kadaluBytes, this.#layout);
+    if (desired.warning !== undefined && desired.warning !== state.desired.warning) {
+      this.#log.warn({ pv: state.pv }, desired.warning);
+    }
+    if (desired.limitBytes !== state.desired.limitBytes || desired.source !== state.desired.source) {
+      state.generation += 1;
+      this.#log.info(
+        { pv: state.pv, limitBytes: desired.limitBytes?.toString() ?? null, source: desired.source ?? null },
+        'wanted limit changed',
+      );
+    }
+    state.desired = desired;
+  }
+
+  async #writeDifferences(states: readonly PvState[], signal: AbortSignal): Promise<void> {
+    const changed: PvState[] = [];
+    const changes: BackendChange[] = [];
+    for (const state of states) {
+      if (state.backend.kind !== 'present') continue;
+      const change = planBackend(state.desired, state.backend.quota, this.#layout);
+      if (change === undefined) continue;
+      changed.push(state);
+      changes.push(change);
+    }
+    await this.#write(changed, changes, signal);
+  }
+
+  /** Writes and reads back; what failed to be written is named on its PV, whatever stands on disk. */
+  async #write(states: readonly PvState[], changes: readonly BackendChange[], signal: AbortSignal): Promise<void> {
+    if (changes.length === 0) return;
+    const written = await this.#backend.write(changes, signal);
+    await this.#read(states, signal);
+    for (const [index, state] of states.entries()) {
+      const result = written[index];
+      if (result?.kind === 'failed') state.backend = { kind: 'failed', message: result.message };
+    }
+  }
+
+  async #settle(state: PvState, signal: AbortSignal): Promise<void> {
+    state.live = await this.#settled(state, signal);
+    if (state.live.kind !== 'result') return;
+    const { result } = state.live;
+    if (result.kind === 'settled' && result.madeNamespace) state.namespaceMade = 'WithEntries';
+  }
+
+  async #settled(state: PvState, signal: AbortSignal): Promise<LiveView> {
+    if (this.#brick.hasSimpleQuota === false) return { kind: 'unsupported' };
+    if (!this.#brick.isUp) {
+      return { kind: 'unknown', reason: 'BrickDown', message: 'no connection to the brick process' };
+    }
+    if (state.backend.kind === 'missing') return { kind: 'result', result: { kind: 'missing' }, at: this.#clock.now() };
+    try {
+      const result = await this.#live.settle(state.path, this.#wantedLive(state), signal);
+      return { kind: 'result', result, at: this.#clock.now() };
+    } catch (error) {
+      if (isAgentError(error, 'Aborted')) throw error;
+      const message = errorMessage(error);
+      return isAgentError(error, 'GlusterError')
+        ? { kind: 'failed', message }
+        : { kind: 'unknown', reason: 'BrickUnknown', message };
+    }
+  }
+
+  #wantedLive(state: PvState): bigint | 'lifted' | 'observe' {
+    if (state.desired.limitBytes !== undefined) return brickLimit(state.desired.limitBytes, this.#layout);
+    // Only a removal that somebody asked for lifts a limit; a limit that merely lost its xattr is left in force.
+    return state.desired.removed ? 'lifted' : 'observe';
+  }
+
+  /**
+   * A directory that is still empty after it became a namespace has nothing below it that the brick could have cached before:
+   * the whole PV is covered. One that has entries by then may have had them before.
+   */
+  async #proveEmpty(states: readonly PvState[], signal: AbortSignal): Promise<void> {
+    const made = states.filter(
+      (state) =>
+        state.live.kind === 'result' && state.live.result.kind === 'settled' && state.live.result.madeNamespace,
+    );
+    await this.#read(made, signal);
+    for (const state of made) {
+      if (state.backend.kind === 'present' && !state.backend.quota.hasEntries) state.namespaceMade = 'Empty';
+    }
+  }
+
+  /** Takes the limit off the disk once the running brick has it lifted (or is not there), and our record once all is forgotten. */
+  async #removeLifted(states: readonly PvState[], signal: AbortSignal): Promise<void> {
+    const changed: PvState[] = [];
+    const changes: BackendChange[] = [];
+    for (const state of states) {
+      if (!state.desired.removed || state.backend.kind !== 'present' || state.live.kind === 'failed') continue;
+      const forgotten = state.live.kind === 'result' && state.live.result.kind === 'settled';
+      if (state.backend.quota.limitBytes !== undefined) changes.push({ path: state.path, limitBytes: null });
+      else if (forgotten) changes.push({ path: state.path, record: null });
+      else continue;
+      changed.push(state);
+    }
+    await this.#write(changed, changes, signal);
+  }
+}

@@ -1,0 +1,37 @@
+import { MAX_BYTES } from '../lib/units.ts';
+
+/**
+ * What the API asked for, kept in an xattr of our own on the PV directory, so that it lives and dies with the data and a
+ * restarted agent finds it again.
+ *
+ * The text holds nothing that differs between the bricks of a volume (no time, no brick name): replicate compares the
+ * xattrs of a directory when it heals metadata, and equal text is what keeps it quiet.
+ */
+export type QuotaRecord =
+  | { kind: 'limit'; limitBytes: bigint }
+  /** The limit was removed through the API; kept until the running brick has forgotten it. */
+  | { kind: 'removed' };
+
+const VERSION = 1;
+
+export function encodeRecord(record: QuotaRecord): string {
+  return JSON.stringify(
+    record.kind === 'limit' ? { v: VERSION, limitBytes: record.limitBytes.toString() } : { v: VERSION, removed: true },
+  );
+}
+
+/** Undefined when the text is not a record that this version understands; the caller reports that and leaves it alone. */
+export function decodeRecord(text: string): QuotaRecord | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (typeof value !== 'object' || value === null || !('v' in value) || value.v !== VERSION) return undefined;
+  if ('removed' in value && value.removed === true) return { kind: 'removed' };
+  if (!('limitBytes' in value) || typeof value.limitBytes !== 'string') return undefined;
+  if (!/^[1-9]\d{0,18}$/.test(value.limitBytes)) return undefined;
+  const limitBytes = BigInt(value.limitBytes);
+  return limitBytes <= MAX_BYTES ? { kind: 'limit', limitBytes } : undefined;
+}
