@@ -1,0 +1,66 @@
+/** A /proc of our own in a temporary directory: what the kernel would show, without the kernel's processes. */
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+export interface FakeProcess {
+  pid: number;
+  name?: string;
+  state?: string;
+  exe?: string;
+  cmdline?: string[];
+  startTicks?: number;
+  fds?: Record<string, string>;
+  unixTable?: string;
+  status?: string;
+  limits?: string;
+}
+
+export class FakeProc {
+  readonly root: string;
+
+  constructor(uptimeSeconds = 1000) {
+    this.root = mkdtempSync(join(tmpdir(), 'fake-proc-'));
+    writeFileSync(join(this.root, 'uptime'), `${uptimeSeconds.toFixed(2)} 5.00\n`);
+    writeFileSync(join(this.root, 'stat'), 'cpu  1 2 3\nbtime 1700000000\n');
+    this.locks('');
+  }
+
+  locks(text: string): void {
+    writeFileSync(join(this.root, 'locks'), text);
+  }
+
+  put(options: FakeProcess): void {
+    const dir = join(this.root, String(options.pid));
+    this.remove(options.pid);
+    mkdirSync(join(dir, 'net'), { recursive: true });
+    mkdirSync(join(dir, 'fd'));
+    const rest = Array.from({ length: 30 }, () => '0');
+    rest[0] = '1'; // field 4
+    rest[14 - 4] = '150';
+    rest[15 - 4] = '50';
+    rest[20 - 4] = '12';
+    rest[22 - 4] = String(options.startTicks ?? 50_000);
+    writeFileSync(
+      join(dir, 'stat'),
+      `${options.pid} (${options.name ?? 'glusterfsd'}) ${options.state ?? 'S'} ${rest.join(' ')}\n`,
+    );
+    if (options.exe !== undefined) symlinkSync(options.exe, join(dir, 'exe'));
+    writeFileSync(join(dir, 'cmdline'), (options.cmdline ?? []).map((word) => `${word}\0`).join(''));
+    writeFileSync(join(dir, 'net', 'unix'), options.unixTable ?? '');
+    writeFileSync(join(dir, 'status'), options.status ?? 'Name:\tx\nVmRSS:\t    2048 kB\n');
+    writeFileSync(
+      join(dir, 'limits'),
+      options.limits ?? 'Max open files            1024                 4096   files\n',
+    );
+    for (const [fd, target] of Object.entries(options.fds ?? {})) symlinkSync(target, join(dir, 'fd', fd));
+  }
+
+  remove(pid: number): void {
+    rmSync(join(this.root, String(pid)), { recursive: true, force: true });
+  }
+
+  dispose(): void {
+    rmSync(this.root, { recursive: true, force: true });
+  }
+}
