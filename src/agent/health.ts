@@ -1,0 +1,37 @@
+/** The checks behind /livez and /readyz, in the form that Kubernetes' own components use. */
+
+export interface CheckResult {
+  ok: boolean;
+  /** Why not; shown with ?verbose. */
+  reason?: string;
+}
+
+export interface HealthCheck {
+  name: string;
+  /** Must answer from what is known already: a probe never waits for a disk. */
+  check(): CheckResult;
+}
+
+export interface HealthReport {
+  ok: boolean;
+  results: { name: string; ok: boolean; reason: string | undefined }[];
+}
+
+/** @param exclude names of checks to leave out */
+export function runChecks(checks: readonly HealthCheck[], exclude: ReadonlySet<string> = new Set()): HealthReport {
+  const results = checks
+    .filter((check) => !exclude.has(check.name))
+    .map((check) => {
+      const result = check.check();
+      return { name: check.name, ok: result.ok, reason: result.reason };
+    });
+  return { ok: results.every((result) => result.ok), results };
+}
+
+/** `[+]brick ok`, `[-]brick failed: reason`, then the verdict. */
+export function formatReport(kind: string, report: HealthReport): string {
+  const lines = report.results.map((result) =>
+    result.ok ? `[+]${result.name} ok` : `[-]${result.name} failed: ${result.reason ?? 'no reason given'}`,
+  );
+  return [...lines, `${kind} check ${report.ok ? 'passed' : 'failed'}`, ''].join('\n');
+}

@@ -1,0 +1,82 @@
+import { readFileSync } from 'node:fs';
+import bearerAuth from '@fastify/bearer-auth';
+import rateLimit from '@fastify/rate-limit';
+import swagger from '@fastify/swagger';
+import type { FastifyBaseLogger } from 'fastify';
+import { AgentError, errnoOf, errorMessage } from '../../lib/errors.ts';
+import { problem } from './errors.ts';
+import { quotaRoutes } from './routes/quotas.ts';
+import { versionRoute } from './routes/version.ts';
+import { createServer, type Server } from './server.ts';
+import type { ApiServices } from './services.ts';
+
+/** Requests a second from one address over TCP; an operator with many PVs stays far below. */
+const MAX_REQUESTS_PER_SECOND = 200;
+/** Shorter tokens can be guessed. */
+const MIN_TOKEN_BYTES = 16;
+const MAX_TOKEN_BYTES = 4096;
+
+export interface ApiServerOptions {
+  services: ApiServices;
+  log: FastifyBaseLogger;
+  version: string;
+  /** Bearer token that every request must carry; undefined on the unix socket, where the file mode decides. */
+  token: string | undefined;
+}
+
+/** The API, once for the unix socket and once, with a token, for TCP. */
+export async function createApiServer(options: ApiServerOptions): Promise<Server> {
+  const server = createServer(options.log);
+  if (options.token !== undefined) {
+    await server.register(rateLimit, {
+      max: MAX_REQUESTS_PER_SECOND,
+      timeWindow: 1000,
+      errorResponseBuilder: (request, context) =>
+        problem(429, 'TooManyRequests', `more than ${context.max} requests a second`, request.id),
+    });
+    await server.register(bearerAuth, {
+      keys: new Set([options.token]),
+      // The plugin's type wants the member `error`; RFC 9457 allows it as an extension.
+      errorResponse: (error) => ({ error: 'Unauthorized', ...problem(401, 'Unauthorized', error.message, 'unknown') }),
+      verifyErrorLogLevel: 'warn',
+      contentType: 'application/problem+json',
+    });
+  }
+  await server.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'gluster-brick-agent',
+        description: 'Quotas, self-heal and volfiles of one GlusterFS brick.',
+        version: options.version,
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
+      security: [{ token: [] }],
+    },
+  });
+  versionRoute(server, options.services.version);
+  quotaRoutes(server, options.services.quotas);
+  await server.ready();
+  return server;
+}
+
+/**
+ * @throws AgentError `ConfigInvalid` when the file cannot be read or its token is too short
+ */
+export function readToken(path: string): string {
+  let token: string;
+  try {
+    token = readFileSync(path, 'utf8').trim();
+  } catch (cause) {
+    const why = errnoOf(cause) ?? errorMessage(cause);
+    throw new AgentError('ConfigInvalid', `apiTokenFile ${path}: cannot be read (${why})`, { cause });
+  }
+  if (token.length < MIN_TOKEN_BYTES || token.length > MAX_TOKEN_BYTES || /\s/.test(token)) {
+    throw new AgentError(
+      'ConfigInvalid',
+      `apiTokenFile ${path}: must hold one line of ${MIN_TOKEN_BYTES} to ${MAX_TOKEN_BYTES} characters without spaces; \`openssl rand -hex 32\` makes one`,
+    );
+  }
+  return token;
+}

@@ -1,0 +1,26 @@
+import type { FastifyRequest } from 'fastify';
+import { problemSchema } from '../schemas.ts';
+
+/** A change has this long to reach disk and brick before the caller gets what is known so far, in milliseconds. */
+const CHANGE_DEADLINE_MS = 15_000;
+
+/** Aborts when the caller hangs up or the deadline passes. */
+export function requestDeadline(request: FastifyRequest): AbortSignal {
+  return AbortSignal.any([request.signal, AbortSignal.timeout(CHANGE_DEADLINE_MS)]);
+}
+
+/** One line for each change, with who asked. */
+export function auditLine(request: FastifyRequest, facts: Record<string, unknown>): void {
+  request.log.info(
+    { audit: { ...facts, by: request.ip || 'unix socket', requestId: request.id } },
+    'changed by request',
+  );
+}
+
+type ProblemStatus = 400 | 401 | 404 | 409 | 422 | 429 | 501 | 502 | 503 | 504;
+
+/** The given responses and, in the document, problem+json for the given statuses and for 500. */
+export function withProblems<T extends Record<number, object>>(responses: T, ...statuses: ProblemStatus[]): T {
+  const problems = Object.fromEntries([...statuses, 500].map((status) => [status, problemSchema]));
+  return { ...problems, ...responses };
+}

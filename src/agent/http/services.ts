@@ -1,0 +1,26 @@
+import type { HealthCheck } from '../health.ts';
+import type { QuotaView } from '../../quota/pv-state.ts';
+import type { Refusal } from '../../quota/ports.ts';
+import type { VersionView } from './schemas.ts';
+
+/** What the routes need of the agent; the tests give them fakes, the agent gives them itself. */
+
+export interface QuotaService {
+  readonly hasSynced: boolean;
+  readonly refusals: readonly Refusal[];
+  list(): QuotaView[];
+  get(pv: string): QuotaView | undefined;
+  setLimit(pv: string, limitBytes: bigint, signal: AbortSignal): Promise<{ view: QuotaView; created: boolean }>;
+  removeLimit(pv: string, signal: AbortSignal): Promise<QuotaView>;
+}
+
+export interface OpsServices {
+  livez: readonly HealthCheck[];
+  readyz: readonly HealthCheck[];
+  metrics: () => Promise<{ contentType: string; text: string }>;
+}
+
+export interface ApiServices {
+  version: () => VersionView;
+  quotas: QuotaService;
+}

@@ -1,0 +1,108 @@
+import { Check } from 'typebox/value';
+import { quotaListSchema, quotaViewSchema, type QuotaList } from '../../agent/http/schemas.ts';
+import { AgentError } from '../../lib/errors.ts';
+import { formatBytes } from '../../lib/units.ts';
+import type { AgentClient } from '../client.ts';
+import { printJson, type Output } from '../output.ts';
+import type { ExitCode } from '../program.ts';
+import { colourStatus, formatTable, printable } from '../table.ts';
+
+type QuotaItem = QuotaList['items'][number];
+
+/** Exit 1 when a limit is not on disk or not live. */
+export async function quotaList(client: AgentClient, output: Output, json: boolean): Promise<ExitCode> {
+  const list = await client.get('/v1/quotas');
+  if (!Check(quotaListSchema, list)) throw new AgentError('RpcProtocol', 'the agent answered something else than a quota list');
+  const exit = list.items.every(isGood) && list.refused.length === 0 ? 0 : 1;
+  if (json) {
+    printJson(output, list);
+    return exit;
+  }
+  output.line(
+    formatTable<QuotaItem>(
+      [
+        { title: 'PV', cell: (item) => printable(item.pv) },
+        { title: 'LIMIT', cell: (item) => bytes(item.spec.limitBytes), align: 'right' },
+        { title: 'USED', cell: (item) => bytes(item.status.usedBytes), align: 'right' },
+        { title: 'USE%', cell: usePercent, align: 'right' },
+        { title: 'SOURCE', cell: (item) => item.spec.source },
+        { title: 'ONDISK', cell: (item) => status(item, 'OnDisk') },
+        { title: 'LIVE', cell: (item) => status(item, 'Live') },
+        { title: 'ENFORCED', cell: (item) => status(item, 'Enforced') },
+        { title: 'WHY NOT', cell: whyNot },
+      ],
+      list.items,
+    ),
+  );
+  for (const refused of list.refused) output.line(`refused: ${printable(refused.file)}: ${refused.reason}`);
+  if (!list.synced) output.line('the first pass after start is not done: this list is not complete');
+  return exit;
+}
+
+export async function quotaGet(client: AgentClient, output: Output, json: boolean, pv: string): Promise<ExitCode> {
+  return showOne(await client.get(pathOf(pv)), output, json);
+}
+
+export async function quotaSet(
+  client: AgentClient,
+  output: Output,
+  json: boolean,
+  pv: string,
+  size: string,
+): Promise<ExitCode> {
+  const { body } = await client.request('PUT', pathOf(pv), { limitBytes: size });
+  return showOne(body, output, json);
+}
+
+export async function quotaRemove(client: AgentClient, output: Output, json: boolean, pv: string): Promise<ExitCode> {
+  const { body } = await client.request('DELETE', pathOf(pv));
+  return showOne(body, output, json);
+}
+
+function showOne(body: unknown, output: Output, json: boolean): ExitCode {
+  if (!Check(quotaViewSchema, body)) throw new AgentError('RpcProtocol', 'the agent answered something else than a quota');
+  if (json) {
+    printJson(output, body);
+    return isGood(body) ? 0 : 1;
+  }
+  const { spec } = body;
+  const { status: now } = body;
+  output.line(`PV          ${printable(body.pv)}`);
+  output.line(`Directory   ${printable(body.path)}`);
+  output.line(`Limit       ${bytes(spec.limitBytes) ?? 'none'}${spec.source === null ? '' : ` (from ${spec.source})`}`);
+  output.line(`  on disk   ${bytes(now.onDiskLimitBytes) ?? '-'}`);
+  output.line(`  live      ${bytes(now.liveLimitBytes) ?? '-'}`);
+  output.line(`Used        ${bytes(now.usedBytes) ?? '-'}`);
+  for (const { type, status: value, reason, message } of now.conditions) {
+    output.line(`${type.padEnd(11)} ${colourStatus(value)} ${reason}: ${message}`);
+  }
+  return isGood(body) ? 0 : 1;
+}
+
+function pathOf(pv: string): string {
+  return `/v1/quotas/${encodeURIComponent(pv)}`;
+}
+
+function bytes(text: string | null): string | undefined {
+  return text === null ? undefined : formatBytes(BigInt(text));
+}
+
+function usePercent(item: QuotaItem): string | undefined {
+  const { brickLimitBytes, usedBytes } = item.status;
+  if (brickLimitBytes === null || usedBytes === null) return undefined;
+  return `${((100 * Number(usedBytes)) / Number(brickLimitBytes)).toFixed(0)}%`;
+}
+
+function status(item: QuotaItem, type: string): string | undefined {
+  const condition = item.status.conditions.find((candidate) => candidate.type === type);
+  return condition === undefined ? undefined : colourStatus(condition.status);
+}
+
+/** The first thing that is not as it should be; one word, `quota get` has the sentence. */
+function whyNot(item: QuotaItem): string {
+  return item.status.conditions.find((condition) => condition.status !== 'True')?.reason ?? '';
+}
+
+function isGood(item: QuotaItem): boolean {
+  return item.status.conditions.every((condition) => condition.type === 'Enforced' || condition.status === 'True');
+}

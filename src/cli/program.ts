@@ -1,0 +1,125 @@
+import { Command, CommanderError, Option } from 'commander';
+import { configOptions } from '../agent/config/schema.ts';
+import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
+import { configCommand } from './commands/config.ts';
+import { healStart, healStatus } from './commands/heal.ts';
+import { quotaGet, quotaList, quotaRemove, quotaSet } from './commands/quota.ts';
+import { statusCommand } from './commands/status.ts';
+import { volfileStatus } from './commands/volfile.ts';
+import { AgentClient } from './client.ts';
+import type { Output } from './output.ts';
+
+/** 0: fine; 1: a finding, or it failed; 2: used wrongly. */
+export type ExitCode = 0 | 1 | 2;
+
+export interface ProgramOptions {
+  version: string;
+  output: Output;
+  env: Record<string, string | undefined>;
+  /** Starts the daemon with flags by configuration key; resolves when it has stopped. */
+  run: (flags: Record<string, string>, configFile: string | undefined) => Promise<ExitCode>;
+}
+
+const DEFAULT_SOCKET = '/run/brick-agent/agent.sock';
+
+/** Parses the command line, runs the command and says how it ended. Never throws. */
+export async function runProgram(argv: readonly string[], options: ProgramOptions): Promise<ExitCode> {
+  const { output } = options;
+  let exit: ExitCode = 0;
+  const program = buildProgram(options, (code) => {
+    exit = code;
+  });
+  try {
+    await program.parseAsync(argv, { from: 'user' });
+    return exit;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
+    output.error(`brick-agent: ${errorMessage(error)}`);
+    if (!(error instanceof AgentError)) output.error(String(error instanceof Error ? error.stack : error));
+    return isAgentError(error, 'ConfigInvalid') ? 2 : 1;
+  }
+}
+
+function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void): Command {
+  const { output, env } = options;
+  const program = new Command('brick-agent')
+    .description('Sidecar for a GlusterFS brick: quotas, self-heal, volfiles, metrics.')
+    .version(options.version)
+    .configureOutput({ writeOut: (text) => output.raw(text), writeErr: (text) => output.rawError(text) })
+    .exitOverride()
+    .showHelpAfterError('(--help shows what there is)');
+
+  const run = program.command('run').description('Run the agent beside a brick.');
+  run.option('--config <path>', 'configuration file, YAML or JSON (environment: BRICK_AGENT_CONFIG)');
+  for (const option of configOptions) {
+    const names = option.kadaluEnv === undefined ? option.env : `${option.kadaluEnv}, ${option.env}`;
+    const byDefault = option.byDefault === undefined ? '' : `, default: ${String(option.byDefault)}`;
+    run.addOption(
+      new Option(`${option.flag} <${option.placeholder}>`, `${option.description} (environment: ${names}${byDefault})`),
+    );
+  }
+  run.action(async (flags: Record<string, string>) => {
+    const { config, ...rest } = flags;
+    setExit(await options.run(rest, config ?? env['BRICK_AGENT_CONFIG']));
+  });
+
+  const client = (command: Command): AgentClient => {
+    const { socketPath } = command.optsWithGlobals<{ socketPath: string }>();
+    return new AgentClient(socketPath);
+  };
+  const query = (parent: Command, name: string, description: string): Command =>
+    parent
+      .command(name)
+      .description(description)
+      .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
+      .addOption(socketOption(env));
+  const format = (command: Command): boolean => command.opts<{ output: string }>().output === 'json';
+
+  query(program, 'status', 'The brick, its quotas, heal and volfiles at a glance.').action(async (_flags, command: Command) =>
+    setExit(await statusCommand(client(command), output, format(command))),
+  );
+
+  const quota = program.command('quota').description('Limits of PVs.');
+  query(quota, 'list', 'All PVs with their limits.').action(async (_flags, command: Command) =>
+    setExit(await quotaList(client(command), output, format(command))),
+  );
+  query(quota, 'get <pv>', 'One PV, with every condition.').action(async (pv: string, _flags, command: Command) =>
+    setExit(await quotaGet(client(command), output, format(command), pv)),
+  );
+  query(quota, 'set <pv> <size>', 'Set a limit, in bytes or as a quantity such as 10Gi.').action(
+    async (pv: string, size: string, _flags, command: Command) =>
+      setExit(await quotaSet(client(command), output, format(command), pv, size)),
+  );
+  query(quota, 'rm <pv>', 'Take back a limit that was set here or through the API.').action(
+    async (pv: string, _flags, command: Command) =>
+      setExit(await quotaRemove(client(command), output, format(command), pv)),
+  );
+
+  const heal = program.command('heal').description('Self-heal.');
+  query(heal, 'status', 'The backlog of this brick and the operations on it.').action(async (_flags, command: Command) =>
+    setExit(await healStatus(client(command), output, format(command))),
+  );
+  query(heal, 'start', 'Start a heal through the self-heal daemon.')
+    .option('--full', 'crawl the whole volume instead of the index')
+    .action(async (flags: { full?: boolean }, command: Command) =>
+      setExit(await healStart(client(command), output, format(command), flags.full === true ? 'full' : 'index')),
+    );
+
+  const volfile = program.command('volfile').description('Volfiles.');
+  query(volfile, 'status', 'What each process runs and what it should run.').action(async (_flags, command: Command) =>
+    setExit(await volfileStatus(client(command), output, format(command))),
+  );
+
+  program
+    .command('config')
+    .description('The configuration.')
+    .option('--schema', 'print its JSON schema')
+    .action((flags: { schema?: boolean }) => configCommand(output, flags.schema === true));
+  return program;
+}
+
+function socketOption(env: ProgramOptions['env']): Option {
+  return new Option('--socket-path <path>', "the agent's unix socket (environment: BRICK_AGENT_SOCKET_PATH)").default(
+    env['BRICK_AGENT_SOCKET_PATH'] ?? DEFAULT_SOCKET,
+  );
+}

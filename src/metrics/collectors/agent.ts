@@ -1,0 +1,30 @@
+import type { LoopStats } from '../../lib/loop.ts';
+import type { Collector } from '../registry.ts';
+
+/** The agent itself: its version and its loops. */
+export function agentCollector(version: string, loops: () => Iterable<LoopStats>): Collector {
+  return {
+    name: 'agent',
+    metrics: [
+      'brick_agent_build_info',
+      'brick_agent_loop_runs_total',
+      'brick_agent_loop_failures_total',
+      'brick_agent_loop_duration_seconds',
+      'brick_agent_loop_last_success_timestamp_seconds',
+    ],
+    collect(emit) {
+      emit('brick_agent_build_info', { version }, 1);
+      for (const stats of loops()) {
+        const loop = { loop: stats.name };
+        emit('brick_agent_loop_runs_total', loop, stats.runs);
+        emit('brick_agent_loop_failures_total', loop, stats.failures);
+        emit('brick_agent_loop_duration_seconds', loop, seconds(stats.lastDurationMs));
+        emit('brick_agent_loop_last_success_timestamp_seconds', loop, seconds(stats.lastSuccessAt));
+      }
+    },
+  };
+}
+
+function seconds(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : ms / 1000;
+}

@@ -1,0 +1,49 @@
+import { liveLimitBytes, usedBytes, type PvState } from '../../quota/pv-state.ts';
+import type { Refusal } from '../../quota/ports.ts';
+import type { Collector } from '../registry.ts';
+
+export interface QuotaSource {
+  readonly hasSynced: boolean;
+  readonly refusals: readonly Refusal[];
+  states(): Iterable<PvState>;
+}
+
+/** Limits, usage and conditions of every PV. PVs without a limit have no series of their own. */
+export function quotaCollector(source: QuotaSource): Collector {
+  return {
+    name: 'quota',
+    metrics: [
+      'gluster_quota_limit_bytes',
+      'gluster_quota_on_disk_limit_bytes',
+      'gluster_quota_live_limit_bytes',
+      'gluster_quota_used_bytes',
+      'gluster_quota_condition',
+      'gluster_quota_pvs',
+      'gluster_quota_refused_entries',
+    ],
+    collect(emit) {
+      if (!source.hasSynced) return;
+      let pvs = 0;
+      for (const state of source.states()) {
+        pvs += 1;
+        const { pv, desired, backend } = state;
+        if (desired.limitBytes === undefined) continue;
+        emit('gluster_quota_limit_bytes', { pv, source: desired.source ?? '' }, Number(desired.limitBytes));
+        const onDisk = backend.kind === 'present' ? backend.quota.limitBytes : undefined;
+        emit('gluster_quota_on_disk_limit_bytes', { pv }, typeof onDisk === 'bigint' ? Number(onDisk) : undefined);
+        emit('gluster_quota_live_limit_bytes', { pv }, number(liveLimitBytes(state)));
+        emit('gluster_quota_used_bytes', { pv }, number(usedBytes(state)));
+        for (const { type, status } of state.conditions) {
+          const holds = status === 'Unknown' ? undefined : Number(status === 'True');
+          emit('gluster_quota_condition', { pv, condition: type }, holds);
+        }
+      }
+      emit('gluster_quota_pvs', {}, pvs);
+      emit('gluster_quota_refused_entries', {}, source.refusals.length);
+    },
+  };
+}
+
+function number(bytes: bigint | undefined): number | undefined {
+  return bytes === undefined ? undefined : Number(bytes);
+}

@@ -1,0 +1,177 @@
+/**
+ * Every metric of the agent, in one table: names in base units, counters alone end in `_total`, joins by `_info`, no pid
+ * labels. A series whose value is not known is left out; one whose object is gone disappears.
+ */
+
+export interface MetricSpec {
+  type: 'gauge' | 'counter';
+  help: string;
+  labels: readonly string[];
+}
+
+export const METRICS = {
+  brick_agent_build_info: { type: 'gauge', help: 'Version of the agent; always 1.', labels: ['version'] },
+  brick_agent_loop_runs_total: { type: 'counter', help: 'Passes of a loop since start.', labels: ['loop'] },
+  brick_agent_loop_failures_total: { type: 'counter', help: 'Passes of a loop that failed.', labels: ['loop'] },
+  brick_agent_loop_duration_seconds: { type: 'gauge', help: 'Duration of the last pass.', labels: ['loop'] },
+  brick_agent_loop_last_success_timestamp_seconds: {
+    type: 'gauge',
+    help: 'Unix time of the last pass that succeeded; absent before the first.',
+    labels: ['loop'],
+  },
+  brick_agent_collector_duration_seconds: {
+    type: 'gauge',
+    help: 'Time that a collector took in this scrape.',
+    labels: ['collector'],
+  },
+  brick_agent_collector_success: {
+    type: 'gauge',
+    help: 'Whether a collector worked in this scrape; its series are left out when not.',
+    labels: ['collector'],
+  },
+  gluster_brick_info: {
+    type: 'gauge',
+    help: 'Identity of the brick as configured; always 1.',
+    labels: ['volume_id', 'volume_type', 'brick', 'brick_index', 'node', 'hostname'],
+  },
+  gluster_brick_identity_verified: {
+    type: 'gauge',
+    help: '1 when a check of the brick identity (directory, mount, device, volumeId, readWrite, capability) is right, 0 when it is wrong; absent while unknown.',
+    labels: ['check'],
+  },
+  gluster_brick_fenced: {
+    type: 'gauge',
+    help: '1 while the brick is not proven ours and nothing is written to it.',
+    labels: [],
+  },
+  gluster_brick_hung: {
+    type: 'gauge',
+    help: '1 while a system call on the brick does not come back.',
+    labels: [],
+  },
+  gluster_brick_up: {
+    type: 'gauge',
+    help: '1 while the agent has a working connection to the brick process.',
+    labels: [],
+  },
+  gluster_brick_capacity_bytes: { type: 'gauge', help: 'Size of the file system of the brick.', labels: [] },
+  gluster_brick_free_bytes: { type: 'gauge', help: 'Free space of the file system of the brick.', labels: [] },
+  gluster_brick_available_bytes: {
+    type: 'gauge',
+    help: 'Free space of the file system of the brick that is not kept for root.',
+    labels: [],
+  },
+  gluster_brick_inodes: { type: 'gauge', help: 'Inodes of the file system of the brick.', labels: [] },
+  gluster_brick_inodes_free: { type: 'gauge', help: 'Free inodes of the file system of the brick.', labels: [] },
+  gluster_process_up: {
+    type: 'gauge',
+    help: '1 when the process behind the pid file is proven to be the one meant, 0 when it is not there; absent while unknown.',
+    labels: ['process'],
+  },
+  gluster_process_start_time_seconds: {
+    type: 'gauge',
+    help: 'Unix time at which the process started.',
+    labels: ['process'],
+  },
+  gluster_process_cpu_seconds_total: {
+    type: 'counter',
+    help: 'CPU time of the process, user and system.',
+    labels: ['process'],
+  },
+  gluster_process_resident_memory_bytes: {
+    type: 'gauge',
+    help: 'Resident memory of the process.',
+    labels: ['process'],
+  },
+  gluster_process_open_fds: { type: 'gauge', help: 'Open file descriptors of the process.', labels: ['process'] },
+  gluster_process_threads: { type: 'gauge', help: 'Threads of the process.', labels: ['process'] },
+  gluster_quota_limit_bytes: {
+    type: 'gauge',
+    help: 'Limit of a PV in bytes of the whole volume, as wanted.',
+    labels: ['pv', 'source'],
+  },
+  gluster_quota_on_disk_limit_bytes: {
+    type: 'gauge',
+    help: "Limit of a PV in bytes of this brick, as it stands on the brick's backend.",
+    labels: ['pv'],
+  },
+  gluster_quota_live_limit_bytes: {
+    type: 'gauge',
+    help: 'Limit of a PV in bytes of this brick, as the running brick shows it, rounded down to a block.',
+    labels: ['pv'],
+  },
+  gluster_quota_used_bytes: {
+    type: 'gauge',
+    help: "Bytes of a PV on this brick by the brick's own counter.",
+    labels: ['pv'],
+  },
+  gluster_quota_condition: {
+    type: 'gauge',
+    help: '1 when the condition (OnDisk, Live, Enforced) holds for a PV with a limit, 0 when it does not; absent while unknown.',
+    labels: ['pv', 'condition'],
+  },
+  gluster_quota_pvs: { type: 'gauge', help: 'PVs that the agent knows on this brick.', labels: [] },
+  gluster_quota_refused_entries: { type: 'gauge', help: 'Quota entries that were refused as wrong.', labels: [] },
+  gluster_heal_pending_entries: {
+    type: 'gauge',
+    help: 'Entries of a heal index of this brick (xattrop, dirty, entry-changes).',
+    labels: ['index'],
+  },
+  gluster_heal_state: {
+    type: 'gauge',
+    help: '1 for the present state of the heal backlog (Complete, Progressing, Stalled, Unknown), 0 for the others.',
+    labels: ['state'],
+  },
+  gluster_heal_entries_per_second: {
+    type: 'gauge',
+    help: 'Rate at which the backlog grows (in) and falls (out), over the last minutes.',
+    labels: ['direction'],
+  },
+  gluster_heal_eta_seconds: {
+    type: 'gauge',
+    help: 'Time until the backlog is empty at the present rate; absent when it does not fall.',
+    labels: [],
+  },
+  gluster_heal_pending_since_timestamp_seconds: {
+    type: 'gauge',
+    help: 'Unix time since when the backlog has not been empty, as far as this agent has seen; absent when it is empty.',
+    labels: [],
+  },
+  gluster_volfile_last_reload_successful: {
+    type: 'gauge',
+    help: 'Whether the last change of the volfile reached the process (1) or not (0); absent before the first change.',
+    labels: ['process'],
+  },
+  gluster_volfile_last_reload_success_timestamp_seconds: {
+    type: 'gauge',
+    help: 'Unix time of the last reload that was seen to work; absent before the first.',
+    labels: ['process'],
+  },
+  gluster_volfile_restart_required: {
+    type: 'gauge',
+    help: '1 while the process must be restarted to run what the volfile says.',
+    labels: ['process'],
+  },
+  gluster_volfile_info: {
+    type: 'gauge',
+    help: 'SHA-256 of the volfile that is wanted and what became of it; always 1.',
+    labels: ['process', 'sha256', 'outcome'],
+  },
+  gluster_volfile_problems: {
+    type: 'gauge',
+    help: 'Findings of the lint in the volfile that is wanted.',
+    labels: ['process', 'severity'],
+  },
+  gluster_rpc_calls_total: {
+    type: 'counter',
+    help: 'RPC calls to brick and heal daemon by outcome (ok, or the code of the error).',
+    labels: ['procedure', 'outcome'],
+  },
+  gluster_rpc_call_seconds_total: {
+    type: 'counter',
+    help: 'Time spent waiting for RPC replies.',
+    labels: ['procedure'],
+  },
+} as const satisfies Record<string, MetricSpec>;
+
+export type MetricName = keyof typeof METRICS;

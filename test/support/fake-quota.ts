@@ -1,0 +1,157 @@
+import { AgentError } from '../../src/lib/errors.ts';
+import { ROOT_GFID, type Gfid } from '../../src/lib/gfid.ts';
+import type { BackendChange } from '../../src/quota/backend-plan.ts';
+import type { QuotaStatfs } from '../../src/quota/live-limit.ts';
+import type { BackendRead, BackendWrite, Inventory, QuotaBackend, QuotaBrick, Refusal } from '../../src/quota/ports.ts';
+
+const BLOCK = 4096n;
+
+/** One PV directory of the model: what is on disk, and what the running brick has in memory. */
+interface Directory {
+  gfid: Gfid;
+  disk: { namespace: boolean; limit: bigint | undefined; record: string | undefined; size: bigint | undefined };
+  live: { namespace: boolean; limit: bigint; used: bigint } | undefined;
+  hasEntries: boolean;
+}
+
+/**
+ * A model of one 11.1 brick as far as quota sees it: limits are loaded from disk at the first look-up after a start only, a
+ * limit needs a namespace, STATFS caps at the limit, and a limit is never forgotten while the brick runs.
+ */
+export class FakeBrick implements QuotaBackend, QuotaBrick {
+  isUp = true;
+  generation = 1;
+  hasSimpleQuota: boolean | undefined = true;
+  readonly calls: string[] = [];
+  readonly directories = new Map<string, Directory>();
+  readonly kadalu = new Map<string, bigint>();
+  refusals: Refusal[] = [];
+  /** Thrown by the next calls of that name, until deleted. */
+  readonly failures = new Map<string, Error>();
+
+  addPv(pv: string, options: { kadaluBytes?: bigint; hasEntries?: boolean } = {}): Directory {
+    const path = `subvol/ab/cd/${pv}`;
+    const number = (this.directories.size + 1).toString(16).padStart(12, '0');
+    const directory: Directory = {
+      gfid: `11111111-1111-4111-8111-${number}`,
+      disk: { namespace: false, limit: undefined, record: undefined, size: undefined },
+      live: undefined,
+      hasEntries: options.hasEntries ?? false,
+    };
+    this.directories.set(path, directory);
+    if (options.kadaluBytes !== undefined) this.kadalu.set(pv, options.kadaluBytes);
+    return directory;
+  }
+
+  at(pv: string): Directory {
+    const directory = this.directories.get(`subvol/ab/cd/${pv}`);
+    if (directory === undefined) throw new Error(`no ${pv}`);
+    return directory;
+  }
+
+  /** A new process: nothing is in memory. */
+  restart(): void {
+    this.generation += 1;
+    for (const directory of this.directories.values()) directory.live = undefined;
+  }
+
+  async inventory(): Promise<Inventory> {
+    this.#called('inventory');
+    const places = [...this.directories.keys()].map((path) => {
+      const pv = path.split('/').at(-1) ?? '';
+      return { pv, path, kadaluBytes: this.kadalu.get(pv) };
+    });
+    return { places, refusals: this.refusals };
+  }
+
+  async read(paths: readonly string[]): Promise<BackendRead[]> {
+    this.#called('read');
+    return paths.map((path) => {
+      const directory = this.directories.get(path);
+      if (directory === undefined) return { path, kind: 'missing' };
+      const { disk, gfid, hasEntries } = directory;
+      return {
+        path,
+        kind: 'present',
+        quota: {
+          path,
+          gfid,
+          namespace: disk.namespace,
+          limitBytes: disk.limit,
+          sizeBytes: disk.size,
+          record: disk.record,
+          hasEntries,
+        },
+      };
+    });
+  }
+
+  async write(changes: readonly BackendChange[]): Promise<BackendWrite[]> {
+    this.#called('write');
+    return changes.map((change) => {
+      const directory = this.directories.get(change.path);
+      if (directory === undefined) return { path: change.path, kind: 'failed', message: 'ENOENT' };
+      if (change.limitBytes !== undefined) directory.disk.limit = change.limitBytes ?? undefined;
+      if (change.namespace === true) directory.disk.namespace = true;
+      if (change.record !== undefined) directory.disk.record = change.record ?? undefined;
+      return { path: change.path, kind: 'written' };
+    });
+  }
+
+  async lookup(parent: Gfid, name: string): Promise<Gfid | undefined> {
+    this.#called('lookup');
+    if (parent === ROOT_GFID) return '22222222-2222-4222-8222-000000000001';
+    const directory = this.directories.get(`subvol/ab/cd/${name}`);
+    if (directory === undefined)
+      return ['ab', 'cd'].includes(name) ? '22222222-2222-4222-8222-000000000002' : undefined;
+    directory.live ??= {
+      namespace: directory.disk.namespace,
+      limit: directory.disk.namespace ? (directory.disk.limit ?? 0n) : 0n,
+      used: directory.disk.size ?? 0n,
+    };
+    return directory.gfid;
+  }
+
+  async statfs(gfid: Gfid): Promise<QuotaStatfs> {
+    this.#called('statfs');
+    const live = this.#live(gfid);
+    if (!live.namespace || live.limit === 0n) {
+      return { blockSize: BLOCK, blocks: 1_000_000n, free: 900_000n, simpleQuota: false };
+    }
+    const blocks = live.limit / BLOCK + 1n;
+    const free = blocks - live.used / BLOCK;
+    return { blockSize: BLOCK, blocks, free: free > 0n ? free : 0n, simpleQuota: true };
+  }
+
+  async makeNamespace(gfid: Gfid): Promise<void> {
+    this.#called('makeNamespace');
+    this.#live(gfid).namespace = true;
+    this.#disk(gfid).namespace = true;
+  }
+
+  async setLimit(gfid: Gfid, limitBytes: bigint): Promise<void> {
+    this.#called('setLimit');
+    const live = this.#live(gfid);
+    if (!live.namespace) throw new AgentError('GlusterError', 'EPERM');
+    live.limit = limitBytes;
+    this.#disk(gfid).limit = limitBytes;
+  }
+
+  #called(name: string): void {
+    this.calls.push(name);
+    const failure = this.failures.get(name);
+    if (failure !== undefined) throw failure;
+  }
+
+  #live(gfid: Gfid): NonNullable<Directory['live']> {
+    const directory = [...this.directories.values()].find((candidate) => candidate.gfid === gfid);
+    if (directory?.live === undefined) throw new AgentError('GlusterError', 'ESTALE: not looked up by name');
+    return directory.live;
+  }
+
+  #disk(gfid: Gfid): Directory['disk'] {
+    const directory = [...this.directories.values()].find((candidate) => candidate.gfid === gfid);
+    if (directory === undefined) throw new Error('no such gfid');
+    return directory.disk;
+  }
+}

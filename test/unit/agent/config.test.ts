@@ -1,0 +1,83 @@
+import { describe, expect, it } from 'vitest';
+import { loadConfig, type Config, type ConfigSources } from '../../../src/agent/config/load.ts';
+import { configOptions } from '../../../src/agent/config/schema.ts';
+import { AgentError } from '../../../src/lib/errors.ts';
+
+const KADALU = {
+  VOLUME: 'pool1',
+  VOLUME_ID: '2b9e329c-bdb8-11ee-989f-4e09040b9c74',
+  VOLUME_TYPE: 'Replica3',
+  BRICK_PATH: '/bricks/pool1/data/brick',
+  HOSTNAME: 'server-pool1-0-0',
+  BRICK_INDEX: '2',
+};
+
+function load(sources: Partial<ConfigSources> = {}): Config {
+  return loadConfig({ flags: {}, env: KADALU, ...sources });
+}
+
+function problemsOf(sources: Partial<ConfigSources>): string {
+  try {
+    load(sources);
+  } catch (error) {
+    if (error instanceof AgentError && error.code === 'ConfigInvalid') return error.message;
+    throw error;
+  }
+  throw new Error('the configuration was accepted');
+}
+
+describe('configuration', () => {
+  it("works from Kadalu's environment alone", () => {
+    const config = load();
+    expect(config).toMatchObject({
+      volume: 'pool1',
+      brickIndex: 2,
+      brickName: '/bricks/pool1/data/brick',
+      brickPidFile: '/var/run/gluster/glusterfsd-bricks-pool1-data-brick.pid',
+      brickVolfile: 'pool1.server-pool1-0-0.bricks-pool1-data-brick.vol',
+      brickPort: 24_007,
+      shdExpected: true,
+    });
+  });
+
+  it('prefers flags to environment to file to defaults', () => {
+    const file = { path: '/etc/agent.yaml', content: { brickPort: 1, healIntervalMs: 111, quotaIntervalMs: 222 } };
+    const env = { ...KADALU, BRICK_AGENT_BRICK_PORT: '2', BRICK_AGENT_HEAL_INTERVAL_MS: '333' };
+    const config = load({ flags: { brickPort: '3' }, env, file });
+    expect([config.brickPort, config.healIntervalMs, config.quotaIntervalMs]).toEqual([3, 333, 222]);
+  });
+
+  it("prefers our own environment names to Kadalu's and reads an empty variable as not set", () => {
+    const env = { ...KADALU, BRICK_AGENT_VOLUME: 'other', BRICK_AGENT_BRICK_PORT: '' };
+    expect(load({ env })).toMatchObject({ volume: 'other', brickPort: 24_007 });
+  });
+
+  it('names every missing value with its flag, its variable and its meaning, at once', () => {
+    const message = problemsOf({ env: {} });
+    for (const part of ['--volume <name>', 'VOLUME_ID', '--volume-type', 'BRICK_PATH']) expect(message).toContain(part);
+    expect(message.split('\n')).toHaveLength(4);
+  });
+
+  it.each([
+    ['flag --brick-port', { flags: { brickPort: '70000' } }],
+    ['flag --brick-port', { flags: { brickPort: '24007x' } }],
+    ['flag --brick-port', { flags: { brickPort: '1.5' } }],
+    ['environment BRICK_PATH', { env: { ...KADALU, BRICK_PATH: 'relative' } }],
+    ['environment VOLUME_ID', { env: { ...KADALU, VOLUME_ID: 'not-a-uuid' } }],
+    ['environment VOLUME', { env: { ...KADALU, VOLUME: 'a/b' } }],
+    ['one of Replica1, Replica2', { env: { ...KADALU, VOLUME_TYPE: 'Replica9' } }],
+    ['flag --ops-listen', { flags: { opsListen: 'nonsense' } }],
+    ['did you mean brickPath?', { file: { path: '/f', content: { brick_path: '/x' } } }],
+    ['is not a configuration key', { file: { path: '/f', content: { nonsense: 1 } } }],
+    ['must be a mapping', { file: { path: '/f', content: [1] } }],
+    ['because volumeType is Disperse', { env: { ...KADALU, VOLUME_TYPE: 'Disperse' } }],
+  ])('refuses a wrong value and names it: %s', (part, sources) => {
+    expect(problemsOf(sources)).toContain(part);
+  });
+
+  it('gives every option a flag, a variable and a description, and no two the same', () => {
+    expect(new Set(configOptions.map((option) => option.flag)).size).toBe(configOptions.length);
+    expect(new Set(configOptions.map((option) => option.env)).size).toBe(configOptions.length);
+    for (const option of configOptions) expect(option.description.length, option.key).toBeGreaterThan(10);
+  });
+});

@@ -1,0 +1,250 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { AgentError } from '../../../src/lib/errors.ts';
+import { silentLog } from '../../../src/lib/log.ts';
+import { QuotaEnforcer } from '../../../src/quota/enforcer.ts';
+import { LIFTED_LIMIT } from '../../../src/quota/live-limit.ts';
+import type { Fence } from '../../../src/quota/ports.ts';
+import { FakeBrick } from '../../support/fake-quota.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+const MiB = 1024n * 1024n;
+const never = new AbortController().signal;
+
+let brick: FakeBrick;
+let clock: ManualClock;
+let fence: Fence;
+let enforcer: QuotaEnforcer;
+
+beforeEach(() => {
+  brick = new FakeBrick();
+  clock = new ManualClock();
+  fence = { open: true };
+  enforcer = newEnforcer();
+});
+
+function newEnforcer(dataFragments = 1): QuotaEnforcer {
+  return new QuotaEnforcer({
+    backend: brick,
+    brick,
+    layout: { dataFragments, isArbiter: false },
+    fence: () => fence,
+    clock,
+    log: silentLog,
+    verifyIntervalMs: 30_000,
+  });
+}
+
+function condition(pv: string, type: string): string {
+  const found = enforcer.get(pv)?.status.conditions.find((candidate) => candidate.type === type);
+  return `${found?.status} ${found?.reason}`;
+}
+
+describe('QuotaEnforcer', () => {
+  it("brings Kadalu's limit to disk and into the running brick", async () => {
+    brick.addPv('pvc-1', { kadaluBytes: 10n * MiB });
+    await enforcer.pass(never);
+    expect(brick.at('pvc-1').disk).toMatchObject({ namespace: true, limit: 10n * MiB });
+    expect(brick.at('pvc-1').live).toMatchObject({ namespace: true, limit: 10n * MiB });
+    expect(enforcer.get('pvc-1')?.spec).toEqual({ limitBytes: String(10n * MiB), source: 'Kadalu' });
+    expect([condition('pvc-1', 'OnDisk'), condition('pvc-1', 'Live'), condition('pvc-1', 'Enforced')]).toEqual([
+      'True AsWanted',
+      'True AsWanted',
+      'Unknown NotAudited',
+    ]);
+  });
+
+  it('costs nothing but the inventory while all is settled', async () => {
+    brick.addPv('pvc-1', { kadaluBytes: 10n * MiB });
+    await enforcer.pass(never);
+    brick.calls.length = 0;
+    await enforcer.pass(never);
+    expect(brick.calls).toEqual(['inventory']);
+  });
+
+  it('reads everything back again after the verify interval and repairs what changed behind its back', async () => {
+    brick.addPv('pvc-1', { kadaluBytes: 10n * MiB });
+    await enforcer.pass(never);
+    brick.at('pvc-1').disk.limit = 99n * MiB;
+    await clock.advance(30_000);
+    await enforcer.pass(never);
+    expect(brick.at('pvc-1').disk.limit).toBe(10n * MiB);
+  });
+
+  it('follows a resize by Kadalu at the next pass', async () => {
+    brick.addPv('pvc-1', { kadaluBytes: 10n * MiB });
+    await enforcer.pass(never);
+    brick.kadalu.set('pvc-1', 20n * MiB);
+    await enforcer.pass(never);
+    expect(brick.at('pvc-1').live?.limit).toBe(20n * MiB);
+    expect(brick.at('pvc-1').disk.limit).toBe(20n * MiB);
+  });
+
+  it('looks everything up again after a brick restart, before it says Live', async () => {
+    brick.addPv('pvc-1', { kadaluBytes: 10n * MiB });
+    await enforcer.pass(never);
+    brick.isUp = false;
+    await enforcer.pass(never);
+    expect(condition('pvc-1', 'Live')).toBe('Unknown BrickDown');
+    expect(condition('pvc-1', 'OnDisk')).toBe('True AsWanted');
+    brick.isUp = true;
+    brick.restart();
+    await enforcer.pass(never);
+    expect(brick.at('pvc-1').live).toMatchObject({ namespace: true, limit: 10n * MiB });
+    expect(condition('pvc-1', 'Live')).toBe('True AsWanted');
+  });
+
+  it('proves an empty directory, and calls a live namespace on a full one partly enforced', async () => {
+    for (const [pv, hasEntries] of [
+      ['empty', false],
+      ['full', true],
+    ] as const) {
+      const directory = brick.addPv(pv, { kadaluBytes: MiB, hasEntries });
+      // The brick met the directory before it was a namespace.
+      directory.live = { namespace: false, limit: 0n, used: 0n };
+    }
+    await enforcer.pass(never);
+    expect(condition('empty', 'Enforced')).toBe('True NamespaceSetEmpty');
+    expect(condition('full', 'Enforced')).toBe('False PartlyEnforced');
+    brick.restart();
+    await enforcer.pass(never);
+    expect(condition('full', 'Enforced')).toBe('Unknown NotAudited');
+  });
+
+  it('keeps the API above Kadalu, across an agent restart, and falls back when it is taken away', async () => {
+    brick.addPv('pvc-1', { kadaluBytes: 10n * MiB });
+    const first = await enforcer.setLimit('pvc-1', 30n * MiB, never);
+    expect(first.created).toBe(true);
+    expect((await enforcer.setLimit('pvc-1', 30n * MiB, never)).created).toBe(false);
+    enforcer = newEnforcer();
+    await enforcer.pass(never);
+    expect(enforcer.get('pvc-1')?.spec).toEqual({ limitBytes: String(30n * MiB), source: 'Api' });
+    const view = await enforcer.removeLimit('pvc-1', never);
+    expect(view.spec).toEqual({ limitBytes: String(10n * MiB), source: 'Kadalu' });
+    expect(brick.at('pvc-1').live?.limit).toBe(10n * MiB);
+    expect(brick.at('pvc-1').disk.record).toBeUndefined();
+  });
+
+  it('lifts a removed limit at once and forgets it with the brick process', async () => {
+    brick.addPv('pvc-1');
+    await enforcer.setLimit('pvc-1', 5n * MiB, never);
+    await enforcer.removeLimit('pvc-1', never);
+    expect(brick.at('pvc-1').live?.limit).toBe(LIFTED_LIMIT);
+    expect(brick.at('pvc-1').disk.limit).toBeUndefined();
+    expect(condition('pvc-1', 'Live')).toBe('False RemovalPending');
+    brick.calls.length = 0;
+    await enforcer.pass(never);
+    expect(brick.calls).not.toContain('setLimit');
+    brick.restart();
+    await enforcer.pass(never);
+    expect(condition('pvc-1', 'Live')).toBe('True NoLimit');
+    expect(brick.at('pvc-1').disk).toMatchObject({ limit: undefined, record: undefined });
+  });
+
+  it('removes a limit while the brick is down', async () => {
+    brick.addPv('pvc-1');
+    await enforcer.setLimit('pvc-1', 5n * MiB, never);
+    brick.isUp = false;
+    await enforcer.removeLimit('pvc-1', never);
+    expect(brick.at('pvc-1').disk.limit).toBeUndefined();
+    brick.restart();
+    brick.isUp = true;
+    await enforcer.pass(never);
+    expect(enforcer.get('pvc-1')?.spec.limitBytes).toBeNull();
+  });
+
+  it('adopts a limit that nobody asked for and shows where it comes from', async () => {
+    brick.addPv('pvc-1').disk = { namespace: true, limit: 7n * MiB, record: undefined, size: undefined };
+    await enforcer.pass(never);
+    expect(enforcer.get('pvc-1')?.spec).toEqual({ limitBytes: String(7n * MiB), source: 'Disk' });
+    expect(brick.calls).not.toContain('write');
+  });
+
+  it('divides the limit by the data fragments of a disperse volume', async () => {
+    enforcer = newEnforcer(2);
+    brick.addPv('pvc-1', { kadaluBytes: 16n * MiB });
+    await enforcer.pass(never);
+    expect(brick.at('pvc-1').live?.limit).toBe(8n * MiB);
+    expect(enforcer.get('pvc-1')?.spec.limitBytes).toBe(String(16n * MiB));
+  });
+
+  it('writes nothing while the brick is fenced and says Unknown, never fine', async () => {
+    brick.addPv('pvc-1', { kadaluBytes: 10n * MiB });
+    await enforcer.pass(never);
+    fence = { open: false, reason: 'volume-id is another' };
+    brick.kadalu.set('pvc-1', 20n * MiB);
+    brick.calls.length = 0;
+    await enforcer.pass(never);
+    expect(brick.calls).toEqual([]);
+    expect(condition('pvc-1', 'OnDisk')).toBe('Unknown BrickFenced');
+    expect(condition('pvc-1', 'Live')).toBe('Unknown BrickFenced');
+    await expect(enforcer.setLimit('pvc-1', MiB, never)).rejects.toMatchObject({ code: 'BrickFenced' });
+  });
+
+  it('records, and does not claim to enforce, on a brick without simple-quota', async () => {
+    brick.hasSimpleQuota = false;
+    brick.addPv('pvc-1', { kadaluBytes: 10n * MiB });
+    await enforcer.pass(never);
+    expect(brick.at('pvc-1').disk.limit).toBe(10n * MiB);
+    expect(condition('pvc-1', 'Live')).toBe('False NotEnforceable');
+    expect(condition('pvc-1', 'Enforced')).toBe('False NotEnforceable');
+  });
+
+  it("keeps one PV's failure to that PV", async () => {
+    brick.addPv('pvc-1', { kadaluBytes: MiB });
+    brick.addPv('pvc-2', { kadaluBytes: MiB });
+    brick.at('pvc-1').live = { namespace: false, limit: 0n, used: 0n };
+    brick.failures.set('makeNamespace', new AgentError('GlusterError', 'EROFS'));
+    await enforcer.pass(never);
+    expect(condition('pvc-1', 'Live')).toBe('False BrickRefused');
+    expect(condition('pvc-2', 'Live')).toBe('True AsWanted');
+    brick.failures.clear();
+    await enforcer.pass(never);
+    expect(condition('pvc-1', 'Live')).toBe('True AsWanted');
+  });
+
+  it('says Unknown for everything when the backend does not answer', async () => {
+    brick.addPv('pvc-1', { kadaluBytes: MiB });
+    await enforcer.pass(never);
+    brick.failures.set('inventory', new AgentError('BrickHung', 'no answer'));
+    await expect(enforcer.pass(never)).rejects.toMatchObject({ code: 'BrickHung' });
+    expect(condition('pvc-1', 'OnDisk')).toBe('Unknown BackendUnknown');
+    expect(enforcer.get('pvc-1')?.status.liveLimitBytes).toBeNull();
+  });
+
+  it('completes whatever step a crash cut short', async () => {
+    for (const step of ['read', 'write', 'lookup', 'statfs', 'makeNamespace', 'setLimit']) {
+      brick = new FakeBrick();
+      brick.addPv('pvc-1', { kadaluBytes: 10n * MiB }).live = { namespace: false, limit: 0n, used: 0n };
+      brick.failures.set(step, new AgentError('RpcDisconnected', 'crash'));
+      await newEnforcer()
+        .pass(never)
+        .catch(() => undefined);
+      brick.failures.clear();
+      enforcer = newEnforcer();
+      await enforcer.pass(never);
+      expect(brick.at('pvc-1').disk, step).toMatchObject({ namespace: true, limit: 10n * MiB });
+      expect(brick.at('pvc-1').live, step).toMatchObject({ namespace: true, limit: 10n * MiB });
+    }
+  });
+
+  it('reports usage, also when it is above a lowered limit', async () => {
+    const directory = brick.addPv('pvc-1', { kadaluBytes: 10n * MiB });
+    directory.disk.size = 6n * MiB;
+    await enforcer.pass(never);
+    expect(enforcer.get('pvc-1')?.status.usedBytes).toBe(String(6n * MiB));
+    await enforcer.setLimit('pvc-1', 4n * MiB, never);
+    expect(enforcer.get('pvc-1')?.status).toMatchObject({ usedBytes: String(6n * MiB) });
+  });
+
+  it('does not know a PV that is not there', async () => {
+    await expect(enforcer.setLimit('nope', MiB, never)).rejects.toMatchObject({ code: 'NotFound' });
+  });
+
+  it('forgets a deleted PV', async () => {
+    brick.addPv('pvc-1', { kadaluBytes: MiB });
+    await enforcer.pass(never);
+    brick.directories.clear();
+    await enforcer.pass(never);
+    expect(enforcer.list()).toEqual([]);
+  });
+});
