@@ -1,34 +1,32 @@
 /** A process told apart from a later one with the same pid, by its start time; survives exec. */
 import { readFileSync } from 'node:fs';
+import { parseStatLine } from '../../src/process/stat-line.ts';
 
 export interface ProcessIdentity {
   pid: number;
-  /** Field 22 of /proc/<pid>/stat: clock ticks since boot. */
-  startTime: string;
+  /** Clock ticks since boot. */
+  startTicks: number;
 }
 
 /** Undefined when there is no such process, or only its zombie. */
 export function identify(pid: number): ProcessIdentity | undefined {
-  let stat: string;
+  let text: string;
   try {
-    stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    text = readFileSync(`/proc/${pid}/stat`, 'latin1');
   } catch {
     return undefined;
   }
-  // The command in parentheses may itself hold spaces and parentheses.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-  const startTime = fields[19];
-  if (startTime === undefined || fields[0] === 'Z' || fields[0] === 'X') return undefined;
-  return { pid, startTime };
+  const stat = parseStatLine(text);
+  return stat === undefined || 'ZX'.includes(stat.state) ? undefined : { pid, startTicks: stat.startTicks };
 }
 
-/** Undefined when the text, which a crash may have cut, is not one. */
+/** Undefined when the value, whose text a crash may have cut, is not an identity. */
 export function parseIdentity(value: unknown): ProcessIdentity | undefined {
-  if (typeof value !== 'object' || value === null || !('pid' in value) || !('startTime' in value)) return undefined;
-  const { pid, startTime } = value;
-  return typeof pid === 'number' && typeof startTime === 'string' ? { pid, startTime } : undefined;
+  if (typeof value !== 'object' || value === null || !('pid' in value) || !('startTicks' in value)) return undefined;
+  const { pid, startTicks } = value;
+  return typeof pid === 'number' && typeof startTicks === 'number' ? { pid, startTicks } : undefined;
 }
 
 export function isAlive(identity: ProcessIdentity): boolean {
-  return identify(identity.pid)?.startTime === identity.startTime;
+  return identify(identity.pid)?.startTicks === identity.startTicks;
 }

@@ -1,0 +1,202 @@
+/** The agent beside a lab brick, configured by environment and flags as in a pod. */
+import { readFile } from 'node:fs/promises';
+import os from 'node:os';
+import { resolve } from 'node:path';
+import { AgentError } from '../../src/lib/errors.ts';
+import type { Brick } from './brick.ts';
+import { request, type HttpReply } from './http.ts';
+import type { Lab } from './lab.ts';
+import { makeFolders } from './lease.ts';
+import { LabProcess, type ExitStatus } from './process.ts';
+import type { Volume } from './volume.ts';
+import { waitFor } from './wait.ts';
+
+const PROJECT = resolve(import.meta.dirname, '../..');
+
+/** Includes the start of Node without a bundle on a busy machine. */
+const READY_DEADLINE_MS = 30_000;
+const PROBE_TIMEOUT_MS = 2_000;
+
+export interface AgentOptions {
+  /** Added to, or in place of, what the lab sets; undefined takes a variable away. */
+  env?: Record<string, string | undefined>;
+  /** By name without dashes in front: `{ 'log-level': 'debug' }`. */
+  flags?: Record<string, string>;
+  /** Runs dist/main.js (`npm run build` first) in place of src/main.ts. */
+  bundle?: boolean;
+  /** Waits until /readyz says 200. Default true; false returns at once. */
+  waitReady?: boolean;
+}
+
+export interface AgentExit extends ExitStatus {
+  /** From the signal to the end. */
+  durationMs: number;
+}
+
+export interface ApiOptions {
+  headers?: Record<string, string>;
+  timeoutMs?: number;
+}
+
+/** Starts `brick-agent run` for a brick. */
+export async function startAgent(
+  lab: Lab,
+  volume: Volume,
+  brick: Brick,
+  options: AgentOptions = {},
+): Promise<LabAgent> {
+  // A restarted agent has the same folder and a new port, as its old connections may linger.
+  const dir = `${volume.dir}/brick-${brick.index}/agent`;
+  await makeFolders(dir);
+  const opsPort = await lab.nextPort();
+  const apiPort = await lab.nextPort();
+  const socketPath = `${dir}/agent.sock`;
+  const env = {
+    PATH: process.env['PATH'],
+    ...agentEnvironment(volume, brick),
+    BRICK_AGENT_OPS_LISTEN: `127.0.0.1:${opsPort}`,
+    BRICK_AGENT_API_LISTEN: `127.0.0.1:${apiPort}`,
+    BRICK_AGENT_SOCKET_PATH: socketPath,
+    ...options.env,
+  };
+  const flags = Object.entries(options.flags ?? {}).flatMap(([name, value]) => [`--${name}`, value]);
+  const main = resolve(PROJECT, options.bundle === true ? 'dist/main.js' : 'src/main.ts');
+  const agentProcess = await LabProcess.start({
+    labDir: lab.dir,
+    what: `agent of brick ${brick.index}`,
+    command: [process.execPath, main, 'run', ...flags],
+    env,
+    outputFile: `${dir}/output`,
+  });
+  lab.track(agentProcess);
+  const agent = new LabAgent(agentProcess, { opsPort, apiPort, socketPath, outputFile: `${dir}/output`, env });
+  if (options.waitReady ?? true) await agent.waitReady();
+  return agent;
+}
+
+/** What a pod spec would set for this brick, without the listeners. Also for tools that are not started by startAgent. */
+export function agentEnvironment(volume: Volume, brick: Brick): Record<string, string> {
+  return {
+    VOLUME: volume.name,
+    VOLUME_ID: volume.volumeId,
+    VOLUME_TYPE: volume.kadaluType,
+    BRICK_PATH: brick.path,
+    BRICK_INDEX: String(brick.index),
+    NODEID: `node-${brick.index}`,
+    HOSTNAME: os.hostname(),
+    BRICK_AGENT_BRICK_HOST: '127.0.0.1',
+    BRICK_AGENT_BRICK_PORT: String(brick.port),
+    BRICK_AGENT_BRICK_SOCKET: brick.socket,
+    BRICK_AGENT_BRICK_PID_FILE: brick.pidFile,
+    BRICK_AGENT_BRICK_LOG_FILE: brick.logFile,
+    BRICK_AGENT_SHD: volume.hasShd ? 'on' : 'off',
+    BRICK_AGENT_SHD_SOCKET: volume.shd.socket,
+    BRICK_AGENT_SHD_PID_FILE: volume.shd.pidFile,
+    BRICK_AGENT_SHD_LOG_FILE: volume.shd.logFile,
+    BRICK_AGENT_VOLFILE_DIR: volume.configMap.dir,
+    BRICK_AGENT_BRICK_VOLFILE: brick.volfileName,
+    BRICK_AGENT_SHD_VOLFILE: volume.shd.volfileName,
+    BRICK_AGENT_BRICK_MOUNT: 'any',
+    ...(volume.spec.type === 'disperse' ? { BRICK_AGENT_DISPERSE_DATA: String(volume.dataFragments) } : {}),
+  };
+}
+
+interface AgentPlaces {
+  opsPort: number;
+  apiPort: number;
+  socketPath: string;
+  outputFile: string;
+  env: Record<string, string | undefined>;
+}
+
+export class LabAgent {
+  readonly opsPort: number;
+  /** Served only when the agent has a token file. */
+  readonly apiPort: number;
+  readonly socketPath: string;
+  /** What the agent was started with; for its command line tool. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly #process: LabProcess;
+  readonly #outputFile: string;
+
+  constructor(process: LabProcess, places: AgentPlaces) {
+    this.#process = process;
+    this.opsPort = places.opsPort;
+    this.apiPort = places.apiPort;
+    this.socketPath = places.socketPath;
+    this.env = places.env;
+    this.#outputFile = places.outputFile;
+  }
+
+  get pid(): number {
+    return this.#process.pid;
+  }
+
+  get running(): boolean {
+    return this.#process.running;
+  }
+
+  /** Over the unix socket, as the command line tool does. */
+  async api(method: string, path: string, body?: unknown, options: ApiOptions = {}): Promise<HttpReply> {
+    return await request({ method, path, body, target: { socketPath: this.socketPath }, ...options });
+  }
+
+  /** GET on the listener of probes and metrics. */
+  async ops(path: string, options: ApiOptions = {}): Promise<HttpReply> {
+    return await request({ method: 'GET', path, target: { host: '127.0.0.1', port: this.opsPort }, ...options });
+  }
+
+  async waitReady(timeoutMs: number = READY_DEADLINE_MS): Promise<void> {
+    await waitFor(
+      `/readyz of ${this.#process.what}`,
+      async () => {
+        if (!this.#process.running) return 'ended';
+        const { status, text } = await this.ops('/readyz', { timeoutMs: PROBE_TIMEOUT_MS });
+        if (status !== 200) throw new AgentError('Conflict', `${status} ${text}`);
+        return 'ready';
+      },
+      { timeoutMs },
+    );
+    await this.#process.assertRunning();
+  }
+
+  /** The log so far: one object a line; a line that is not JSON (a crash of Node) comes as `{ text }`. */
+  async logs(): Promise<Record<string, unknown>[]> {
+    const lines = (await readFile(this.#outputFile, 'utf8')).split('\n').filter(Boolean);
+    return lines.map(parseLine);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#process.signal(signal);
+  }
+
+  /** SIGTERM, as the kubelet does. */
+  async stop(): Promise<AgentExit> {
+    return await this.#end('SIGTERM');
+  }
+
+  async kill(): Promise<AgentExit> {
+    return await this.#end('SIGKILL');
+  }
+
+  /** How it ended by itself. */
+  async exited(deadlineMs?: number): Promise<ExitStatus> {
+    return await this.#process.exited(deadlineMs);
+  }
+
+  async #end(signal: NodeJS.Signals): Promise<AgentExit> {
+    const start = performance.now();
+    const status = await this.#process.end(signal);
+    return { ...status, durationMs: performance.now() - start };
+  }
+}
+
+function parseLine(line: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(line);
+    if (typeof value === 'object' && value !== null) return { ...value };
+  } catch {
+    // Shown as text below.
+  }
+  return { text: line };
+}
