@@ -75,8 +75,8 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
       .addOption(socketOption(env));
   const format = (command: Command): boolean => command.opts<{ output: string }>().output === 'json';
 
-  query(program, 'status', 'The brick, its quotas, heal and volfiles at a glance.').action(async (_flags, command: Command) =>
-    setExit(await statusCommand(client(command), output, format(command))),
+  query(program, 'status', 'The brick, its quotas, heal and volfiles at a glance.').action(
+    async (_flags, command: Command) => setExit(await statusCommand(client(command), output, format(command))),
   );
 
   const quota = program.command('quota').description('Limits of PVs.');
@@ -96,8 +96,8 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
   );
 
   const heal = program.command('heal').description('Self-heal.');
-  query(heal, 'status', 'The backlog of this brick and the operations on it.').action(async (_flags, command: Command) =>
-    setExit(await healStatus(client(command), output, format(command))),
+  query(heal, 'status', 'The backlog of this brick and the operations on it.').action(
+    async (_flags, command: Command) => setExit(await healStatus(client(command), output, format(command))),
   );
   query(heal, 'start', 'Start a heal through the self-heal daemon.')
     .option('--full', 'crawl the whole volume instead of the index')

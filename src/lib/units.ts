@@ -52,3 +52,12 @@ export function formatBytes(bytes: bigint | number): string {
   const text = unit === 0 || Number.isInteger(value) ? String(value) : value.toFixed(1);
   return `${text} ${BINARY_UNITS[unit]}`;
 }
+
+/** Milliseconds for people: `850 ms`, `4.2 s`, `3 min 20 s`, `2 h 5 min`. */
+export function formatDuration(ms: number): string {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  const seconds = Math.round(ms / 1000);
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
+  return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
+}

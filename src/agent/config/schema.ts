@@ -181,7 +181,7 @@ export interface ConfigOption {
   kadaluEnv: string | undefined;
   placeholder: string;
   description: string;
-  byDefault: unknown;
+  byDefault: string | number | undefined;
   required: boolean;
   isInteger: boolean;
 }
@@ -190,7 +190,8 @@ const required: readonly string[] = configSchema.required;
 
 /** The same table, flat, for the command line, the environment and the documentation. */
 export const configOptions: readonly ConfigOption[] = Object.entries(configSchema.properties).map(([key, schema]) => {
-  const byDefault: unknown = Reflect.get(schema, 'default');
+  const value: unknown = Reflect.get(schema, 'default');
+  const byDefault = typeof value === 'string' || typeof value === 'number' ? value : undefined;
   return {
     key,
     flag: `--${kebab(key)}`,

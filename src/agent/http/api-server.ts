@@ -5,8 +5,10 @@ import swagger from '@fastify/swagger';
 import type { FastifyBaseLogger } from 'fastify';
 import { AgentError, errnoOf, errorMessage } from '../../lib/errors.ts';
 import { problem } from './errors.ts';
+import { healRoutes } from './routes/heal.ts';
 import { quotaRoutes } from './routes/quotas.ts';
-import { versionRoute } from './routes/version.ts';
+import { statusRoutes } from './routes/status.ts';
+import { volfileRoutes } from './routes/volfiles.ts';
 import { createServer, type Server } from './server.ts';
 import type { ApiServices } from './services.ts';
 
@@ -55,8 +57,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<Server
       security: [{ token: [] }],
     },
   });
-  versionRoute(server, options.services.version);
+  statusRoutes(server, options.services);
   quotaRoutes(server, options.services.quotas);
+  healRoutes(server, options.services.heal);
+  volfileRoutes(server, options.services.volfiles);
   await server.ready();
   return server;
 }

@@ -19,9 +19,13 @@ export async function listenTcp(server: Server, option: string, address: string)
   try {
     await server.listen({ host, port: Number(address.slice(at + 1)) });
   } catch (cause) {
-    throw new AgentError('ConfigInvalid', `${option} ${address}: cannot listen (${errnoOf(cause) ?? errorMessage(cause)})`, {
-      cause,
-    });
+    throw new AgentError(
+      'ConfigInvalid',
+      `${option} ${address}: cannot listen (${errnoOf(cause) ?? errorMessage(cause)})`,
+      {
+        cause,
+      },
+    );
   }
   const bound = server.server.address();
   return typeof bound === 'object' && bound !== null ? bound.port : 0;

@@ -80,6 +80,103 @@ export const pvParamsSchema = Type.Object({
   pv: Type.String({ minLength: 1, maxLength: 255, description: 'Name of the PV, e.g. pvc-….' }),
 });
 
+const Count = Nullable(Type.Integer({ minimum: 0, description: 'Null while not known.' }));
+
+export const healOperationSchema = Type.Object({
+  id: Type.String(),
+  kind: Type.Enum(['index', 'full']),
+  state: Type.Enum(['Pending', 'Running', 'Succeeded', 'Failed', 'Unknown']),
+  accepted: Nullable(
+    Type.Boolean({ description: 'Whether the heal daemon started; done is another thing: the backlog at 0.' }),
+  ),
+  children: Type.Array(Type.Object({ xlator: Type.String(), child: Type.Integer(), status: Type.String() }), {
+    description: 'What the heal daemon said of each brick of each replica set.',
+  }),
+  startedAt: Time,
+  finishedAt: Nullable(Time),
+  backlogAtStart: Count,
+  backlogNow: Count,
+  message: Type.String(),
+});
+
+export const healSchema = Type.Object({
+  state: Type.Enum(['Complete', 'Progressing', 'Stalled', 'Unknown']),
+  message: Type.String(),
+  pending: Type.Object({ xattrop: Count, dirty: Count, entryChanges: Count }),
+  observedAt: Nullable(Time),
+  pendingSince: Nullable(Time),
+  inPerSecond: Nullable(Type.Number()),
+  outPerSecond: Nullable(Type.Number()),
+  etaSeconds: Nullable(Type.Number()),
+  operations: Type.Array(healOperationSchema),
+});
+
+export const healStartSchema = Type.Object({ kind: Type.Enum(['index', 'full']) }, { additionalProperties: false });
+
+export const volfileProblemSchema = Type.Object({
+  id: Type.String(),
+  severity: Type.Enum(['error', 'warning', 'hint']),
+  line: Nullable(Type.Integer()),
+  column: Nullable(Type.Integer()),
+  message: Type.String(),
+  remedy: Type.String(),
+});
+
+export const volfileSchema = Type.Object({
+  process: Type.Enum(['brick', 'shd']),
+  file: Type.String(),
+  outcome: Type.String(),
+  reason: Type.String(),
+  message: Type.String(),
+  wantedSha256: Nullable(Type.String()),
+  runningSha256: Nullable(Type.String()),
+  since: Nullable(Time),
+  problems: Type.Array(volfileProblemSchema),
+  changes: Type.Array(Type.String()),
+  lastReload: Nullable(Type.Object({ at: Time, success: Type.Boolean(), durationMs: Type.Number() })),
+});
+
+export const volfileListSchema = Type.Object({
+  configured: Type.Boolean({ description: 'False when no volfileDir is configured: volfiles are not watched.' }),
+  items: Type.Array(volfileSchema),
+});
+
+export const brickSchema = Type.Object({
+  volume: Type.String(),
+  volumeId: Type.String(),
+  brickPath: Type.String(),
+  brickIndex: Type.Integer(),
+  hostname: Type.String(),
+  fenced: Type.Boolean({ description: 'True: not proven ours, nothing is written.' }),
+  conditions: Type.Array(conditionSchema),
+  capacity: Nullable(
+    Type.Object({ totalBytes: Bytes, freeBytes: Bytes, availableBytes: Bytes, inodes: Bytes, inodesFree: Bytes }),
+  ),
+});
+
+export const statusSchema = Type.Object({
+  version: versionSchema,
+  ready: Type.Boolean(),
+  notReady: Type.Array(Type.String(), { description: 'Failed readiness checks, each with its reason.' }),
+  brick: brickSchema,
+  quotas: Type.Object({
+    pvs: Type.Integer(),
+    withLimit: Type.Integer(),
+    notOnDisk: Type.Integer(),
+    notLive: Type.Integer(),
+    refused: Type.Integer(),
+    synced: Type.Boolean(),
+  }),
+  heal: healSchema,
+  volfiles: volfileListSchema,
+});
+
 export type QuotaList = Static<typeof quotaListSchema>;
 export type Problem = Static<typeof problemSchema>;
 export type VersionView = Static<typeof versionSchema>;
+export type HealView = Static<typeof healSchema>;
+export type HealOperationView = Static<typeof healOperationSchema>;
+export type VolfileView = Static<typeof volfileSchema>;
+export type VolfileListView = Static<typeof volfileListSchema>;
+export type BrickView = Static<typeof brickSchema>;
+export type StatusView = Static<typeof statusSchema>;

@@ -1,7 +1,7 @@
 import type { HealthCheck } from '../health.ts';
 import type { QuotaView } from '../../quota/pv-state.ts';
 import type { Refusal } from '../../quota/ports.ts';
-import type { VersionView } from './schemas.ts';
+import type { HealOperationView, HealView, StatusView, VersionView, VolfileListView } from './schemas.ts';
 
 /** What the routes need of the agent; the tests give them fakes, the agent gives them itself. */
 
@@ -14,6 +14,13 @@ export interface QuotaService {
   removeLimit(pv: string, signal: AbortSignal): Promise<QuotaView>;
 }
 
+export interface HealService {
+  view(): HealView;
+  operation(id: string): HealOperationView | undefined;
+  /** Starts a heal, or returns the one of that kind that is running. */
+  start(kind: 'index' | 'full'): HealOperationView;
+}
+
 export interface OpsServices {
   livez: readonly HealthCheck[];
   readyz: readonly HealthCheck[];
@@ -22,5 +29,8 @@ export interface OpsServices {
 
 export interface ApiServices {
   version: () => VersionView;
+  status: () => StatusView;
   quotas: QuotaService;
+  heal: HealService;
+  volfiles: () => VolfileListView;
 }

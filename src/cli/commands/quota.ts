@@ -12,7 +12,8 @@ type QuotaItem = QuotaList['items'][number];
 /** Exit 1 when a limit is not on disk or not live. */
 export async function quotaList(client: AgentClient, output: Output, json: boolean): Promise<ExitCode> {
   const list = await client.get('/v1/quotas');
-  if (!Check(quotaListSchema, list)) throw new AgentError('RpcProtocol', 'the agent answered something else than a quota list');
+  if (!Check(quotaListSchema, list))
+    throw new AgentError('RpcProtocol', 'the agent answered something else than a quota list');
   const exit = list.items.every(isGood) && list.refused.length === 0 ? 0 : 1;
   if (json) {
     printJson(output, list);
@@ -60,7 +61,8 @@ export async function quotaRemove(client: AgentClient, output: Output, json: boo
 }
 
 function showOne(body: unknown, output: Output, json: boolean): ExitCode {
-  if (!Check(quotaViewSchema, body)) throw new AgentError('RpcProtocol', 'the agent answered something else than a quota');
+  if (!Check(quotaViewSchema, body))
+    throw new AgentError('RpcProtocol', 'the agent answered something else than a quota');
   if (json) {
     printJson(output, body);
     return isGood(body) ? 0 : 1;

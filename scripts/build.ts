@@ -1,0 +1,27 @@
+/** Bundles the agent: dist/main.js and dist/brick-worker.js, with fs-xattr, a native module, left outside. */
+import { readFileSync, rmSync } from 'node:fs';
+import { build } from 'esbuild';
+
+const { version } = JSON.parse(readFileSync('package.json', 'utf8')) as { version: string };
+
+rmSync('dist', { recursive: true, force: true });
+const result = await build({
+  entryPoints: { main: 'src/main.ts', 'brick-worker': 'src/brick/worker/thread.ts' },
+  outdir: 'dist',
+  bundle: true,
+  platform: 'node',
+  format: 'esm',
+  target: 'node24',
+  minify: true,
+  keepNames: true,
+  sourcemap: 'linked',
+  legalComments: 'linked',
+  metafile: true,
+  external: ['fs-xattr'],
+  define: { 'process.env.BRICK_AGENT_VERSION': JSON.stringify(version) },
+  // Bundled CommonJS packages ask for node: modules through require, which an ES module does not have.
+  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+});
+for (const [file, { bytes }] of Object.entries(result.metafile.outputs)) {
+  if (file.endsWith('.js')) console.log(`${file}  ${(bytes / 1024).toFixed(0)} KiB`);
+}

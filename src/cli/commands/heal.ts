@@ -1,0 +1,84 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Check } from 'typebox/value';
+import { healOperationSchema, healSchema, type HealOperationView, type HealView } from '../../agent/http/schemas.ts';
+import { AgentError } from '../../lib/errors.ts';
+import { formatDuration } from '../../lib/units.ts';
+import type { AgentClient } from '../client.ts';
+import { printJson, type Output } from '../output.ts';
+import type { ExitCode } from '../program.ts';
+import { formatTable } from '../table.ts';
+
+/** Pause between two looks at a running operation, in milliseconds. */
+const POLL_MS = 500;
+
+/** Exit 1 unless the backlog is empty. */
+export async function healStatus(client: AgentClient, output: Output, json: boolean): Promise<ExitCode> {
+  const heal = await client.get('/v1/heal');
+  if (!Check(healSchema, heal))
+    throw new AgentError('RpcProtocol', 'the agent answered something else than a heal status');
+  const exit = heal.state === 'Complete' ? 0 : 1;
+  if (json) {
+    printJson(output, heal);
+    return exit;
+  }
+  printHeal(output, heal);
+  if (heal.operations.length > 0) {
+    output.line('');
+    output.line(operationTable(heal.operations));
+  }
+  return exit;
+}
+
+/** Starts a heal and waits until the heal daemon has said yes or no; the heal itself goes on. */
+export async function healStart(
+  client: AgentClient,
+  output: Output,
+  json: boolean,
+  kind: 'index' | 'full',
+): Promise<ExitCode> {
+  let { body } = await client.request('POST', '/v1/heal', { kind });
+  for (;;) {
+    if (!Check(healOperationSchema, body))
+      throw new AgentError('RpcProtocol', 'the agent answered something else than an operation');
+    if (body.state !== 'Pending') break;
+    await delay(POLL_MS);
+    body = await client.get(`/v1/operations/${body.id}`);
+  }
+  if (json) printJson(output, body);
+  else {
+    output.line(operationTable([body]));
+    for (const child of body.children) output.line(`  ${child.xlator} brick ${child.child}: ${child.status}`);
+  }
+  return body.accepted === true ? 0 : 1;
+}
+
+export function printHeal(output: Output, heal: HealView): void {
+  const { pending } = heal;
+  output.line(`Heal        ${heal.state}: ${heal.message}`);
+  output.line(
+    `Pending     ${count(pending.xattrop)} xattrop, ${count(pending.dirty)} dirty, ${count(pending.entryChanges)} entry changes`,
+  );
+  if (heal.pendingSince !== null) output.line(`Since       ${heal.pendingSince}`);
+  if (heal.outPerSecond !== null && heal.inPerSecond !== null) {
+    output.line(`Rate        ${heal.outPerSecond.toFixed(1)}/s out, ${heal.inPerSecond.toFixed(1)}/s in`);
+  }
+  if (heal.etaSeconds !== null) output.line(`Done in     about ${formatDuration(heal.etaSeconds * 1000)}`);
+}
+
+function operationTable(operations: readonly HealOperationView[]): string {
+  return formatTable<HealOperationView>(
+    [
+      { title: 'OPERATION', cell: (row) => row.id },
+      { title: 'KIND', cell: (row) => row.kind },
+      { title: 'STATE', cell: (row) => row.state },
+      { title: 'BACKLOG', cell: (row) => `${count(row.backlogAtStart)} -> ${count(row.backlogNow)}` },
+      { title: 'STARTED', cell: (row) => row.startedAt },
+      { title: 'MESSAGE', cell: (row) => row.message },
+    ],
+    operations,
+  );
+}
+
+function count(value: number | null): string {
+  return value === null ? 'unknown' : String(value);
+}

@@ -1,0 +1,55 @@
+import type { Collector } from '../registry.ts';
+
+/** What is known of the brick; undefined members are not known. */
+export interface BrickSnapshot {
+  info: { volumeId: string; volumeType: string; brick: string; brickIndex: number; node: string; hostname: string };
+  checks: readonly { name: string; status: 'True' | 'False' | 'Unknown' }[];
+  fenced: boolean;
+  hung: boolean;
+  up: boolean;
+  capacity:
+    { totalBytes: bigint; freeBytes: bigint; availableBytes: bigint; inodes: bigint; inodesFree: bigint } | undefined;
+}
+
+export function brickCollector(snapshot: () => BrickSnapshot): Collector {
+  return {
+    name: 'brick',
+    metrics: [
+      'gluster_brick_info',
+      'gluster_brick_identity_verified',
+      'gluster_brick_fenced',
+      'gluster_brick_hung',
+      'gluster_brick_up',
+      'gluster_brick_capacity_bytes',
+      'gluster_brick_free_bytes',
+      'gluster_brick_available_bytes',
+      'gluster_brick_inodes',
+      'gluster_brick_inodes_free',
+    ],
+    collect(emit) {
+      const { info, checks, fenced, hung, up, capacity } = snapshot();
+      const { volumeId, volumeType, brick, brickIndex, node, hostname } = info;
+      emit(
+        'gluster_brick_info',
+        { volume_id: volumeId, volume_type: volumeType, brick, brick_index: String(brickIndex), node, hostname },
+        1,
+      );
+      for (const { name, status } of checks) {
+        emit(
+          'gluster_brick_identity_verified',
+          { check: name },
+          status === 'Unknown' ? undefined : Number(status === 'True'),
+        );
+      }
+      emit('gluster_brick_fenced', {}, Number(fenced));
+      emit('gluster_brick_hung', {}, Number(hung));
+      emit('gluster_brick_up', {}, Number(up));
+      if (capacity === undefined) return;
+      emit('gluster_brick_capacity_bytes', {}, Number(capacity.totalBytes));
+      emit('gluster_brick_free_bytes', {}, Number(capacity.freeBytes));
+      emit('gluster_brick_available_bytes', {}, Number(capacity.availableBytes));
+      emit('gluster_brick_inodes', {}, Number(capacity.inodes));
+      emit('gluster_brick_inodes_free', {}, Number(capacity.inodesFree));
+    },
+  };
+}

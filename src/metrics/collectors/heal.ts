@@ -1,0 +1,38 @@
+import type { Collector } from '../registry.ts';
+
+const STATES = ['Complete', 'Progressing', 'Stalled', 'Unknown'] as const;
+
+/** What is known of the backlog; undefined members are not known. Times are wall-clock milliseconds. */
+export interface HealSnapshot {
+  state: (typeof STATES)[number];
+  pending: { xattrop: number | undefined; dirty: number | undefined; entryChanges: number | undefined };
+  inPerSecond: number | undefined;
+  outPerSecond: number | undefined;
+  etaSeconds: number | undefined;
+  pendingSince: number | undefined;
+}
+
+export function healCollector(snapshot: () => HealSnapshot): Collector {
+  return {
+    name: 'heal',
+    metrics: [
+      'gluster_heal_pending_entries',
+      'gluster_heal_state',
+      'gluster_heal_entries_per_second',
+      'gluster_heal_eta_seconds',
+      'gluster_heal_pending_since_timestamp_seconds',
+    ],
+    collect(emit) {
+      const heal = snapshot();
+      emit('gluster_heal_pending_entries', { index: 'xattrop' }, heal.pending.xattrop);
+      emit('gluster_heal_pending_entries', { index: 'dirty' }, heal.pending.dirty);
+      emit('gluster_heal_pending_entries', { index: 'entry-changes' }, heal.pending.entryChanges);
+      for (const state of STATES) emit('gluster_heal_state', { state }, Number(heal.state === state));
+      emit('gluster_heal_entries_per_second', { direction: 'in' }, heal.inPerSecond);
+      emit('gluster_heal_entries_per_second', { direction: 'out' }, heal.outPerSecond);
+      emit('gluster_heal_eta_seconds', {}, heal.etaSeconds);
+      const since = heal.pendingSince;
+      emit('gluster_heal_pending_since_timestamp_seconds', {}, since === undefined ? undefined : since / 1000);
+    },
+  };
+}
