@@ -1,15 +1,6 @@
-import type { BackendQuota, Desired } from './desired.ts';
+import type { BackendChange, BackendQuota } from '../brick/quota-xattrs.ts';
+import type { Desired } from './desired.ts';
 import { brickLimit, type QuotaLayout } from './layout.ts';
-
-/** What has to be written on the backend for one PV; only what differs is in it. */
-export interface BackendChange {
-  path: string;
-  namespace?: true;
-  /** Bytes on this brick; null removes the xattr. */
-  limitBytes?: bigint | null;
-  /** Text of our record; null removes it. */
-  record?: string | null;
-}
 
 /**
  * Compares what is wanted with what stands on disk. A limit that is to go is not touched here: it is lifted in the running

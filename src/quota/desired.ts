@@ -1,24 +1,9 @@
-import type { Gfid } from '../lib/gfid.ts';
+import type { BackendQuota } from '../brick/quota-xattrs.ts';
 import { volumeBytes, type QuotaLayout } from './layout.ts';
 import { decodeRecord } from './record.ts';
 
 /** Where a limit comes from, highest first. `Disk`: nobody asked, but the brick carries one; it is adopted and shown as such. */
 export type LimitSource = 'Api' | 'Kadalu' | 'Disk';
-
-/** What the backend says of one PV directory. */
-export interface BackendQuota {
-  path: string;
-  gfid: Gfid;
-  namespace: boolean;
-  /** trusted.gfs.squota.limit in bytes; `Malformed` when it is not a decimal number. */
-  limitBytes: bigint | 'Malformed' | undefined;
-  /** trusted.gfs.squota.size in bytes, as of the brick's last flush. */
-  sizeBytes: bigint | 'Malformed' | undefined;
-  /** Our own record, undecoded. */
-  record: string | undefined;
-  /** Whether the directory has any entry. */
-  hasEntries: boolean;
-}
 
 /** What is wanted for one PV on this brick. */
 export interface Desired {

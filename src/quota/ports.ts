@@ -3,37 +3,9 @@
  * to the wire client.
  */
 import type { Gfid } from '../lib/gfid.ts';
-import type { BackendChange } from './backend-plan.ts';
-import type { BackendQuota } from './desired.ts';
+import type { Inventory } from '../brick/pv-inventory.ts';
+import type { BackendChange, BackendRead, BackendWrite } from '../brick/quota-xattrs.ts';
 import type { QuotaStatfs } from './live-limit.ts';
-
-/** A PV directory that exists on the brick or that Kadalu describes. */
-export interface PvPlace {
-  pv: string;
-  /** Relative to the brick root, e.g. `subvol/ab/cd/pvc-1`. */
-  path: string;
-  /** Limit in Kadalu's info file in bytes; undefined: no info file, or not readable on this brick. */
-  kadaluBytes: bigint | undefined;
-}
-
-/** An entry that was refused, with the reason; the others are not touched by it. */
-export interface Refusal {
-  file: string;
-  reason: string;
-}
-
-export interface Inventory {
-  places: PvPlace[];
-  refusals: Refusal[];
-}
-
-/** One PV's answer: a bad one never stops the others. */
-export type BackendRead =
-  | { path: string; kind: 'present'; quota: BackendQuota }
-  | { path: string; kind: 'missing' }
-  | { path: string; kind: 'failed'; message: string };
-
-export type BackendWrite = { path: string; kind: 'written' } | { path: string; kind: 'failed'; message: string };
 
 /** The brick's directory, by way of the worker thread. Every call throws AgentError `BrickHung`, `Timeout` or `Aborted`. */
 export interface QuotaBackend {

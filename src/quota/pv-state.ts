@@ -1,10 +1,11 @@
 import type { Gfid } from '../lib/gfid.ts';
 import { updateConditions, type Condition, type ConditionInput } from '../lib/conditions.ts';
-import type { BackendQuota, Desired, LimitSource } from './desired.ts';
+import type { PvPlace } from '../brick/pv-inventory.ts';
+import type { BackendQuota } from '../brick/quota-xattrs.ts';
+import type { Desired, LimitSource } from './desired.ts';
 import { brickLimit, type QuotaLayout } from './layout.ts';
 import { shownLimit, shownUsage } from './live-limit.ts';
 import type { LiveResult } from './live-quota.ts';
-import type { PvPlace } from './ports.ts';
 
 /** What the enforcer last saw of the backend. */
 export type BackendView =

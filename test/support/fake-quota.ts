@@ -1,8 +1,9 @@
+import type { Inventory, Refusal } from '../../src/brick/pv-inventory.ts';
+import type { BackendChange, BackendRead, BackendWrite } from '../../src/brick/quota-xattrs.ts';
 import { AgentError } from '../../src/lib/errors.ts';
 import { ROOT_GFID, type Gfid } from '../../src/lib/gfid.ts';
-import type { BackendChange } from '../../src/quota/backend-plan.ts';
 import type { QuotaStatfs } from '../../src/quota/live-limit.ts';
-import type { BackendRead, BackendWrite, Inventory, QuotaBackend, QuotaBrick, Refusal } from '../../src/quota/ports.ts';
+import type { QuotaBackend, QuotaBrick } from '../../src/quota/ports.ts';
 
 const BLOCK = 4096n;
 

@@ -1,6 +1,6 @@
 import type { HealthCheck } from '../health.ts';
 import type { QuotaView } from '../../quota/pv-state.ts';
-import type { Refusal } from '../../quota/ports.ts';
+import type { Refusal } from '../../brick/pv-inventory.ts';
 import type { HealOperationView, HealView, StatusView, VersionView, VolfileListView } from './schemas.ts';
 
 /** What the routes need of the agent; the tests give them fakes, the agent gives them itself. */

@@ -1,5 +1,5 @@
 import { liveLimitBytes, usedBytes, type PvState } from '../../quota/pv-state.ts';
-import type { Refusal } from '../../quota/ports.ts';
+import type { Refusal } from '../../brick/pv-inventory.ts';
 import type { Collector } from '../registry.ts';
 
 export interface QuotaSource {

@@ -1,0 +1,104 @@
+import fs from 'node:fs';
+import { AgentError, errnoOf, errorMessage } from '../lib/errors.ts';
+
+/** open(2)'s O_PATH on Linux (asm-generic); Node does not name it. Such a descriptor opens nothing and cannot block on a FIFO. */
+const O_PATH = 0o10000000;
+const { O_DIRECTORY, O_NOFOLLOW } = fs.constants;
+
+/**
+ * A directory held by descriptor, so that what is done to it cannot end up elsewhere when a name is swapped for a symlink in
+ * the meantime. Synchronous: for worker threads only.
+ */
+export class DirectoryHandle implements Disposable {
+  /** A path that means this very directory for as long as the handle is open. */
+  readonly path: string;
+  readonly #fd: number;
+
+  private constructor(fd: number) {
+    this.#fd = fd;
+    this.path = `/proc/self/fd/${fd}`;
+  }
+
+  /**
+   * @returns undefined when there is no such entry
+   * @throws AgentError `BrickIo` for anything that is not a directory (a symlink is not one) or cannot be opened
+   */
+  static open(path: string): DirectoryHandle | undefined {
+    try {
+      return new DirectoryHandle(fs.openSync(path, O_PATH | O_DIRECTORY | O_NOFOLLOW));
+    } catch (cause) {
+      const errno = errnoOf(cause);
+      if (errno === 'ENOENT') return undefined;
+      if (errno === 'ENOTDIR' || errno === 'ELOOP') {
+        throw new AgentError('BrickIo', `${path}: not a directory`, { cause, details: { errno } });
+      }
+      throw brickIo(path, cause);
+    }
+  }
+
+  /** The entry of that name, if it is a directory; see `open`. The name must be a single component. */
+  child(name: string): DirectoryHandle | undefined {
+    assertComponent(name);
+    return DirectoryHandle.open(`${this.path}/${name}`);
+  }
+
+  stat(): fs.BigIntStats {
+    return fs.fstatSync(this.#fd, { bigint: true });
+  }
+
+  /** Whether there is any entry besides `.` and `..`. */
+  hasEntries(): boolean {
+    // Every sub-directory is a link to its parent, so a directory with more than two links needs no look inside.
+    if (this.stat().nlink > 2n) return true;
+    const directory = fs.opendirSync(this.path, { bufferSize: 1 });
+    try {
+      return directory.readSync() !== null;
+    } finally {
+      directory.closeSync();
+    }
+  }
+
+  close(): void {
+    fs.closeSync(this.#fd);
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/**
+ * Opens a directory below the root, component by component, following no symlink and never leaving the root.
+ *
+ * @param path relative, e.g. `subvol/ab/cd/pvc-1`
+ * @returns undefined when a component does not exist
+ * @throws AgentError `BadRequest` for a path that is not of plain components or that enters `.glusterfs`, `BrickIo`
+ */
+export function openBelow(root: DirectoryHandle, path: string): DirectoryHandle | undefined {
+  const names = path.split('/');
+  if (names[0] === '.glusterfs') throw new AgentError('BadRequest', `${path}: .glusterfs is not for quotas`);
+  let current = root;
+  for (const name of names) {
+    let next: DirectoryHandle | undefined;
+    try {
+      next = current.child(name);
+    } finally {
+      if (current !== root) current.close();
+    }
+    if (next === undefined) return undefined;
+    current = next;
+  }
+  return current;
+}
+
+/** A name that a path may be made of. @throws AgentError `BadRequest` */
+function assertComponent(name: string): void {
+  if (name === '' || name === '.' || name === '..' || name.includes('/') || name.includes('\0')) {
+    throw new AgentError('BadRequest', `"${name}" cannot be part of a path on the brick`);
+  }
+}
+
+export function brickIo(what: string, cause: unknown): AgentError {
+  const errno = errnoOf(cause) ?? errorMessage(cause);
+  return new AgentError('BrickIo', `${what}: ${errno}`, { cause, details: { errno } });
+}

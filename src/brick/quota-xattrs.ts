@@ -1,0 +1,112 @@
+/** The xattrs that make a PV directory a quota, as simple-quota of 11.1 keeps them, and our own record beside them. */
+import { errorMessage } from '../lib/errors.ts';
+import { gfidFromBytes, type Gfid } from '../lib/gfid.ts';
+import { openBelow, type DirectoryHandle } from './handle.ts';
+import { getXattr, removeXattr, setXattr } from './xattr.ts';
+
+export const NAMESPACE_XATTR = 'trusted.glusterfs.namespace';
+export const LIMIT_XATTR = 'trusted.gfs.squota.limit';
+export const SIZE_XATTR = 'trusted.gfs.squota.size';
+/**
+ * Our record of what the API asked for. Replicate heals it with the directory's other metadata (measured on 11.1: a difference
+ * alone starts no heal, but when one comes the source's text replaces the sink's), so its text must not differ by brick.
+ */
+export const QUOTA_RECORD_XATTR = 'trusted.brick-agent.quota';
+
+/** A record is some 50 bytes; anything much larger is not ours. */
+const MAX_RECORD_BYTES = 1024;
+
+/** What the backend says of one PV directory. */
+export interface BackendQuota {
+  path: string;
+  gfid: Gfid | undefined;
+  namespace: boolean;
+  /** trusted.gfs.squota.limit in bytes of this brick; `Malformed` when it is not a decimal number. */
+  limitBytes: bigint | 'Malformed' | undefined;
+  /** trusted.gfs.squota.size in bytes, as of the brick's last flush. */
+  sizeBytes: bigint | 'Malformed' | undefined;
+  /** Our record, undecoded. */
+  record: string | undefined;
+  hasEntries: boolean;
+}
+
+/** One PV's answer: a bad one never stops the others. */
+export type BackendRead =
+  | { path: string; kind: 'present'; quota: BackendQuota }
+  | { path: string; kind: 'missing' }
+  | { path: string; kind: 'failed'; message: string };
+
+/** What is to be written on one PV directory; what is not named stays as it is. */
+export interface BackendChange {
+  path: string;
+  namespace?: true;
+  /** Bytes on this brick; null removes the xattr. */
+  limitBytes?: bigint | null;
+  /** Bytes that the brick takes as used at its next start. */
+  sizeBytes?: bigint;
+  /** Text of our record; null removes it. */
+  record?: string | null;
+}
+
+export type BackendWrite = { path: string; kind: 'written' } | { path: string; kind: 'failed'; message: string };
+
+export function readQuotas(root: DirectoryHandle, paths: readonly string[]): BackendRead[] {
+  return paths.map((path) => {
+    try {
+      using directory = openBelow(root, path);
+      if (directory === undefined) return { path, kind: 'missing' };
+      return { path, kind: 'present', quota: readQuota(directory, path) };
+    } catch (error) {
+      return { path, kind: 'failed', message: `${path}: ${errorMessage(error)}` };
+    }
+  });
+}
+
+export function writeQuotas(root: DirectoryHandle, changes: readonly BackendChange[]): BackendWrite[] {
+  return changes.map((change) => {
+    const { path } = change;
+    try {
+      using directory = openBelow(root, path);
+      if (directory === undefined) return { path, kind: 'failed', message: `${path}: the directory is gone` };
+      writeQuota(directory, change);
+      return { path, kind: 'written' };
+    } catch (error) {
+      return { path, kind: 'failed', message: `${path}: ${errorMessage(error)}` };
+    }
+  });
+}
+
+function readQuota(directory: DirectoryHandle, path: string): BackendQuota {
+  const gfid = getXattr(directory, 'trusted.gfid');
+  const record = getXattr(directory, QUOTA_RECORD_XATTR);
+  return {
+    path,
+    gfid: gfid?.length === 16 ? gfidFromBytes(gfid) : undefined,
+    namespace: getXattr(directory, NAMESPACE_XATTR) !== undefined,
+    limitBytes: decimal(getXattr(directory, LIMIT_XATTR)),
+    sizeBytes: decimal(getXattr(directory, SIZE_XATTR)),
+    record: record === undefined ? undefined : record.subarray(0, MAX_RECORD_BYTES).toString('utf8'),
+    hasEntries: directory.hasEntries(),
+  };
+}
+
+/**
+ * The order is safe at every cut: the record of the wish first; the size and the limit before the namespace, since a brick
+ * that starts in between loads all three with the namespace or none.
+ */
+function writeQuota(directory: DirectoryHandle, change: BackendChange): void {
+  if (change.record !== undefined && change.record !== null) setXattr(directory, QUOTA_RECORD_XATTR, change.record);
+  // The brick writes its size with a NUL and reads it either way; a limit comes without one from replicate (measured on 11.1).
+  if (change.sizeBytes !== undefined) setXattr(directory, SIZE_XATTR, `${change.sizeBytes}\0`);
+  if (change.limitBytes === null) removeXattr(directory, LIMIT_XATTR);
+  else if (change.limitBytes !== undefined) setXattr(directory, LIMIT_XATTR, change.limitBytes.toString());
+  if (change.namespace === true) setXattr(directory, NAMESPACE_XATTR, 'true');
+  if (change.record === null) removeXattr(directory, QUOTA_RECORD_XATTR);
+}
+
+/** Decimal text with or without its NUL: replicate writes none, disperse and the brick itself write one. */
+export function decimal(value: Buffer | undefined): bigint | 'Malformed' | undefined {
+  if (value === undefined) return undefined;
+  const text = value.toString('latin1').replace(/\0$/, '');
+  return /^-?\d{1,19}$/.test(text) ? BigInt(text) : 'Malformed';
+}

@@ -1,0 +1,30 @@
+/** What the main thread may ask of a brick worker, and what comes back; both sides are typed by this table. */
+import type { ErrorCode } from '../../lib/errors.ts';
+import type { BrickFacts } from '../facts.ts';
+import type { HealIndexCounts } from '../heal-index.ts';
+import type { Inventory } from '../pv-inventory.ts';
+import type { BackendChange, BackendRead, BackendWrite } from '../quota-xattrs.ts';
+
+export interface BrickOps {
+  facts: { input: Record<string, never>; output: BrickFacts };
+  healIndex: { input: { processKey: string | undefined }; output: HealIndexCounts };
+  inventory: {
+    input: { readKadalu: boolean; known: number | undefined };
+    output: { version: number; inventory: Inventory | undefined };
+  };
+  readQuotas: { input: { paths: readonly string[] }; output: BackendRead[] };
+  writeQuotas: { input: { changes: readonly BackendChange[] }; output: BackendWrite[] };
+}
+
+export type BrickOp = keyof BrickOps;
+
+export type BrickRequest = { [K in BrickOp]: { id: number; op: K; input: BrickOps[K]['input'] } }[BrickOp];
+
+export type BrickResponse =
+  | { id: number; ok: true; output: BrickOps[BrickOp]['output'] }
+  | { id: number; ok: false; code: ErrorCode; message: string };
+
+/** Given to the thread at its start. */
+export interface BrickWorkerData {
+  brickPath: string;
+}

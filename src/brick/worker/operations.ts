@@ -1,0 +1,34 @@
+import { AgentError } from '../../lib/errors.ts';
+import { readBrickFacts } from '../facts.ts';
+import { DirectoryHandle } from '../handle.ts';
+import { HealIndex } from '../heal-index.ts';
+import { PvInventory } from '../pv-inventory.ts';
+import { readQuotas, writeQuotas } from '../quota-xattrs.ts';
+import type { BrickOps, BrickRequest } from './messages.ts';
+
+/** The synchronous work behind each message. Holds caches, never a descriptor: the brick's disk must stay unmountable. */
+export class BrickOperations {
+  readonly #brickPath: string;
+  readonly #healIndex = new HealIndex();
+  readonly #inventory = new PvInventory();
+
+  constructor(brickPath: string) {
+    this.#brickPath = brickPath;
+  }
+
+  run(request: BrickRequest): BrickOps[BrickRequest['op']]['output'] {
+    if (request.op === 'facts') return readBrickFacts(this.#brickPath);
+    using root = DirectoryHandle.open(this.#brickPath);
+    if (root === undefined) throw new AgentError('BrickIo', `${this.#brickPath}: does not exist`);
+    switch (request.op) {
+      case 'healIndex':
+        return this.#healIndex.count(root, request.input.processKey);
+      case 'inventory':
+        return this.#inventory.take(root, request.input.readKadalu, request.input.known);
+      case 'readQuotas':
+        return readQuotas(root, request.input.paths);
+      case 'writeQuotas':
+        return writeQuotas(root, request.input.changes);
+    }
+  }
+}

@@ -1,0 +1,124 @@
+import fs from 'node:fs';
+import { getAttributeSync, setAttributeSync } from 'fs-xattr';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { DirectoryHandle } from '../../../src/brick/handle.ts';
+import { decimal, readQuotas, writeQuotas } from '../../../src/brick/quota-xattrs.ts';
+import { TemporaryDirectory } from '../../support/temporary.ts';
+
+const isRoot = process.getuid?.() === 0;
+let brick: TemporaryDirectory;
+let root: DirectoryHandle;
+
+beforeEach(() => {
+  brick = new TemporaryDirectory('quota-xattrs');
+  const handle = DirectoryHandle.open(brick.path);
+  if (handle === undefined) throw new Error('no brick');
+  root = handle;
+});
+afterEach(() => {
+  root.close();
+  brick[Symbol.dispose]();
+});
+
+// trusted.* needs CAP_SYS_ADMIN: without root there is nothing to see here.
+describe.runIf(isRoot)('quota xattrs', () => {
+  it('writes what is named, reads it back, removes what is null', () => {
+    brick.mkdir('subvol/ab/cd/pvc-1');
+    const path = 'subvol/ab/cd/pvc-1';
+    expect(
+      writeQuotas(root, [{ path, limitBytes: 1234n, namespace: true, sizeBytes: 77n, record: '{"v":1}' }]),
+    ).toEqual([{ path, kind: 'written' }]);
+    expect(readQuotas(root, [path])).toEqual([
+      {
+        path,
+        kind: 'present',
+        quota: {
+          path,
+          gfid: undefined,
+          namespace: true,
+          limitBytes: 1234n,
+          sizeBytes: 77n,
+          record: '{"v":1}',
+          hasEntries: false,
+        },
+      },
+    ]);
+    const full = `${brick.path}/${path}`;
+    expect(getAttributeSync(full, 'trusted.gfs.squota.limit').toString()).toBe('1234');
+    expect(getAttributeSync(full, 'trusted.gfs.squota.size').toString()).toBe('77\0');
+    writeQuotas(root, [{ path, limitBytes: null, record: null }]);
+    expect(readQuotas(root, [path])[0]).toMatchObject({
+      quota: { limitBytes: undefined, record: undefined, namespace: true },
+    });
+    expect(writeQuotas(root, [{ path, limitBytes: null }])).toEqual([{ path, kind: 'written' }]);
+  });
+
+  it("keeps one directory's failure to itself", () => {
+    brick.mkdir('subvol/good');
+    brick.write('subvol/file', '');
+    fs.symlinkSync(brick.path, `${brick.path}/subvol/link`);
+    const paths = [
+      'subvol/missing',
+      'subvol/file',
+      'subvol/link',
+      '../x',
+      'a//b',
+      '.glusterfs/x',
+      'a\0b',
+      'subvol/good',
+    ];
+    expect(readQuotas(root, paths).map(({ kind }) => kind)).toEqual([
+      'missing',
+      'failed',
+      'failed',
+      'failed',
+      'missing',
+      'failed',
+      'failed',
+      'present',
+    ]);
+    const changes = paths.map((path) => ({ path, limitBytes: 5n }));
+    expect(writeQuotas(root, changes).map(({ kind }) => kind)).toEqual([
+      'failed',
+      'failed',
+      'failed',
+      'failed',
+      'failed',
+      'failed',
+      'failed',
+      'written',
+    ]);
+  });
+
+  it('reads the gfid and tells an empty directory from a full one', () => {
+    const full = brick.mkdir('subvol/pv');
+    setAttributeSync(full, 'trusted.gfid', Buffer.from('11111111222243338444555555555555', 'hex'));
+    expect(readQuotas(root, ['subvol/pv'])[0]).toMatchObject({
+      quota: { gfid: '11111111-2222-4333-8444-555555555555', hasEntries: false },
+    });
+    brick.write('subvol/pv/f', '');
+    expect(readQuotas(root, ['subvol/pv'])[0]).toMatchObject({ quota: { hasEntries: true } });
+  });
+
+  it('leaks no descriptor, whatever the path', () => {
+    brick.mkdir('a/b/c');
+    const open = (): number => fs.readdirSync('/proc/self/fd').length;
+    const before = open();
+    for (let round = 0; round < 50; round += 1) readQuotas(root, ['a/b/c', 'a/b/c/d', 'a/../b', 'x/y', 'a/b/\0']);
+    expect(open()).toBe(before);
+  });
+});
+
+describe('decimal', () => {
+  it.each([
+    ['5', 5n],
+    ['5\0', 5n],
+    ['-7\0', -7n],
+    ['', 'Malformed'],
+    ['5x', 'Malformed'],
+    ['0x5', 'Malformed'],
+    ['\0', 'Malformed'],
+  ])('reads %j', (text, expected) => {
+    expect(decimal(Buffer.from(text))).toBe(expected);
+  });
+});
