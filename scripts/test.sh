@@ -48,4 +48,4 @@ else
   printf '\n!!!!!!!! INTEGRATION TESTS SKIPPED: %s !!!!!!!!\n\n' "$why"
   [ "${CI:-}" != true ] || failed_checks+=(--failed-check integration)
 fi
-node scripts/test-summary.ts ${failed_checks[@]+"${failed_checks[@]}"} "${reports[@]}"
+node scripts/test-summary.ts ${failed_checks[@]+"${failed_checks[@]}"} "${reports[@]}" | tee "$REPORTS/summary"
