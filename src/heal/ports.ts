@@ -1,0 +1,70 @@
+/**
+ * What heal needs of the world, so that its logic is tested without bricks. `agent/` connects these to the brick worker; the
+ * self-heal daemon's side is `shd-daemon.ts`.
+ */
+
+export interface IndexCount {
+  /** Undefined: there is no such index, or it could not be read. */
+  entries: number | undefined;
+  /** False: `entries` is a lower bound. */
+  complete: boolean;
+}
+
+/** The heal indices of this brick. */
+export interface HealCounts {
+  /** One entry for each gfid with pending operations: what glfsheal lists. */
+  xattrop: IndexCount;
+  /** One entry for each gfid with a write in flight or interrupted; disperse has no such index. */
+  dirty: IndexCount;
+  /** One entry for each changed name below a directory whose gfid is in `xattrop`. */
+  entryChanges: IndexCount;
+}
+
+/** The brick's directory, by way of the worker thread. */
+export interface BacklogSource {
+  /** @throws AgentError `BrickHung`, `BrickIo`, `Timeout` or `Aborted` */
+  counts(signal: AbortSignal): Promise<HealCounts>;
+}
+
+export type HealKind = 'index' | 'full';
+
+/** What the daemon said of one brick of one replica or disperse set, in its own words. */
+export interface ChildStatus {
+  xlator: string;
+  /** Position in the set, from 0. */
+  child: number;
+  status: string;
+}
+
+/** The newest crawl of one kind over one brick that the daemon considers local. */
+export interface ChildCrawl {
+  xlator: string;
+  child: number;
+  kind: HealKind;
+  inProgress: boolean;
+  /** The daemon's text for the start, whole seconds in its own time zone: good for telling two crawls apart only. */
+  startedText: string;
+  healed: number;
+  /** Attempts that failed; one that waits for its parent directory to be healed counts and is tried again. */
+  failed: number;
+  splitBrain: number;
+}
+
+export interface HealStart {
+  /** Empty: the daemon did nothing. */
+  children: ChildStatus[];
+  /** Wall-clock milliseconds when the daemon's process started. */
+  daemonStartedAt: number;
+}
+
+/** The self-heal daemon of this pod, proven before each call. */
+export interface HealDaemon {
+  /** @throws AgentError `ProcessUnproven`, `RpcDisconnected`, `Timeout` (it may have started), `Aborted`, `RpcProtocol` */
+  start(kind: HealKind, signal: AbortSignal): Promise<HealStart>;
+  /**
+   * The newest crawl of that kind of each local brick; undefined when the daemon keeps no statistics (disperse).
+   *
+   * @throws as `start`
+   */
+  crawls(kind: HealKind, signal: AbortSignal): Promise<ChildCrawl[] | undefined>;
+}
