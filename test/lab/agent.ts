@@ -4,6 +4,7 @@ import os from 'node:os';
 import { resolve } from 'node:path';
 import { AgentError } from '../../src/lib/errors.ts';
 import type { Brick } from './brick.ts';
+import { runCommand, type CommandResult } from './command.ts';
 import { request, type HttpReply } from './http.ts';
 import type { Lab } from './lab.ts';
 import { makeFolders } from './lease.ts';
@@ -69,7 +70,7 @@ export async function startAgent(
     outputFile: `${dir}/output`,
   });
   lab.track(agentProcess);
-  const agent = new LabAgent(agentProcess, { opsPort, apiPort, socketPath, outputFile: `${dir}/output`, env });
+  const agent = new LabAgent(agentProcess, { opsPort, apiPort, socketPath, outputFile: `${dir}/output`, main, env });
   if (options.waitReady ?? true) await agent.waitReady();
   return agent;
 }
@@ -106,6 +107,7 @@ interface AgentPlaces {
   apiPort: number;
   socketPath: string;
   outputFile: string;
+  main: string;
   env: Record<string, string | undefined>;
 }
 
@@ -114,18 +116,15 @@ export class LabAgent {
   /** Served only when the agent has a token file. */
   readonly apiPort: number;
   readonly socketPath: string;
-  /** What the agent was started with; for its command line tool. */
-  readonly env: Readonly<Record<string, string | undefined>>;
   readonly #process: LabProcess;
-  readonly #outputFile: string;
+  readonly #places: AgentPlaces;
 
   constructor(process: LabProcess, places: AgentPlaces) {
     this.#process = process;
     this.opsPort = places.opsPort;
     this.apiPort = places.apiPort;
     this.socketPath = places.socketPath;
-    this.env = places.env;
-    this.#outputFile = places.outputFile;
+    this.#places = places;
   }
 
   get pid(): number {
@@ -146,6 +145,12 @@ export class LabAgent {
     return await request({ method: 'GET', path, target: { host: '127.0.0.1', port: this.opsPort }, ...options });
   }
 
+  /** `brick-agent <args>` as a person in the pod would call it. */
+  async cli(...args: string[]): Promise<CommandResult> {
+    const { main, env } = this.#places;
+    return await runCommand([process.execPath, main, ...args], { env });
+  }
+
   async waitReady(timeoutMs: number = READY_DEADLINE_MS): Promise<void> {
     await waitFor(
       `/readyz of ${this.#process.what}`,
@@ -162,7 +167,7 @@ export class LabAgent {
 
   /** The log so far: one object a line; a line that is not JSON (a crash of Node) comes as `{ text }`. */
   async logs(): Promise<Record<string, unknown>[]> {
-    const lines = (await readFile(this.#outputFile, 'utf8')).split('\n').filter(Boolean);
+    const lines = (await readFile(this.#places.outputFile, 'utf8')).split('\n').filter(Boolean);
     return lines.map(parseLine);
   }
 

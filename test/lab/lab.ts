@@ -2,13 +2,12 @@
  * Real Gluster volumes for integration tests, the demo and the benches: real processes, no glusterd, nothing left behind.
  * Knows no test framework.
  */
-import { execFile } from 'node:child_process';
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import net from 'node:net';
 import os from 'node:os';
-import { promisify } from 'node:util';
 import { AgentError } from '../../src/lib/errors.ts';
+import { runCommand, type CommandOptions, type CommandResult } from './command.ts';
 import type { LabContext } from './context.ts';
 import { findGlusterRoot } from './gluster-root.ts';
 import { makeFolders, removeLab, sweepCrashedLabs, takeLease, type Lease } from './lease.ts';
@@ -16,22 +15,9 @@ import { inNamespace, type LabProcess } from './process.ts';
 import { Volume, type VolumeSpec } from './volume.ts';
 import { waitFor, type WaitOptions } from './wait.ts';
 
-const execFileAsync = promisify(execFile);
-
-/** Tools such as glfsheal answer within a second or two; a full minute means that they hang. */
-const COMMAND_DEADLINE_MS = 60_000;
-/** A listing of a large volume still fits. */
-const COMMAND_MAX_OUTPUT = 32 * 1024 * 1024;
-
 export interface LabOptions {
   /** For people who look at a lab that is left running. */
   name: string;
-}
-
-export interface CommandResult {
-  code: number;
-  stdout: string;
-  stderr: string;
 }
 
 export class Lab {
@@ -101,36 +87,13 @@ export class Lab {
     this.#cleanups.push(cleanup);
   }
 
-  /**
-   * Runs a tool where GlusterFS is (glfsheal, setfattr, glusterfsd --version) and waits for it. A failure is a result, not an
-   * exception.
-   *
-   * @throws AgentError `Timeout`
-   */
-  async runInRoot(command: readonly string[], timeoutMs: number = COMMAND_DEADLINE_MS): Promise<CommandResult> {
+  /** Runs a tool where GlusterFS is (glfsheal, setfattr, glusterfsd --version) and waits for it; see runCommand. */
+  async runInRoot(command: readonly string[], options?: CommandOptions): Promise<CommandResult> {
     const runDir = `${this.dir}/tools/run`;
     const logDir = `${this.dir}/tools/log`;
     await makeFolders(runDir, logDir);
     const { root, labDir } = this.#context;
-    const [file = '', ...args] = inNamespace({ root, labDir, runDir, logDir }, command);
-    try {
-      const { stdout, stderr } = await execFileAsync(file, args, {
-        timeout: timeoutMs,
-        killSignal: 'SIGKILL',
-        maxBuffer: COMMAND_MAX_OUTPUT,
-      });
-      return { code: 0, stdout, stderr };
-    } catch (error) {
-      if (!(error instanceof Error) || !('code' in error) || !('stdout' in error)) throw error;
-      if (typeof error.code === 'number') {
-        return {
-          code: error.code,
-          stdout: String(error.stdout),
-          stderr: 'stderr' in error ? String(error.stderr) : '',
-        };
-      }
-      throw new AgentError('Timeout', `${command.join(' ')}: no end within ${timeoutMs} ms`, { cause: error });
-    }
+    return await runCommand(inNamespace({ root, labDir, runDir, logDir }, command), options);
   }
 
   /** glfsheal on a volume's client volfile, e.g. `lab.glfsheal(volume, 'info-summary')`. */
