@@ -1,0 +1,102 @@
+/** What a brick's and a self-heal daemon's volfile say about themselves, for whoever talks to these processes. */
+import { booleanOption, childrenOf, healVolumes, isType, optionOf, topOf, type Graph, type Volume } from './model.ts';
+
+export interface BrickFacts {
+  /** The child of protocol/server that clients ask for as `remote-subvolume`; Gluster's brick name. */
+  name: string;
+  serverName: string;
+  /** Undefined when the volfile leaves it to the command line. */
+  listenPort: number | undefined;
+  /** storage/posix's directory. */
+  directory: string | undefined;
+  volumeId: string | undefined;
+  authPath: string | undefined;
+  /** features/simple-quota is there and not passed through. */
+  simpleQuota: boolean;
+}
+
+/** `undefined` when the graph is not a brick's: no protocol/server with a child on top. Several children: the first. */
+export function brickFacts(graph: Graph): BrickFacts | undefined {
+  const server = topOf(graph);
+  const [child] = childrenOf(graph, server);
+  if (!isType(server, 'protocol/server') || child === undefined) return undefined;
+  const posix = findBelow(graph, child, 'storage/posix');
+  const quota = findBelow(graph, child, 'features/simple-quota');
+  return {
+    name: child.name,
+    serverName: server.name,
+    listenPort: portNumber(optionOf(server, 'transport.socket.listen-port') ?? optionOf(server, 'listen-port')),
+    directory: posix && optionOf(posix, 'directory'),
+    volumeId: posix && optionOf(posix, 'volume-id')?.toLowerCase(),
+    authPath: optionOf(server, 'auth-path'),
+    simpleQuota: quota !== undefined && !booleanOption(quota, 'pass-through', true),
+  };
+}
+
+export interface HealChild {
+  /** The protocol/client volume, e.g. `pool1-client-0`. */
+  name: string;
+  remoteHost: string | undefined;
+  remoteSubvolume: string | undefined;
+  remotePort: number | undefined;
+  /** The suffix of `trusted.afr.` under which the others blame this brick; replicate only. */
+  pendingName: string | undefined;
+}
+
+export interface HealSet {
+  /** The translator that heal operations name. */
+  name: string;
+  kind: 'replicate' | 'disperse';
+  /** `iam-self-heal-daemon`: without it heal operations crash the process. */
+  healDaemon: boolean;
+  /** In the order in which statistics number them. */
+  children: HealChild[];
+  /** The last child of a replicate set is an arbiter. */
+  arbiter: boolean;
+}
+
+/** The replica and disperse sets of a self-heal daemon's (or client's) graph, in file order. */
+export function healSets(graph: Graph): HealSet[] {
+  return healVolumes(graph).map((volume) => {
+    const replicate = isType(volume, 'cluster/replicate');
+    const pending = replicate ? optionOf(volume, 'afr-pending-xattr')?.split(',') : undefined;
+    return {
+      name: volume.name,
+      kind: replicate ? 'replicate' : 'disperse',
+      healDaemon: booleanOption(volume, 'iam-self-heal-daemon', false),
+      arbiter: replicate && optionOf(volume, 'arbiter-count') === '1',
+      children: childrenOf(graph, volume).map((child, index) => healChild(graph, child, replicate, pending?.[index])),
+    };
+  });
+}
+
+/** Depth first from `volume`; undefined when there is none of the type. */
+export function findBelow(graph: Graph, volume: Volume, type: string): Volume | undefined {
+  const seen = new Set<string>();
+  const pending = [volume];
+  for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+    if (seen.has(next.name)) continue;
+    seen.add(next.name);
+    if (isType(next, type)) return next;
+    pending.push(...childrenOf(graph, next).reverse());
+  }
+  return undefined;
+}
+
+/** A TCP port in decimal; undefined for anything else. */
+export function portNumber(text: string | undefined): number | undefined {
+  if (text === undefined || !/^[1-9]\d{0,4}$/.test(text)) return undefined;
+  const port = Number(text);
+  return port <= 65_535 ? port : undefined;
+}
+
+function healChild(graph: Graph, child: Volume, replicate: boolean, pending: string | undefined): HealChild {
+  const client = findBelow(graph, child, 'protocol/client');
+  return {
+    name: child.name,
+    remoteHost: client && optionOf(client, 'remote-host'),
+    remoteSubvolume: client && optionOf(client, 'remote-subvolume'),
+    remotePort: client && portNumber(optionOf(client, 'remote-port')),
+    pendingName: replicate ? (pending?.trim() ?? child.name) : undefined,
+  };
+}

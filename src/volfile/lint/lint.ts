@@ -1,0 +1,51 @@
+/** Runs every rule over a volfile. A file with an error is never given to a running process. */
+import type { Graph } from '../model.ts';
+import { parseVolfile } from '../parse.ts';
+import type { Problem, Severity } from '../problem.ts';
+import { BRICK_SERVER_RULES } from './brick-server.ts';
+import { BRICK_STORAGE_RULES } from './brick-storage.ts';
+import { OPTION_RULES } from './options.ts';
+import type { LintContext, Rule } from './rule.ts';
+import { SHD_RULES } from './shd.ts';
+import { STRUCTURE_RULES } from './structure.ts';
+
+export const RULES: readonly Rule[] = [
+  ...STRUCTURE_RULES,
+  ...BRICK_SERVER_RULES,
+  ...BRICK_STORAGE_RULES,
+  ...SHD_RULES,
+  ...OPTION_RULES,
+];
+
+export interface LintedVolfile {
+  /** Undefined when the file cannot be parsed. */
+  graph: Graph | undefined;
+  /** Errors first, then by place in the file. */
+  problems: Problem[];
+}
+
+/** @param source bytes of the file; hostile until parsed */
+export function lintVolfile(source: Uint8Array, context: LintContext): LintedVolfile {
+  const parsed = parseVolfile(source);
+  if (!parsed.ok) return { graph: undefined, problems: parsed.problems };
+  return { graph: parsed.graph, problems: lintGraph(parsed.graph, context) };
+}
+
+export function lintGraph(graph: Graph, context: LintContext): Problem[] {
+  return RULES.filter(({ role }) => role === undefined || role === context.role)
+    .flatMap(({ id, severity, check }) =>
+      check(graph, context).map(({ at, message, remedy }) => ({
+        id,
+        severity,
+        line: at.line,
+        column: at.column,
+        message,
+        remedy,
+      })),
+    )
+    .sort((a, b) => rank(a.severity) - rank(b.severity) || a.line - b.line || a.column - b.column);
+}
+
+function rank(severity: Severity): number {
+  return ['error', 'warning', 'hint'].indexOf(severity);
+}

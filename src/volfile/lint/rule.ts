@@ -1,0 +1,67 @@
+/** What a lint rule is: a stable id, a severity, and a pure look at a graph. */
+import type { Graph, Volume } from '../model.ts';
+import type { Position, Severity } from '../problem.ts';
+
+/** What this brick is known to be; a fact that is not known is not compared. */
+export interface ExpectedFacts {
+  /** Directory of the brick, as the brick process sees it. */
+  directory?: string;
+  volumeId?: string;
+  /** The name that clients ask for as `remote-subvolume`. */
+  brickName?: string;
+  listenPort?: number;
+}
+
+export interface LintContext {
+  role: 'brick' | 'shd';
+  expected: ExpectedFacts;
+  /** Major version of the process; undefined when it is not known. */
+  gluster: '10' | '11' | undefined;
+  /** Types that are installed beside the process, e.g. `features/index`; undefined when that cannot be seen. */
+  xlators: ReadonlySet<string> | undefined;
+}
+
+export interface Finding {
+  at: Position;
+  message: string;
+  remedy: string;
+}
+
+export interface Rule {
+  id: string;
+  severity: Severity;
+  /** Undefined: for every role. */
+  role?: LintContext['role'];
+  check: (graph: Graph, context: LintContext) => Finding[];
+}
+
+/** A rule that looks at some volumes, one by one, and says at most one thing about each, at its place. */
+export function perVolume(
+  pick: (graph: Graph) => Volume[],
+  check: (volume: Volume, context: LintContext, graph: Graph) => Omit<Finding, 'at'> | undefined,
+): Rule['check'] {
+  return (graph, context) => {
+    const findings: Finding[] = [];
+    for (const volume of pick(graph)) {
+      const finding = check(volume, context, graph);
+      if (finding !== undefined) findings.push({ at: volume.at, message: finding.message, remedy: finding.remedy });
+    }
+    return findings;
+  };
+}
+
+/** Directories are compared without their trailing slashes. */
+export function samePath(a: string, b: string): boolean {
+  return trimSlashes(a) === trimSlashes(b);
+}
+
+/** `inner` is `outer` or lies below it. */
+export function isWithin(inner: string, outer: string): boolean {
+  return samePath(inner, outer) || inner.startsWith(`${trimSlashes(outer)}/`);
+}
+
+function trimSlashes(path: string): string {
+  let end = path.length;
+  while (end > 1 && path[end - 1] === '/') end -= 1;
+  return path.slice(0, end);
+}

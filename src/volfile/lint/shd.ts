@@ -1,0 +1,126 @@
+/** Rules about a self-heal daemon: one that runs, reports success and heals nothing is the fault to catch. */
+import { healSets, portNumber } from '../facts.ts';
+import {
+  booleanOption,
+  childrenOf,
+  healVolumes,
+  isType,
+  optionOf,
+  volumesOfType,
+  type Graph,
+  type Volume,
+} from '../model.ts';
+import { quote } from '../problem.ts';
+import { perVolume, type Finding, type Rule } from './rule.ts';
+
+function onHealers(check: (volume: Volume, graph: Graph) => Omit<Finding, 'at'> | undefined): Rule['check'] {
+  return perVolume(healVolumes, (volume, _context, graph) => check(volume, graph));
+}
+
+const notDaemon = onHealers((volume) => {
+  if (booleanOption(volume, 'iam-self-heal-daemon', false)) return undefined;
+  return {
+    message: `volume ${quote(volume.name)} is not told to heal, and a heal request would crash the process`,
+    remedy: 'add "option iam-self-heal-daemon yes"',
+  };
+});
+
+/** `data-self-heal open` means on, too. */
+const healsNothing = onHealers((volume) => {
+  if (!isType(volume, 'cluster/replicate')) return undefined;
+  const off = ['data-self-heal', 'metadata-self-heal', 'entry-self-heal'].filter(
+    (key) => !booleanOption(volume, key, false) && optionOf(volume, key) !== 'open',
+  );
+  if (off.length === 0) return undefined;
+  return {
+    message: `${off.join(', ')} of volume ${quote(volume.name)} off (the default): crawls end well and heal nothing`,
+    remedy: `add ${off.map((key) => `"option ${key} on"`).join(', ')}`,
+  };
+});
+
+const healingOff = onHealers((volume) => {
+  if (booleanOption(volume, 'self-heal-daemon', true)) return undefined;
+  return {
+    message: `self-heal-daemon of volume ${quote(volume.name)} is off`,
+    remedy: 'switch it on, or stop the daemon',
+  };
+});
+
+const tooFew = onHealers((volume, graph) => {
+  const count = childrenOf(graph, volume).length;
+  if (isType(volume, 'cluster/replicate')) {
+    if (count >= 2) return undefined;
+    return { message: `volume ${quote(volume.name)} has ${count} replica`, remedy: 'name all bricks of the set' };
+  }
+  const redundancy = Number(optionOf(volume, 'redundancy') ?? 'NaN');
+  if (Number.isSafeInteger(redundancy) && redundancy >= 1 && redundancy * 2 < count) return undefined;
+  return {
+    message: `volume ${quote(volume.name)} has ${count} bricks and redundancy ${optionOf(volume, 'redundancy') ?? 'unset'}`,
+    remedy: 'redundancy is at least 1 and less than half of the bricks',
+  };
+});
+
+const pendingMismatch = onHealers((volume, graph) => {
+  const pending = optionOf(volume, 'afr-pending-xattr');
+  const count = childrenOf(graph, volume).length;
+  if (pending === undefined || pending.split(',').length === count) return undefined;
+  return {
+    message: `afr-pending-xattr of volume ${quote(volume.name)} names ${pending.split(',').length} of ${count} replicas`,
+    remedy: 'name one for each, in their order',
+  };
+});
+
+function distributed(graph: Graph): Finding[] {
+  return volumesOfType(graph, 'cluster/distribute').map((volume) => ({
+    at: volume.at,
+    message: `volume ${quote(volume.name)} distributes: a self-heal daemon works below that`,
+    remedy: 'put the replica or disperse sets right below the top',
+  }));
+}
+
+function unaddressed(graph: Graph): Finding[] {
+  return volumesOfType(graph, 'protocol/client').flatMap((client) => {
+    const missing = ['remote-host', 'remote-subvolume'].filter((key) => !client.options.has(key));
+    if (missing.length === 0) return [];
+    const message = `volume ${quote(client.name)} has no ${missing.join(' and no ')}`;
+    return { at: client.at, message, remedy: 'name host and brick' };
+  });
+}
+
+function unported(graph: Graph): Finding[] {
+  return volumesOfType(graph, 'protocol/client')
+    .filter((client) => portNumber(optionOf(client, 'remote-port')) === undefined)
+    .map((client) => ({
+      at: client.at,
+      message: `volume ${quote(client.name)} has no remote-port: it asks port 24007 of the host for one`,
+      remedy: 'add "option remote-port PORT"; there is no glusterd to ask',
+    }));
+}
+
+function oneBrickTwice(graph: Graph): Finding[] {
+  const seen = new Map<string, string>();
+  return healSets(graph).flatMap((set) =>
+    set.children.flatMap(({ name, remoteHost, remoteSubvolume, remotePort }) => {
+      if (remoteHost === undefined || remoteSubvolume === undefined) return [];
+      const address = [remoteHost.toLowerCase(), remotePort ?? '', remoteSubvolume].join('\n');
+      const first = seen.get(address);
+      seen.set(address, first ?? name);
+      const volume = graph.byName.get(name);
+      if (first === undefined || volume === undefined) return [];
+      const message = `${quote(name)} and ${quote(first)} are the same brick: it would be healed from itself`;
+      return { at: volume.at, message, remedy: 'give each replica its own brick' };
+    }),
+  );
+}
+
+export const SHD_RULES: readonly Rule[] = [
+  { id: 'VF201', severity: 'error', role: 'shd', check: notDaemon },
+  { id: 'VF202', severity: 'error', role: 'shd', check: healsNothing },
+  { id: 'VF203', severity: 'warning', role: 'shd', check: healingOff },
+  { id: 'VF204', severity: 'error', role: 'shd', check: tooFew },
+  { id: 'VF205', severity: 'error', role: 'shd', check: pendingMismatch },
+  { id: 'VF206', severity: 'error', role: 'shd', check: distributed },
+  { id: 'VF207', severity: 'error', role: 'shd', check: unaddressed },
+  { id: 'VF208', severity: 'hint', role: 'shd', check: unported },
+  { id: 'VF209', severity: 'error', role: 'shd', check: oneBrickTwice },
+];

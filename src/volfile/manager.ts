@@ -1,0 +1,100 @@
+/** Watches the volfiles and brings them into the processes that read them: one object for the agent to own. */
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import { Loop, type LoopStats } from '../lib/loop.ts';
+import type { SignalOptions } from '../process/signal.ts';
+import type { VolfileSet } from './read-set.ts';
+import type { VolfileStatus } from './status.ts';
+import { TargetState, type VolfileTarget } from './target.ts';
+import { VolfileWatch } from './watch.ts';
+
+export interface VolfileManagerOptions {
+  /** The mounted ConfigMap, or a plain directory. */
+  dir: string;
+  targets: readonly VolfileTarget[];
+  /** Major version of the processes; undefined while it is not known. */
+  glusterVersion: () => '10' | '11' | undefined;
+  /** See listXlators; undefined when it cannot be seen. */
+  xlators?: () => ReadonlySet<string> | undefined;
+  clock: Clock;
+  log: Log;
+  /** Ends everything. */
+  signal: AbortSignal;
+  /** Called when the status of one process has changed. */
+  onChange?: (status: VolfileStatus) => void;
+  /** Where proc is mounted and how signals are sent; for tests. */
+  system?: SignalOptions;
+}
+
+/** A restarted process is noticed within this; a look costs a few reads of /proc. In milliseconds. */
+export const PROCESS_POLL_MS = 10_000;
+
+export class VolfileManager {
+  readonly #options: VolfileManagerOptions;
+  readonly #targets: TargetState[];
+  readonly #watch: VolfileWatch;
+  readonly #loop: Loop;
+  #set: VolfileSet | undefined;
+  /** Passes run one after the other: two signals to one process would make evidence of each other. */
+  #queue: Promise<void> = Promise.resolve();
+
+  /** Starts at once; ends with the signal. */
+  constructor(options: VolfileManagerOptions) {
+    this.#options = options;
+    const { clock, dir, glusterVersion, log, signal, system, xlators } = options;
+    const shared = { glusterVersion, xlators: xlators ?? ((): undefined => undefined), clock, log };
+    this.#targets = options.targets.map(
+      (target) => new TargetState(target, system === undefined ? shared : { ...shared, system }),
+    );
+    this.#loop = new Loop({
+      name: 'volfile',
+      intervalMs: PROCESS_POLL_MS,
+      clock,
+      log,
+      signal,
+      pass: async () => await this.#enqueue(),
+    });
+    this.#watch = new VolfileWatch({ dir, clock, log, signal, onChange: (set) => this.#onSet(set) });
+  }
+
+  /** One for each target, in their order. */
+  status(): VolfileStatus[] {
+    return this.#targets.map((target) => target.status);
+  }
+
+  loops(): LoopStats[] {
+    return [this.#watch.stats, this.#loop.stats];
+  }
+
+  /** Reads the files and looks at the processes now; resolves when that is done. @throws AgentError `Aborted` at shutdown */
+  async refresh(): Promise<void> {
+    this.#set = await this.#watch.read();
+    await this.#enqueue();
+  }
+
+  /** Resolves when the signal has fired and nothing is left running. */
+  async stopped(): Promise<void> {
+    await Promise.all([this.#loop.stopped(), this.#watch.stopped()]);
+    await this.#queue;
+  }
+
+  #onSet(set: VolfileSet): void {
+    this.#set = set;
+    this.#loop.wake();
+  }
+
+  async #enqueue(): Promise<void> {
+    const pass = this.#queue.then(async () => await this.#pass());
+    this.#queue = pass.catch(() => undefined);
+    await pass;
+  }
+
+  async #pass(): Promise<void> {
+    const { onChange, signal } = this.#options;
+    const set = this.#set;
+    if (set === undefined || signal.aborted) return;
+    for (const target of this.#targets) {
+      if (await target.pass(set, signal)) onChange?.(target.status);
+    }
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * What to do about a volfile, from all that is known. Pure: every answer that could harm a process is decided here, before
+ * anything is sent.
+ */
+import type { ProcessProof } from '../process/identity.ts';
+import { isInjectedOption } from './options/table.ts';
+import { planChange, type OptionChange, type Plan } from './plan.ts';
+import { hasErrors, quote, type Problem } from './problem.ts';
+import type { RunningGraph } from './running.ts';
+import type { Outcome, Reason } from './status.ts';
+import type { Wanted } from './wanted.ts';
+
+export interface Situation {
+  wanted: Wanted;
+  proof: ProcessProof;
+  running: RunningGraph | undefined;
+  poisoned: boolean;
+  gluster: '10' | '11' | undefined;
+  /** Keys of options that the command line of the process adds to the graph. */
+  addedOptions: ReadonlySet<string>;
+}
+
+export interface Settled {
+  outcome: Outcome;
+  reason: Reason;
+  message: string;
+  changes: OptionChange[];
+  differences: string[];
+}
+
+export type Decision = { do: 'settle'; settled: Settled } | { do: 'reload'; changes: OptionChange[] };
+
+export function decide(situation: Situation): Decision {
+  const { wanted, proof, running, gluster } = situation;
+  const refusal = refuseFile(wanted);
+  if (refusal !== undefined) return refusal;
+  if (!wanted.readable || wanted.graph === undefined) return settle('Rejected', 'SyntaxError', 'the file has no graph');
+  if (!proof.ok) return withoutProcess(proof);
+  if (running?.sha256 === wanted.sha256) return runsIt(running);
+  if (situation.poisoned) return settle('RestartRequired', 'Poisoned', POISONED);
+  if (running === undefined) return settle('Unverified', 'RunningGraphUnknown', RUNNING_UNKNOWN);
+  const plan = planChange(running.graph, { graph: wanted.graph, problems: wanted.problems });
+  const changes = plan.kind === 'options' ? withoutAdded(plan.changes, running, situation.addedOptions) : [];
+  const obstacle = mustRestart(plan, changes);
+  if (obstacle !== undefined) return obstacle;
+  // A graph from the log has the options of the start, not those of reloads since; so the process is asked, with a reload.
+  if (changes.length === 0 && running.sha256 !== undefined && !running.halfApplied) {
+    return settle('Unchanged', 'SameMeaning', 'the file differs from the running one in form only');
+  }
+  if (gluster === undefined) return settle('Unverified', 'VersionUnknown', VERSION_UNKNOWN, changes);
+  if (gluster === '10') return settle('RestartRequired', 'HupIgnored', HUP_IGNORED, changes);
+  return { do: 'reload', changes };
+}
+
+const POISONED =
+  'a file that could not be parsed has broken the parser of this process; another SIGHUP may kill it: restart it';
+const RUNNING_UNKNOWN =
+  'what the process runs is not known: the file changed since it started, before this agent looked; restart it once, or give it a log file';
+const VERSION_UNKNOWN = 'the version of GlusterFS is not known, so it is not known what SIGHUP does to it';
+const HUP_IGNORED = 'GlusterFS 10 does not read its file again: restart the process';
+
+function refuseFile(wanted: Wanted): Decision | undefined {
+  if (!wanted.readable) return settle('Rejected', wanted.reason, wanted.message);
+  if (wanted.graph === undefined) return settle('Rejected', 'SyntaxError', firstError(wanted.problems));
+  if (hasErrors(wanted.problems)) return settle('Rejected', 'LintError', firstError(wanted.problems));
+  return undefined;
+}
+
+function firstError(problems: readonly Problem[]): string {
+  const errors = problems.filter((problem) => problem.severity === 'error');
+  const [first] = errors;
+  if (first === undefined) return 'the file is not acceptable';
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  return `${first.id} in line ${first.line}: ${first.message}; ${first.remedy}${more}`;
+}
+
+function withoutProcess(proof: ProcessProof & { ok: false }): Decision {
+  if (proof.reason === 'NotRunning' || proof.reason === 'PidFileMissing') {
+    return settle('Pending', 'ProcessNotRunning', `${proof.message}; it reads the file when it starts`);
+  }
+  return settle('Unverified', 'ProcessUnproven', proof.message);
+}
+
+function runsIt(running: RunningGraph): Decision {
+  if (!running.halfApplied) return settle('Unchanged', 'SameFile', 'the process runs this file');
+  const message =
+    'a reload with another file stopped half-way, and the process takes this one for unchanged: restart it, or change the file';
+  return settle('RestartRequired', 'HalfApplied', message);
+}
+
+/** The log shows the graph with what the command line and protocol/server put into it: not a difference of the file. */
+function withoutAdded(
+  changes: readonly OptionChange[],
+  running: RunningGraph,
+  added: ReadonlySet<string>,
+): OptionChange[] {
+  if (running.sha256 !== undefined) return [...changes];
+  return changes.filter(({ key, to }) => to !== undefined || !(added.has(key) || isInjectedOption(key)));
+}
+
+function mustRestart(plan: Plan, changes: OptionChange[]): Decision | undefined {
+  if (plan.kind === 'rejected') return settle('Rejected', 'LintError', firstError(plan.problems));
+  if (plan.kind === 'topology') {
+    const [first = ''] = plan.differences;
+    const message = `the tree of translators differs, which only a restart changes: ${first}`;
+    return {
+      do: 'settle',
+      settled: {
+        outcome: 'RestartRequired',
+        reason: 'TopologyChanged',
+        message,
+        changes: [],
+        differences: plan.differences,
+      },
+    };
+  }
+  const fixed = changes.filter((change) => change.live === 'restart');
+  if (fixed.length === 0) return undefined;
+  const names = fixed.map(({ volume, key }) => `${key} of ${quote(volume)}`).join(', ');
+  return settle('RestartRequired', 'OptionNeedsRestart', `only a restart changes ${names}`, changes);
+}
+
+function settle(outcome: Outcome, reason: Reason, message: string, changes: OptionChange[] = []): Decision {
+  return { do: 'settle', settled: { outcome, reason, message, changes, differences: [] } };
+}

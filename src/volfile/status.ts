@@ -1,0 +1,104 @@
+/** What became of a volfile: the words that the API, the metrics and the command line share. */
+import type { OptionChange } from './plan.ts';
+import type { Problem } from './problem.ts';
+
+export type ProcessName = 'brick' | 'shd';
+
+export type Outcome =
+  /** The process took the new file, and said so. */
+  | 'Applied'
+  /** The process runs what the file says. */
+  | 'Unchanged'
+  /** The process goes on with the old graph until it is restarted. */
+  | 'RestartRequired'
+  /** The file is not acceptable; the process was left alone. */
+  | 'Rejected'
+  /** What the process runs is not known. */
+  | 'Unverified'
+  /** Nothing to decide yet; looked at again in the next pass. */
+  | 'Pending'
+  /** The process did not survive, or does not answer since. */
+  | 'Failed';
+
+export type Reason =
+  // Applied, Unchanged
+  | 'ValuesSeen'
+  | 'PassSeen'
+  | 'AlreadyLoaded'
+  | 'SameFile'
+  | 'SameMeaning'
+  // RestartRequired
+  | 'TopologyChanged'
+  | 'OptionNeedsRestart'
+  | 'HupIgnored'
+  | 'ReconfigureFailed'
+  | 'HalfApplied'
+  | 'Poisoned'
+  // Rejected
+  | 'SyntaxError'
+  | 'LintError'
+  | 'FileMissing'
+  | 'FileUnreadable'
+  // Unverified
+  | 'RunningGraphUnknown'
+  | 'VersionUnknown'
+  | 'NoEvidence'
+  | 'OptionNotConfirmed'
+  | 'ProcessUnproven'
+  | 'OtherFile'
+  | 'NoVolfile'
+  | 'SignalFailed'
+  | 'ChangedMeanwhile'
+  // Pending
+  | 'NotLookedYet'
+  | 'ProcessNotRunning'
+  | 'NotYetVisible'
+  // Failed
+  | 'ProcessDied'
+  | 'NotAnswering';
+
+export interface OutcomeRecord {
+  /** Wall-clock milliseconds. */
+  at: number;
+  outcome: Outcome;
+  reason: Reason;
+  message: string;
+  wantedHash: string | undefined;
+}
+
+export interface ReloadRecord {
+  /** Wall-clock milliseconds of the signal. */
+  at: number;
+  success: boolean;
+  durationMs: number;
+}
+
+export interface VolfileStatus {
+  process: ProcessName;
+  /** Name in the volfile directory. */
+  file: string;
+  /** SHA-256 of the file as it stands in the directory, in hex; undefined when it cannot be read. */
+  wantedHash: string | undefined;
+  /** SHA-256 of the file that the process runs; undefined when that is not known to the byte. */
+  runningHash: string | undefined;
+  outcome: Outcome;
+  reason: Reason;
+  message: string;
+  problems: Problem[];
+  /** Options that the file would change, or has changed with the last reload. */
+  changes: OptionChange[];
+  /** Differences of the tree; not empty only for TopologyChanged. */
+  differences: string[];
+  /** Wall-clock milliseconds since when outcome, reason and file are these. */
+  since: number;
+  /** Undefined until the first signal. */
+  lastReload: ReloadRecord | undefined;
+  /** Wall-clock milliseconds of the last reload that was confirmed. */
+  lastSuccessAt: number | undefined;
+  reloads: { succeeded: number; failed: number };
+  /** Newest last; see HISTORY_LENGTH. */
+  history: OutcomeRecord[];
+}
+
+/** Enough to see a day of changes, small enough to be sent with every status. */
+export const HISTORY_LENGTH = 20;

@@ -1,0 +1,276 @@
+/** One process and its volfile: remembers what the process runs and what was decided, and acts once for each change. */
+import type { Clock } from '../lib/clock.ts';
+import type { Log } from '../lib/log.ts';
+import { GLUSTER_EXE_NAMES, proveProcess, type ProcessInfo } from '../process/identity.ts';
+import type { SignalOptions } from '../process/signal.ts';
+import { answers, pathSeenBy, reload, type ReloadResult } from './apply.ts';
+import { parseGlusterArguments, type GlusterArguments } from './cmdline.ts';
+import type { ExpectedFacts } from './lint/rule.ts';
+import { readLogEnd } from './log-file.ts';
+import type { OptionChange } from './plan.ts';
+import { isPoisoned, linesSinceStart, loggedGraph } from './process-log.ts';
+import { hashVolfile, type VolfileSet } from './read-set.ts';
+import { FileHistory, type RunningGraph } from './running.ts';
+import { decide, type Settled } from './state.ts';
+import {
+  HISTORY_LENGTH,
+  type OutcomeRecord,
+  type ProcessName,
+  type ReloadRecord,
+  type VolfileStatus,
+} from './status.ts';
+import { FileJudge, type Wanted } from './wanted.ts';
+
+export interface VolfileTarget {
+  process: ProcessName;
+  /** Name in the volfile directory. */
+  file: string;
+  pidFile: string;
+  /** Default: what the process was told with `-l`, read through its own root. */
+  logFile?: string;
+  /** Default: glusterfsd and glusterfs. */
+  exeNames?: readonly string[];
+  expected?: ExpectedFacts;
+  /** Does the process answer at its port or socket? */
+  probe: (signal: AbortSignal) => Promise<boolean>;
+}
+
+export interface TargetOptions {
+  glusterVersion: () => '10' | '11' | undefined;
+  /** Types of translators that are installed beside the processes, e.g. `features/index`; undefined when not known. */
+  xlators: () => ReadonlySet<string> | undefined;
+  clock: Clock;
+  log: Log;
+  /** Where proc is mounted and how signals are sent; for tests. */
+  system?: SignalOptions;
+}
+
+/** A process that has just started may not have written its graph to its log yet. In milliseconds. */
+export const LOG_COMPLETE_MS = 30_000;
+
+/** What is known of the one process that runs now. */
+interface Knowledge {
+  process: ProcessInfo;
+  args: GlusterArguments;
+  running: RunningGraph | undefined;
+  poisoned: boolean;
+  /** SHA-256 of the file for which the log was searched. */
+  searchedFor: string | undefined;
+  /** SHA-256 of the file about which the last word is spoken, so that a signal is sent once. */
+  settledFor: string | undefined;
+  /** The outcome of a reload since which the process does not answer. */
+  unanswered: Settled | undefined;
+}
+
+type Readable = Wanted & { readable: true };
+
+export class TargetState {
+  readonly #target: VolfileTarget;
+  readonly #options: TargetOptions;
+  readonly #judge: FileJudge;
+  readonly #versions = new FileHistory();
+  readonly #history: OutcomeRecord[] = [];
+  #known: Knowledge | undefined;
+  /** The process of #known was there in the last pass. */
+  #live = false;
+  #wanted: Wanted | undefined;
+  #settled: Settled;
+  #since: number;
+  #lastReload: ReloadRecord | undefined;
+  #lastSuccessAt: number | undefined;
+  #reloads = { succeeded: 0, failed: 0 };
+
+  constructor(target: VolfileTarget, options: TargetOptions) {
+    this.#target = target;
+    this.#options = options;
+    this.#judge = new FileJudge(target.file);
+    this.#since = options.clock.now();
+    this.#settled = settled('Pending', 'NotLookedYet', 'not looked at yet');
+  }
+
+  get status(): VolfileStatus {
+    const running = this.#live ? this.#known?.running : undefined;
+    return {
+      process: this.#target.process,
+      file: this.#target.file,
+      wantedHash: hashOf(this.#wanted),
+      runningHash: running?.halfApplied === true ? undefined : running?.sha256,
+      ...this.#settled,
+      problems: this.#wanted?.readable === true ? [...this.#wanted.problems] : [],
+      since: this.#since,
+      lastReload: this.#lastReload,
+      lastSuccessAt: this.#lastSuccessAt,
+      reloads: { ...this.#reloads },
+      history: [...this.#history],
+    };
+  }
+
+  /** Looks at the file and the process, and acts where it is safe. @returns whether the status changed */
+  async pass(set: VolfileSet, signal: AbortSignal): Promise<boolean> {
+    const gluster = this.#options.glusterVersion();
+    const { process: role, expected = {}, pidFile, exeNames = GLUSTER_EXE_NAMES } = this.#target;
+    const wanted = this.#judge.judge(set, { role, expected, gluster, xlators: this.#options.xlators() });
+    if (wanted.readable) this.#versions.record(wanted.sha256, wanted.graph, wanted.changedAt);
+    const proof = await proveProcess({ ...this.#options.system, pidFile, exeNames });
+    const known = proof.ok ? this.#rebase(proof.process) : undefined;
+    this.#live = proof.ok;
+    // The last word counts only while nothing else was said since: a file that came and went again is looked at anew.
+    if (
+      known !== undefined &&
+      wanted.readable &&
+      known.settledFor === hashOf(this.#wanted) &&
+      known.settledFor === wanted.sha256
+    ) {
+      this.#wanted = wanted;
+      return known.unanswered === undefined ? false : await this.#ask(known, wanted, known.unanswered, signal);
+    }
+    if (known !== undefined) known.unanswered = undefined;
+    if (known !== undefined && wanted.readable) await this.#searchLog(known, wanted.sha256);
+    const decision = decide({
+      wanted,
+      proof,
+      running: known?.running,
+      poisoned: known?.poisoned ?? false,
+      gluster,
+      addedOptions: known?.args.addedOptions ?? new Set(),
+    });
+    if (decision.do === 'settle') {
+      if (known !== undefined && wanted.readable && decision.settled.outcome === 'Unchanged') {
+        known.settledFor = wanted.sha256;
+      }
+      return this.#settle(decision.settled, wanted);
+    }
+    if (known === undefined || !wanted.readable) return false;
+    const foreign = readsAnother(known.args, this.#target.file);
+    if (foreign !== undefined) return this.#settle({ ...foreign, changes: decision.changes }, wanted);
+    return await this.#reload(known, wanted, decision.changes, signal);
+  }
+
+  async #reload(known: Knowledge, wanted: Readable, changes: OptionChange[], signal: AbortSignal): Promise<boolean> {
+    const { clock, log, system } = this.#options;
+    const { args, process } = known;
+    const seenPath = args.volfile === undefined ? undefined : pathSeenBy(process.pid, args.volfile, system?.procRoot);
+    const result = await reload({
+      process,
+      seenPath,
+      wantedHash: wanted.sha256,
+      changes,
+      logFile: this.#logFile(known),
+      clock,
+      signal,
+      ...(system === undefined ? {} : { system }),
+    });
+    const { outcome, reason, message, signalledAt, durationMs } = result;
+    const verdict: Settled = { outcome, reason, message, changes, differences: [] };
+    if (signalledAt === undefined) return this.#settle(verdict, wanted);
+    const after = seenPath === undefined ? undefined : await hashVolfile(seenPath);
+    const meanwhile = after !== undefined && after !== wanted.sha256;
+    remember(known, result, wanted, meanwhile);
+    const success = !meanwhile && (outcome === 'Applied' || outcome === 'Unchanged');
+    this.#reloads[success ? 'succeeded' : 'failed'] += 1;
+    this.#lastReload = { at: signalledAt, success, durationMs };
+    if (success) this.#lastSuccessAt = signalledAt;
+    log.info({ process: this.#target.process, pid: process.pid, outcome, reason, durationMs }, message);
+    if (meanwhile) return this.#settle(settled('Unverified', 'ChangedMeanwhile', MEANWHILE, changes), wanted);
+    known.settledFor = wanted.sha256;
+    return reason === 'ProcessDied' ? this.#settle(verdict, wanted) : await this.#ask(known, wanted, verdict, signal);
+  }
+
+  /** The last word on a reload, unless the process does not answer: then it is asked again in each pass. */
+  async #ask(known: Knowledge, wanted: Readable, verdict: Settled, signal: AbortSignal): Promise<boolean> {
+    const { pid } = known.process;
+    if (await answers(this.#target.probe, `pid ${pid}`, signal)) {
+      known.unanswered = undefined;
+      return this.#settle(verdict, wanted);
+    }
+    known.unanswered = verdict;
+    const message = `pid ${pid} does not answer since the reload`;
+    return this.#settle({ ...verdict, outcome: 'Failed', reason: 'NotAnswering', message }, wanted);
+  }
+
+  /** A process that was started since is another one: it has read the file that was there then, and its parser is whole. */
+  #rebase(process: ProcessInfo): Knowledge {
+    const before = this.#known;
+    if (before?.process.pid === process.pid && before.process.startTicks === process.startTicks) return before;
+    const known: Knowledge = {
+      process,
+      args: parseGlusterArguments(process.cmdline),
+      running: this.#versions.readBy(process.startedAt),
+      poisoned: false,
+      searchedFor: undefined,
+      settledFor: undefined,
+      unanswered: undefined,
+    };
+    this.#known = known;
+    return known;
+  }
+
+  /** Once for each file: the log tells what neither this agent's memory nor the times of the files can. */
+  async #searchLog(known: Knowledge, key: string): Promise<void> {
+    const logFile = this.#logFile(known);
+    if (logFile === undefined || known.searchedFor === key) return;
+    const text = await readLogEnd(logFile);
+    if (text === undefined) return;
+    const lines = linesSinceStart(text, known.process.startedAt);
+    known.poisoned ||= isPoisoned(lines);
+    const graph = known.running === undefined ? loggedGraph(lines) : undefined;
+    if (graph !== undefined) known.running = { graph, sha256: undefined, halfApplied: false };
+    const age = this.#options.clock.now() - known.process.startedAt;
+    if (known.running !== undefined || age > LOG_COMPLETE_MS) known.searchedFor = key;
+  }
+
+  #logFile({ args, process }: Knowledge): string | undefined {
+    if (this.#target.logFile !== undefined) return this.#target.logFile;
+    return args.logFile === undefined
+      ? undefined
+      : pathSeenBy(process.pid, args.logFile, this.#options.system?.procRoot);
+  }
+
+  #settle(next: Settled, wanted: Wanted): boolean {
+    const before = this.#settled;
+    const file = hashOf(this.#wanted);
+    this.#settled = next;
+    this.#wanted = wanted;
+    const { outcome, reason, message } = next;
+    if (before.outcome === outcome && before.reason === reason && file === hashOf(wanted)) {
+      return before.message !== message;
+    }
+    this.#since = this.#options.clock.now();
+    this.#history.push({ at: this.#since, outcome, reason, message, wantedHash: hashOf(wanted) });
+    if (this.#history.length > HISTORY_LENGTH) this.#history.shift();
+    return true;
+  }
+}
+
+const MEANWHILE = 'the file changed while the process read it: what it runs is not known to the byte';
+
+/** What the process runs after a signal. Only options differed, so its tree is known even where its values are not. */
+function remember(known: Knowledge, { graph }: ReloadResult, wanted: Readable, meanwhile: boolean): void {
+  if (graph === 'poisoned') known.poisoned = true;
+  if (graph === 'half' && known.running !== undefined) known.running = { ...known.running, halfApplied: true };
+  if (wanted.graph === undefined || (graph !== 'taken' && graph !== 'unsure')) return;
+  const sha256 = graph === 'taken' && !meanwhile ? wanted.sha256 : undefined;
+  known.running = { graph: wanted.graph, sha256, halfApplied: false };
+}
+
+function readsAnother(args: GlusterArguments, file: string): Settled | undefined {
+  if (args.volfileServer) return settled('Unverified', 'NoVolfile', 'the process gets its volfile from a server');
+  if (args.volfile === undefined) {
+    return settled('Unverified', 'NoVolfile', 'the command line of the process names no volfile (-f)');
+  }
+  if (args.volfile.split('/').at(-1) === file) return undefined;
+  return settled('Unverified', 'OtherFile', `the process reads ${args.volfile}, not ${file}`);
+}
+
+function hashOf(wanted: Wanted | undefined): string | undefined {
+  return wanted?.readable === true ? wanted.sha256 : undefined;
+}
+
+function settled(
+  outcome: Settled['outcome'],
+  reason: Settled['reason'],
+  message: string,
+  changes: OptionChange[] = [],
+): Settled {
+  return { outcome, reason, message, changes, differences: [] };
+}

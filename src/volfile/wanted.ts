@@ -1,0 +1,48 @@
+/** A file of the volfile directory as something to decide about: read, parsed and linted, once for each content. */
+import { lintVolfile } from './lint/lint.ts';
+import type { LintContext } from './lint/rule.ts';
+import type { Graph } from './model.ts';
+import { WHOLE_FILE, type Problem } from './problem.ts';
+import type { VolfileSet } from './read-set.ts';
+
+export type Wanted =
+  | { readable: true; sha256: string; graph: Graph | undefined; problems: readonly Problem[]; changedAt: number }
+  | { readable: false; reason: 'FileMissing' | 'FileUnreadable'; message: string };
+
+export class FileJudge {
+  readonly #file: string;
+  #key: string | undefined;
+  #judged: (Wanted & { readable: true }) | undefined;
+
+  constructor(file: string) {
+    this.#file = file;
+  }
+
+  judge(set: VolfileSet, context: LintContext): Wanted {
+    const file = this.#file;
+    if (set.problem !== undefined) return { readable: false, reason: 'FileUnreadable', message: set.problem };
+    const entry = set.files.get(file);
+    if (entry === undefined) {
+      return { readable: false, reason: 'FileMissing', message: `${file} is not in ${set.dataDir}` };
+    }
+    if (!entry.ok) return { readable: false, reason: 'FileUnreadable', message: `${file}: ${entry.problem}` };
+    const key = [entry.sha256, entry.frozen, context.gluster, context.xlators?.size].join(' ');
+    if (this.#judged === undefined || this.#key !== key) {
+      const { graph, problems } = lintVolfile(entry.bytes, context);
+      if (entry.frozen) problems.push(subPathProblem(file));
+      this.#key = key;
+      this.#judged = { readable: true, sha256: entry.sha256, graph, problems, changedAt: entry.changedAt };
+    }
+    return this.#judged;
+  }
+}
+
+function subPathProblem(file: string): Problem {
+  return {
+    id: 'VF008',
+    severity: 'warning',
+    ...WHOLE_FILE,
+    message: `${file} is mounted with subPath: it never follows the ConfigMap`,
+    remedy: 'mount the whole directory',
+  };
+}
