@@ -1,4 +1,5 @@
 /** What a lint rule is: a stable id, a severity, and a pure look at a graph. */
+import { posix } from 'node:path';
 import type { Graph, Volume } from '../model.ts';
 import type { Position, Severity } from '../problem.ts';
 
@@ -50,18 +51,17 @@ export function perVolume(
   };
 }
 
-/** Directories are compared without their trailing slashes. */
+/** Directories are compared as they are resolved: `/a//b/` is `/a/b`. */
 export function samePath(a: string, b: string): boolean {
-  return trimSlashes(a) === trimSlashes(b);
+  return resolved(a) === resolved(b);
 }
 
 /** `inner` is `outer` or lies below it. */
 export function isWithin(inner: string, outer: string): boolean {
-  return samePath(inner, outer) || inner.startsWith(`${trimSlashes(outer)}/`);
+  return `${resolved(inner)}/`.startsWith(`${resolved(outer)}/`);
 }
 
-function trimSlashes(path: string): string {
-  let end = path.length;
-  while (end > 1 && path[end - 1] === '/') end -= 1;
-  return path.slice(0, end);
+function resolved(path: string): string {
+  const normal = posix.normalize(path);
+  return normal.length > 1 && normal.endsWith('/') ? normal.slice(0, -1) : normal;
 }

@@ -1,0 +1,179 @@
+import { describe, expect, it } from 'vitest';
+import { lintVolfile, RULES } from '../../../src/volfile/lint/lint.ts';
+import type { LintContext } from '../../../src/volfile/lint/rule.ts';
+import { formatProblem, hasErrors } from '../../../src/volfile/problem.ts';
+import { BRICK_CONTEXT, BRICK_PATH, edit, lintIds, sample, SHD_CONTEXT } from './samples.ts';
+
+const BRICK = sample('replica-brick.vol');
+const SHD = sample('replica-shd.vol');
+const DISPERSE_SHD = sample('disperse-shd.vol');
+
+/** The third part of each row makes a good file bad in one way only. */
+type Row = [id: string, what: string, bad: string, context?: Partial<LintContext>];
+
+const option = (after: string, line: string): string => edit(BRICK, after, `${after}\n    ${line}`);
+
+const BRICK_ROWS: Row[] = [
+  ['VF010', 'an option twice', option('thread-count 16', 'option thread-count 8')],
+  ['VF011', 'a volume nobody uses', `volume x\n type debug/trace\n option k v\nend-volume\n${BRICK}`],
+  [
+    'VF012',
+    'a volume with two parents',
+    edit(BRICK, 'subvolumes vol1-access-control', 'subvolumes vol1-access-control vol1-posix'),
+  ],
+  ['VF013', 'a subvolume named twice', edit(BRICK, 'subvolumes vol1-posix', 'subvolumes vol1-posix vol1-posix')],
+  ['VF014', 'a type that leaves the directory', edit(BRICK, 'features/locks', '../../tmp/evil')],
+  ['VF015', 'a type that is not installed', BRICK, { xlators: new Set(['storage/posix']) }],
+  ['VF015', 'simple-quota on 10', BRICK, { gluster: '10' }],
+  ['VF016', "a client's file", sample('client.vol')],
+  ['VF101', 'no auth-path', edit(BRICK, `option auth-path ${BRICK_PATH}`, 'option trace off')],
+  ['VF102', 'the auth-path of another', edit(BRICK, `option auth-path ${BRICK_PATH}`, 'option auth-path /other')],
+  ['VF103', 'no rule of access', edit(BRICK, `auth.addr.${BRICK_PATH}.allow`, 'auth.addr./other.allow')],
+  ['VF104', 'another brick name', BRICK, { expected: { brickName: '/bricks/other' } }],
+  ['VF105', 'another port', edit(BRICK, 'listen-port 24007', 'listen-port 24008')],
+  ['VF106', 'high ports refused', option('transport-type tcp', 'option rpc-auth-allow-insecure off')],
+  ['VF107', 'open to all', edit(BRICK, '.allow 10.0.0.0/8', '.allow *')],
+  ['VF108', 'volfiles handed out', option('transport-type tcp', 'option volspec-directory /v')],
+  ['VF120', 'another directory', edit(BRICK, `directory ${BRICK_PATH}`, 'directory /bricks/vol2/data/brick')],
+  ['VF120', 'no directory', edit(BRICK, `option directory ${BRICK_PATH}`, '')],
+  ['VF121', 'another volume', edit(BRICK, '6f1d2c3b', '6f1d2c3c')],
+  ['VF122', 'no volume-id', edit(BRICK, /option volume-id .*\n/, '\n')],
+  ['VF123', 'no health check', option(`directory ${BRICK_PATH}`, 'option health-check-interval 0')],
+  ['VF124', 'no reserve', option(`directory ${BRICK_PATH}`, 'option reserve 0%')],
+  ['VF125', 'no gfid2path', option(`directory ${BRICK_PATH}`, 'option gfid2path off')],
+  [
+    'VF126',
+    'a changelog elsewhere',
+    edit(
+      BRICK,
+      'volume vol1-access-control\n',
+      'volume c\n type features/changelog\n option changelog-brick /x\n subvolumes vol1-posix\nend-volume\nvolume vol1-access-control\n',
+    ).replace(
+      'type features/access-control\n    subvolumes vol1-posix',
+      'type features/access-control\n    subvolumes c',
+    ),
+  ],
+  ['VF127', 'read-only', edit(BRICK, 'type features/access-control', 'type features/read-only\n option read-only on')],
+  ['VF130', 'no index', edit(BRICK, 'type features/index', 'type features/upcall')],
+  ['VF131', 'no watchlist', edit(edit(BRICK, /option xattrop-dirty.*\n/, '\n'), /option xattrop-pending.*\n/, '\n')],
+  ['VF132', 'no index-base', edit(BRICK, /option index-base.*\n/, '\n')],
+  ['VF132', 'an index of another brick', edit(BRICK, `index-base ${BRICK_PATH}`, `index-base ${BRICK_PATH}2`)],
+  ['VF133', 'no locks', edit(BRICK, 'type features/locks', 'type features/upcall')],
+  [
+    'VF134',
+    'no io-threads',
+    edit(edit(BRICK, 'performance/io-threads', 'features/upcall'), /option thread-count.*\n/, '\n'),
+  ],
+  ['VF140', 'no quota', edit(edit(BRICK, 'features/simple-quota', 'features/upcall'), /option pass-through.*\n/, '\n')],
+  ['VF141', 'quota passed through by default', edit(BRICK, 'option pass-through false', '')],
+  ['VF142', 'quota commands for all', option('option pass-through false', 'option cmd-from-all-client on')],
+  ['VF150', 'no counters', edit(BRICK, 'option count-fop-hits on', 'option count-fop-hits off')],
+  ['VF301', 'a word for a number', edit(BRICK, 'thread-count 16', 'thread-count many')],
+  ['VF302', 'too many threads', edit(BRICK, 'thread-count 16', 'thread-count 9999')],
+  ['VF303', 'a misspelt option', edit(BRICK, 'thread-count 16', 'tread-count 16')],
+];
+
+const SHD_ROWS: Row[] = [
+  ['VF016', "a brick's file", BRICK],
+  ['VF201', 'no daemon', edit(SHD, 'option iam-self-heal-daemon yes', '')],
+  ['VF202', 'no entry heal', edit(SHD, 'option entry-self-heal on', '')],
+  ['VF202', 'data heal off', edit(SHD, 'option data-self-heal on', 'option data-self-heal off')],
+  [
+    'VF203',
+    'healing off',
+    edit(SHD, 'option iam-self-heal-daemon yes', 'option iam-self-heal-daemon yes\n option self-heal-daemon off'),
+  ],
+  [
+    'VF204',
+    'one replica',
+    edit(
+      edit(SHD, 'subvolumes vol1-client-0 vol1-client-1 vol1-client-2', 'subvolumes vol1-client-0'),
+      /option afr-pending.*\n/,
+      '\n',
+    ),
+  ],
+  ['VF204', 'too much redundancy', edit(DISPERSE_SHD, 'redundancy 1', 'redundancy 2')],
+  ['VF204', 'no redundancy', edit(DISPERSE_SHD, 'option redundancy 1', '')],
+  ['VF205', 'pending names', edit(SHD, 'vol1-client-0,vol1-client-1,vol1-client-2', 'vol1-client-0,vol1-client-1')],
+  [
+    'VF206',
+    'distribute',
+    edit(SHD, 'volume glustershd\n    type debug/io-stats', 'volume glustershd\n    type cluster/distribute'),
+  ],
+  ['VF207', 'no host', edit(SHD, 'option remote-host server-vol1-0-0.vol1', '')],
+  ['VF208', 'no port', edit(SHD, 'option remote-port 24007', '')],
+  ['VF209', 'a brick twice', edit(SHD, 'server-vol1-1-0.vol1', 'Server-vol1-0-0.vol1')],
+];
+
+describe('lintVolfile', () => {
+  it.each([
+    ['replica-brick.vol', BRICK_CONTEXT],
+    ['arbiter-brick.vol', { ...BRICK_CONTEXT, expected: {} }],
+    ['disperse-brick.vol', { ...BRICK_CONTEXT, expected: {} }],
+    ['replica-shd.vol', SHD_CONTEXT],
+    ['arbiter-shd.vol', SHD_CONTEXT],
+    ['disperse-shd.vol', SHD_CONTEXT],
+  ])('finds nothing in %s', (name, context) => {
+    expect(lintVolfile(Buffer.from(sample(name)), context).problems.filter(({ id }) => id !== 'VF150')).toEqual([]);
+  });
+
+  it("finds no error in Kadalu's brick, which works", () => {
+    const { problems } = lintVolfile(Buffer.from(sample('kadalu-brick.vol')), { ...BRICK_CONTEXT, expected: {} });
+    expect(hasErrors(problems)).toBe(false);
+    expect(problems.map(({ id }) => id)).toEqual(['VF142', 'VF150', 'VF107', 'VF108']);
+  });
+
+  it.each(BRICK_ROWS)('%s: %s', (id, _what, bad, context = {}) => {
+    expect(lintIds(bad, { ...BRICK_CONTEXT, ...context })).toContain(id);
+    expect(lintIds(BRICK, BRICK_CONTEXT)).not.toContain(id);
+  });
+
+  it.each(SHD_ROWS)('%s in a daemon: %s', (id, _what, bad, context = {}) => {
+    expect(lintIds(bad, { ...SHD_CONTEXT, ...context })).toContain(id);
+    expect(lintIds(SHD, SHD_CONTEXT)).not.toContain(id);
+  });
+
+  it('has a case for every rule, and no id twice', () => {
+    const ids = RULES.map(({ id }) => id);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(new Set([...BRICK_ROWS, ...SHD_ROWS].map(([id]) => id))).toEqual(new Set(ids));
+  });
+
+  it('does not ask for auth-path where access is not checked again', () => {
+    const bad = edit(BRICK, `option auth-path ${BRICK_PATH}`, 'option dynamic-auth off');
+    expect(lintIds(bad, BRICK_CONTEXT)).not.toContain('VF101');
+  });
+
+  it('compares paths and ids by meaning', () => {
+    const expected = { directory: `${BRICK_PATH}/`, volumeId: '6F1D2C3B-4A59-4E68-8F70-112233445566' };
+    expect(lintIds(BRICK, { ...BRICK_CONTEXT, expected })).toEqual([]);
+  });
+
+  it('accepts data-self-heal open', () => {
+    expect(lintIds(SHD.replaceAll('data-self-heal on', 'data-self-heal open'), SHD_CONTEXT)).not.toContain('VF202');
+  });
+
+  it('says what was meant by a misspelt option, in the words of glusterd too', () => {
+    const remedyOf = (key: string): string | undefined => {
+      const bad = edit(BRICK, 'thread-count 16', `${key} 16`);
+      return lintVolfile(Buffer.from(bad), BRICK_CONTEXT).problems.find(({ id }) => id === 'VF303')?.remedy;
+    };
+    expect(remedyOf('tread-count')).toBe('did you mean thread-count?');
+    expect(remedyOf('performance.thread-count')).toBe('did you mean thread-count?');
+    expect(remedyOf('something-else-entirely')).toBe('remove it');
+    expect(remedyOf('x'.repeat(300))).toBe('remove it');
+  });
+
+  it('puts errors first, and points at the line', () => {
+    const bad = edit(edit(BRICK, 'option count-fop-hits on', ''), 'thread-count 16', 'thread-count 0');
+    const { problems } = lintVolfile(Buffer.from(bad), BRICK_CONTEXT);
+    expect(problems.map(({ severity }) => severity)).toEqual(['error', 'hint']);
+    expect(formatProblem('brick.vol', problems[0] ?? never())).toBe(
+      'brick.vol:26:5: error VF302: option "thread-count" of volume "vol1-io-threads" is "0" (it takes a whole number, at least 1 and at most 64)',
+    );
+  });
+});
+
+function never(): never {
+  throw new Error('no problem was found');
+}
