@@ -1,10 +1,12 @@
-/** What a Gluster process was told on its command line about volfile and log. */
+/** What a Gluster process was told on its command line about volfile, socket and log. */
 
 export interface GlusterArguments {
   /** `-f`: the file it reads at its start and, from 11 on, on SIGHUP. */
   volfile: string | undefined;
   /** `-s`: it fetches its volfile from a server instead. */
   volfileServer: boolean;
+  /** `-S`: the unix socket of its management interface. */
+  socket: string | undefined;
   /** `-l`; undefined for `-`, the standard error. */
   logFile: string | undefined;
   /** Keys that `--xlator-option` adds to whatever the file says. */
@@ -22,6 +24,7 @@ export function parseGlusterArguments(cmdline: readonly string[]): GlusterArgume
   return {
     volfile: lastValue(cmdline, 'f', 'volfile'),
     volfileServer: lastValue(cmdline, 's', 'volfile-server') !== undefined,
+    socket: lastValue(cmdline, 'S', 'socket-file'),
     logFile: logFile === '-' ? undefined : logFile,
     addedOptions: new Set(added),
   };
