@@ -1,0 +1,381 @@
+/**
+ * One socket to a Gluster process. Calls are pipelined and matched by xid; what is sent in one turn of the event loop leaves in
+ * one write. Everything that waits has a time-out, everything that is kept has a bound, and the end of the socket ends every call.
+ */
+import { connect, type Socket } from 'node:net';
+import type { Clock } from '../lib/clock.ts';
+import { AgentError, errnoOf, errorMessage, toAgentError } from '../lib/errors.ts';
+import { callTime, PID, type Credential } from './credential.ts';
+import { readMessage, rejection, writeCallHeader, type ProcedureId, type RejectReason } from './message.ts';
+import { LAST_FRAGMENT, MAX_RECORD_BYTES, RecordDecoder } from './record.ts';
+import type { Procedure, ProcedureInfo } from './programs/procedure.ts';
+import { XdrReader, XdrWriter } from './xdr.ts';
+
+/** A local socket answers in 0.1 ms; a listen queue that is full needs time. */
+const CONNECT_TIMEOUT_MS = 5000;
+/** Fops and management calls without a time-out of their own. */
+const CALL_TIMEOUT_MS = 10_000;
+/** `rpc.outstanding-rpc-limit` of the server: beyond it the server stops reading, pings included. */
+const MAX_OUTSTANDING = 64;
+/** Slots that only liveness probes may take, so that a brick whose disk hangs is still seen to be alive. */
+const URGENT_SLOTS = 4;
+/** Callers limit themselves to tens of calls; more than this waiting is a caller gone wild. */
+const MAX_QUEUED = 4096;
+/** Finds a peer that vanished without a word; the kernel's default of two hours is too long. */
+const KEEP_ALIVE_MS = 30_000;
+const MARK_BYTES = 4;
+const DEFAULT_CREDENTIAL: Credential = { pid: PID.client };
+
+export type RpcAddress = { path: string } | { host: string; port: number };
+
+/** Told of every call when it ends; `outcome` is `ok` or the code of the error, `ms` the time since it was asked for. */
+export interface RpcObserver {
+  call(procedure: string, outcome: string, ms: number): void;
+}
+
+export interface ConnectionOptions {
+  address: RpcAddress;
+  clock: Clock;
+  observer?: RpcObserver | undefined;
+  /** A call of the server to us. It is never answered. */
+  onCall?: ((call: ProcedureId) => void) | undefined;
+  /** Runs once, when the connection has ended for whatever reason. */
+  onClose?: ((reason: AgentError) => void) | undefined;
+  /** Milliseconds. */
+  connectTimeoutMs?: number | undefined;
+  /** Calls the server works on at a time; at least 5. */
+  maxOutstanding?: number | undefined;
+  maxQueued?: number | undefined;
+  /** Bytes. */
+  maxRecordBytes?: number | undefined;
+}
+
+export interface CallOptions {
+  /** Milliseconds, waiting for a slot included. */
+  timeoutMs?: number | undefined;
+  signal?: AbortSignal | undefined;
+  credential?: Credential | undefined;
+}
+
+interface PendingCall {
+  procedure: ProcedureInfo;
+  /** Writes the arguments. */
+  encode: (writer: XdrWriter) => void;
+  /** Reads the results and resolves the caller's promise with them. */
+  deliver: (reader: XdrReader) => void;
+  credential: Credential;
+  startedAt: number;
+  timer: NodeJS.Timeout;
+  signal: AbortSignal | undefined;
+  onAbort: (() => void) | undefined;
+  /** 0 while it waits for a slot. */
+  xid: number;
+  reject: (error: AgentError) => void;
+}
+
+export class Connection {
+  readonly #socket: Socket;
+  readonly #options: ConnectionOptions;
+  readonly #name: string;
+  readonly #decoder: RecordDecoder;
+  readonly #maxOutstanding: number;
+  readonly #pending = new Map<number, PendingCall>();
+  /** Calls we gave up on and the server has not answered yet: they still count against its limit. */
+  readonly #abandoned = new Set<number>();
+  readonly #queue: PendingCall[] = [];
+  readonly #batch = new XdrWriter();
+  #flushing = false;
+  #xid = Math.floor(Math.random() * 0x1_0000_0000);
+  #closed: AgentError | undefined;
+
+  /**
+   * @throws AgentError `RpcDisconnected` when nothing listens, `Timeout`, `Aborted`
+   */
+  static async open(options: ConnectionOptions, signal?: AbortSignal): Promise<Connection> {
+    const { address, connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
+    const name = addressName(address);
+    return await new Promise<Connection>((resolve, reject) => {
+      if (signal?.aborted) {
+        reject(new AgentError('Aborted', `connecting to ${name}: given up`));
+        return;
+      }
+      const socket = connect({ ...address, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
+      const settle = (): void => {
+        clearTimeout(timer);
+        signal?.removeEventListener('abort', onAbort);
+        socket.removeAllListeners();
+      };
+      const fail = (error: AgentError): void => {
+        settle();
+        // A socket that is being destroyed may still report an error; nobody is interested any more.
+        socket.on('error', () => undefined);
+        socket.destroy();
+        reject(error);
+      };
+      const onAbort = (): void => fail(new AgentError('Aborted', `connecting to ${name}: given up`));
+      const timer = setTimeout(
+        () => fail(new AgentError('Timeout', `connecting to ${name}: no answer within ${connectTimeoutMs} ms`)),
+        connectTimeoutMs,
+      );
+      signal?.addEventListener('abort', onAbort, { once: true });
+      socket.once('error', (cause) =>
+        fail(disconnected(name, `cannot connect (${errnoOf(cause) ?? cause.message})`, cause)),
+      );
+      socket.once('connect', () => {
+        if (isSelfConnected(socket)) {
+          fail(disconnected(name, 'cannot connect (nobody listens)'));
+          return;
+        }
+        settle();
+        resolve(new Connection(socket, name, options));
+      });
+    });
+  }
+
+  private constructor(socket: Socket, name: string, options: ConnectionOptions) {
+    this.#socket = socket;
+    this.#name = name;
+    this.#options = options;
+    this.#maxOutstanding = Math.max(options.maxOutstanding ?? MAX_OUTSTANDING, URGENT_SLOTS + 1);
+    this.#decoder = new RecordDecoder(options.maxRecordBytes ?? MAX_RECORD_BYTES);
+    let socketError: Error | undefined;
+    socket.on('data', (chunk: Buffer) => this.#receive(chunk));
+    socket.on('error', (error) => {
+      socketError = error;
+    });
+    socket.on('close', () => {
+      const where = this.#decoder.inRecord ? 'in the middle of a message' : 'by the peer';
+      const why =
+        socketError === undefined ? `closed ${where}` : `broken (${errnoOf(socketError) ?? socketError.message})`;
+      this.#end(disconnected(this.#name, why, socketError));
+    });
+  }
+
+  /** Why the connection ended; undefined while it lives. */
+  get closed(): AgentError | undefined {
+    return this.#closed;
+  }
+
+  /** Calls the server has not answered yet, given-up ones included. */
+  get outstanding(): number {
+    return this.#pending.size + this.#abandoned.size;
+  }
+
+  /** Calls of ours that wait for an answer or for a slot. */
+  get waiting(): number {
+    return this.#pending.size + this.#queue.length;
+  }
+
+  /**
+   * @throws AgentError `RpcDisconnected`, `Timeout`, `Aborted`, `RpcRejected` (`details.reason`), `RpcProtocol` when the reply
+   *   cannot be read, `BadRequest` when the arguments cannot be encoded
+   */
+  async call<Input, Output>(
+    procedure: Procedure<Input, Output>,
+    input: Input,
+    options: CallOptions = {},
+  ): Promise<Output> {
+    const { timeoutMs = CALL_TIMEOUT_MS, signal, credential = DEFAULT_CREDENTIAL } = options;
+    if (this.#closed !== undefined) throw disconnected(this.#name, 'not connected', this.#closed);
+    if (signal?.aborted) throw new AgentError('Aborted', `${procedure.name}: given up`, { cause: signal.reason });
+    if (this.#queue.length >= (this.#options.maxQueued ?? MAX_QUEUED)) {
+      throw new AgentError('Internal', `${procedure.name}: ${this.#queue.length} calls wait for ${this.#name} already`);
+    }
+    return await new Promise<Output>((resolve, reject) => {
+      const call: PendingCall = {
+        procedure,
+        encode: (writer) => procedure.encode(writer, input),
+        deliver: (reader) => resolve(procedure.decode(reader)),
+        credential,
+        startedAt: this.#options.clock.monotonic(),
+        timer: setTimeout(() => {
+          this.#giveUp(
+            call,
+            new AgentError('Timeout', `${procedure.name} to ${this.#name}: no answer within ${timeoutMs} ms`),
+          );
+        }, timeoutMs),
+        signal,
+        onAbort: undefined,
+        xid: 0,
+        reject,
+      };
+      if (signal !== undefined) {
+        call.onAbort = (): void => {
+          this.#giveUp(call, new AgentError('Aborted', `${procedure.name}: given up`, { cause: signal.reason }));
+        };
+        signal.addEventListener('abort', call.onAbort, { once: true });
+      }
+      if (this.#hasSlot(call)) this.#send(call);
+      else this.#queue.push(call);
+    });
+  }
+
+  /** Ends the connection; every call that waits is rejected with `RpcDisconnected`. */
+  close(why = 'closed by us'): void {
+    this.#end(disconnected(this.#name, why));
+  }
+
+  #hasSlot(call: PendingCall): boolean {
+    const limit = call.procedure.urgent === true ? this.#maxOutstanding : this.#maxOutstanding - URGENT_SLOTS;
+    return this.outstanding < limit;
+  }
+
+  #send(call: PendingCall): void {
+    const { procedure, credential } = call;
+    const batch = this.#batch;
+    const start = batch.length;
+    call.xid = this.#nextXid();
+    try {
+      batch.uint32(0);
+      writeCallHeader(batch, {
+        xid: call.xid,
+        program: procedure.program,
+        version: procedure.version,
+        procedure: procedure.procedure,
+        credential,
+        time: callTime(this.#options.clock.now()),
+      });
+      call.encode(batch);
+      batch.patchUint32(start, LAST_FRAGMENT + batch.length - start - MARK_BYTES);
+    } catch (error) {
+      batch.truncate(start);
+      this.#fail(call, toAgentError(error));
+      return;
+    }
+    this.#pending.set(call.xid, call);
+    if (!this.#flushing) {
+      this.#flushing = true;
+      // nextTick runs when the current turn's promises have all run: whatever they send leaves in one write.
+      process.nextTick(() => this.#flush());
+    }
+  }
+
+  #flush(): void {
+    this.#flushing = false;
+    if (this.#closed === undefined && this.#batch.length > 0) this.#socket.write(this.#batch.take());
+  }
+
+  #nextXid(): number {
+    do {
+      this.#xid = (this.#xid + 1) >>> 0;
+      // 0 is what the server answers with when it could not read a header.
+    } while (this.#xid === 0 || this.#pending.has(this.#xid) || this.#abandoned.has(this.#xid));
+    return this.#xid;
+  }
+
+  #receive(chunk: Buffer): void {
+    try {
+      this.#decoder.push(chunk, (record) => this.#handle(record));
+    } catch (error) {
+      this.#end(toAgentError(error));
+    }
+  }
+
+  #handle(record: Buffer): void {
+    if (this.#closed !== undefined) return;
+    const reader = new XdrReader(record);
+    const message = readMessage(reader);
+    if (message.kind === 'call') {
+      this.#options.onCall?.({ program: message.program, version: message.version, procedure: message.procedure });
+      return;
+    }
+    if (message.xid === 0) {
+      // Some call of ours could not be parsed, and nobody says which: none of them can be trusted to be answered.
+      throw new AgentError('RpcProtocol', `${this.#name} could not read a call of ours`);
+    }
+    const call = this.#pending.get(message.xid);
+    if (call === undefined) {
+      // An answer after its time-out, or to nothing we ever asked: nobody waits for it.
+      if (this.#abandoned.delete(message.xid)) this.#drain();
+      return;
+    }
+    this.#pending.delete(message.xid);
+    this.#answer(call, reader, message.kind === 'rejected' ? message.reason : undefined);
+    this.#drain();
+  }
+
+  #answer(call: PendingCall, reader: XdrReader, rejected: RejectReason | undefined): void {
+    const { procedure } = call;
+    const empty = reader.remaining === 0 && procedure.bodyless !== true;
+    const reason = rejected ?? (empty ? 'EMPTY_REPLY' : undefined);
+    if (reason !== undefined) {
+      this.#fail(call, rejection(procedure.name, this.#name, reason));
+      return;
+    }
+    try {
+      call.deliver(reader);
+    } catch (error) {
+      // The stream is still in step, only this answer is unreadable.
+      this.#fail(call, unreadable(procedure.name, error));
+      return;
+    }
+    this.#settle(call, 'ok');
+  }
+
+  #giveUp(call: PendingCall, error: AgentError): void {
+    if (this.#pending.delete(call.xid)) {
+      this.#abandoned.add(call.xid);
+    } else {
+      const index = this.#queue.indexOf(call);
+      if (index >= 0) this.#queue.splice(index, 1);
+    }
+    this.#fail(call, error);
+  }
+
+  #drain(): void {
+    for (let call = this.#queue[0]; call !== undefined && this.#hasSlot(call); call = this.#queue[0]) {
+      this.#queue.shift();
+      this.#send(call);
+    }
+  }
+
+  #end(reason: AgentError): void {
+    if (this.#closed !== undefined) return;
+    this.#closed = reason;
+    this.#socket.destroy();
+    const calls = [...this.#pending.values(), ...this.#queue];
+    this.#pending.clear();
+    this.#abandoned.clear();
+    this.#queue.length = 0;
+    for (const call of calls) {
+      this.#fail(call, disconnected(this.#name, `lost while ${call.procedure.name} was under way`, reason));
+    }
+    this.#options.onClose?.(reason);
+  }
+
+  #fail(call: PendingCall, error: AgentError): void {
+    this.#settle(call, error.code);
+    call.reject(error);
+  }
+
+  #settle(call: PendingCall, outcome: string): void {
+    clearTimeout(call.timer);
+    if (call.onAbort !== undefined) call.signal?.removeEventListener('abort', call.onAbort);
+    this.#options.observer?.call(call.procedure.name, outcome, this.#options.clock.monotonic() - call.startedAt);
+  }
+}
+
+function unreadable(procedure: string, error: unknown): AgentError {
+  return new AgentError('RpcProtocol', `${procedure}: unreadable reply: ${errorMessage(error)}`, { cause: error });
+}
+
+function disconnected(name: string, why: string, cause?: Error): AgentError {
+  const because = cause instanceof AgentError ? `: ${cause.message}` : '';
+  return new AgentError('RpcDisconnected', `${name}: ${why}${because}`, cause === undefined ? {} : { cause });
+}
+
+function addressName(address: RpcAddress): string {
+  return 'path' in address ? address.path : `${address.host}:${address.port}`;
+}
+
+/**
+ * When nobody listens on a local port of the ephemeral range, TCP may connect a socket to itself. It would keep the brick from
+ * taking its port, and answer nothing.
+ */
+function isSelfConnected(socket: Socket): boolean {
+  return (
+    socket.localPort !== undefined &&
+    socket.localPort === socket.remotePort &&
+    socket.localAddress === socket.remoteAddress
+  );
+}
