@@ -2,6 +2,7 @@
 import { constants } from 'node:fs';
 import { open, stat, type FileHandle } from 'node:fs/promises';
 import { withDeadline } from '../lib/deadline.ts';
+import { errnoOf } from '../lib/errors.ts';
 
 /** The log may lie on a disk that hangs; a reload does not wait for it. In milliseconds. */
 export const LOG_DEADLINE_MS = 2000;
@@ -11,6 +12,9 @@ export const LOG_END_BYTES = 4 * 1024 * 1024;
 
 /** A reload writes some lines for each option; more than this between two looks is cut. In bytes. */
 const MAX_NEW_BYTES = 1024 * 1024;
+
+/** Files that one reload's evidence may be spread over. */
+const MAX_ROTATIONS = 3;
 
 /** The last bytes of the log; undefined when it cannot be read. */
 export async function readLogEnd(path: string, maxBytes: number = LOG_END_BYTES): Promise<string | undefined> {
@@ -60,6 +64,8 @@ export class LogTail {
         await this.#followRotation();
         let text = '';
         for (const file of this.#handles) {
+          // Cut by a rotation that copies: what is there now is new.
+          if ((await file.handle.stat()).size < file.offset) file.offset = 0;
           const part = await readBytes(file.handle, file.offset, MAX_NEW_BYTES);
           file.offset += part.length;
           text += part.toString('utf8');
@@ -76,9 +82,21 @@ export class LogTail {
   }
 
   async #followRotation(): Promise<void> {
-    const { ino } = await stat(this.#path);
-    if (this.#handles.some((file) => file.ino === ino) || this.#handles.length > 2) return;
-    this.#handles.push({ handle: await openLog(this.#path), ino, offset: 0 });
+    const ino = await inodeOf(this.#path);
+    if (ino === undefined || this.#handles.some((file) => file.ino === ino)) return;
+    if (this.#handles.length < MAX_ROTATIONS) {
+      this.#handles.push({ handle: await openLog(this.#path), ino, offset: 0 });
+    }
+  }
+}
+
+/** `undefined` while the log is moved away: the process makes a new one with its next line. */
+async function inodeOf(path: string): Promise<number | undefined> {
+  try {
+    return (await stat(path)).ino;
+  } catch (error) {
+    if (errnoOf(error) === 'ENOENT') return undefined;
+    throw error;
   }
 }
 

@@ -1,0 +1,116 @@
+import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { systemClock } from '../../../src/lib/clock.ts';
+import { silentLog } from '../../../src/lib/log.ts';
+import { VolfileManager } from '../../../src/volfile/manager.ts';
+import type { VolfileStatus } from '../../../src/volfile/status.ts';
+import { listXlators } from '../../../src/volfile/xlator-dir.ts';
+import { FakeGluster } from './fake-gluster.ts';
+import { edit, sample } from './samples.ts';
+
+const A = sample('replica-brick.vol');
+const B = edit(A, 'thread-count 16', 'thread-count 32');
+
+let dir: string;
+let gluster: FakeGluster;
+let stop: AbortController;
+let generation = 0;
+
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'manager-'));
+  gluster = new FakeGluster(Date.now());
+  stop = new AbortController();
+});
+afterEach(() => {
+  stop.abort();
+  gluster.dispose();
+  rmSync(dir, { recursive: true, force: true });
+});
+
+function swap(text: string): void {
+  generation += 1;
+  const name = `..${generation}`;
+  mkdirSync(join(dir, name));
+  writeFileSync(join(dir, name, 'brick.vol'), text);
+  symlinkSync(name, join(dir, '..data_tmp'));
+  renameSync(join(dir, '..data_tmp'), join(dir, '..data'));
+  gluster.writeFile(text);
+}
+
+function newManager(onChange: (status: VolfileStatus) => void): VolfileManager {
+  return new VolfileManager({
+    dir,
+    targets: [
+      {
+        process: 'brick',
+        file: 'brick.vol',
+        pidFile: gluster.pidFile,
+        logFile: gluster.logFile,
+        probe: async () => await Promise.resolve(true),
+      },
+    ],
+    glusterVersion: () => '11',
+    clock: systemClock,
+    log: silentLog,
+    signal: stop.signal,
+    onChange,
+    system: gluster.system,
+  });
+}
+
+describe('VolfileManager', () => {
+  it('sees a swap by itself, gets it in, tells of it, and stops', async () => {
+    gluster.start(1000, A);
+    swap(A);
+    const onChange = vi.fn<(status: VolfileStatus) => void>();
+    const manager = newManager(onChange);
+    expect(manager.status()).toMatchObject([{ outcome: 'Pending', reason: 'NotLookedYet' }]);
+    await manager.refresh();
+    expect(manager.status()).toMatchObject([{ outcome: 'Unchanged', reason: 'AlreadyLoaded' }]);
+    swap(B);
+    await vi.waitFor(() => expect(manager.status()[0]?.outcome).toBe('Applied'), { timeout: 15_000, interval: 20 });
+    expect(onChange.mock.lastCall?.[0].reason).toBe('ValuesSeen');
+    expect(manager.loops().map(({ name }) => name)).toEqual(['volfile-watch', 'volfile']);
+    stop.abort();
+    await manager.stopped();
+    swap(A);
+    expect(manager.status()[0]?.outcome).toBe('Applied');
+  });
+
+  it('does not signal twice when asked twice at once', async () => {
+    gluster.start(1000, A);
+    swap(A);
+    const manager = newManager(() => undefined);
+    await manager.refresh();
+    swap(B);
+    await Promise.all([manager.refresh(), manager.refresh(), manager.refresh()]);
+    expect(manager.status()).toMatchObject([{ outcome: 'Applied' }]);
+    expect(gluster.hups).toHaveLength(2);
+    stop.abort();
+    await manager.stopped();
+  });
+
+  it('reports a directory that is not there', async () => {
+    rmSync(dir, { recursive: true });
+    const manager = newManager(() => undefined);
+    await manager.refresh();
+    expect(manager.status()).toMatchObject([{ outcome: 'Rejected', reason: 'FileUnreadable' }]);
+    stop.abort();
+    await manager.stopped();
+  });
+});
+
+describe('listXlators', () => {
+  it('lists types, and nothing when there is nothing', async () => {
+    mkdirSync(join(dir, 'features'));
+    writeFileSync(join(dir, 'features', 'index.so'), '');
+    writeFileSync(join(dir, 'features', 'index.la'), '');
+    writeFileSync(join(dir, 'meta.so'), '');
+    expect(await listXlators(dir)).toEqual(new Set(['features/index']));
+    expect(await listXlators(join(dir, 'nope'))).toBeUndefined();
+    rmSync(join(dir, 'features'), { recursive: true });
+    expect(await listXlators(dir)).toBeUndefined();
+  });
+});
