@@ -1,57 +1,45 @@
 import type { Gfid } from '../../lib/gfid.ts';
 import { gfxIntegerOf, readGfxDict, writeGfxDict } from '../gfx-dict.ts';
-import { FOP_PROGRAM, readOutcome, type Outcome, type Procedure } from './procedure.ts';
+import { FOP_PROGRAM, readOutcome, valueOf, type Procedure } from './procedure.ts';
 
 export interface Statfs {
-  /** Bytes; the unit of `blocks`, `free` and `available`. */
+  /** Bytes. */
   blockSize: bigint;
-  fragmentSize: bigint;
+  /** In units of `blockSize`, as are the next two. */
   blocks: bigint;
   free: bigint;
   available: bigint;
-  files: bigint;
-  filesFree: bigint;
-  filesAvailable: bigint;
-  fsid: bigint;
-  flags: bigint;
-  nameMax: bigint;
-  /** The numbers are a quota's and not the file system's: simple-quota (11.x) has a limit in force on this directory. */
+  inodes: bigint;
+  inodesFree: bigint;
+  /** The answer is a quota's, not the file system's. */
   simpleQuota: boolean;
 }
 
 /**
- * With pid -14 simple-quota also writes the directory's counter to disk.
- *
  * ```
- * request: opaque gfid[16]; dict xdata
- * reply:   op_ret; op_errno; dict xdata;
+ * request: opaque gfid[16]; gfx_dict xdata
+ * reply:   op_ret; op_errno; gfx_dict xdata;
  *          uint64 bsize, frsize, blocks, bfree, bavail, files, ffree, favail, fsid, flag, namemax
  * ```
+ * From the quota helper's pid it also makes simple-quota write the namespace's counter to disk (measured on 11.1).
  */
-export const STATFS: Procedure<{ gfid: Gfid }, Outcome<Statfs>> = {
+export const statfs: Procedure<Gfid, Statfs> = {
   ...FOP_PROGRAM,
   procedure: 14,
   name: 'FOP.STATFS',
-  encode: (writer, { gfid }) => {
+  encode: (writer, gfid) => {
     writer.gfid(gfid);
     writeGfxDict(writer);
   },
-  decode: (reader) =>
-    readOutcome(reader, () => {
-      const xdata = readGfxDict(reader);
-      return {
-        simpleQuota: gfxIntegerOf(xdata?.get('simple-quota')) === 1n,
-        blockSize: reader.uint64(),
-        fragmentSize: reader.uint64(),
-        blocks: reader.uint64(),
-        free: reader.uint64(),
-        available: reader.uint64(),
-        files: reader.uint64(),
-        filesFree: reader.uint64(),
-        filesAvailable: reader.uint64(),
-        fsid: reader.uint64(),
-        flags: reader.uint64(),
-        nameMax: reader.uint64(),
-      };
-    }),
+  decode: (reader) => {
+    const answer = readOutcome(reader, () => {
+      const simpleQuota = gfxIntegerOf(readGfxDict(reader)?.get('simple-quota')) === 1n;
+      const blockSize = reader.uint64();
+      reader.skip(8);
+      const [blocks, free, available] = [reader.uint64(), reader.uint64(), reader.uint64()];
+      const [inodes, inodesFree] = [reader.uint64(), reader.uint64()];
+      return { blockSize, blocks, free, available, inodes, inodesFree, simpleQuota };
+    });
+    return valueOf(statfs, answer);
+  },
 };
