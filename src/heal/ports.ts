@@ -44,27 +44,38 @@ export interface ChildCrawl {
   inProgress: boolean;
   /** The daemon's text for the start, whole seconds in its own time zone: good for telling two crawls apart only. */
   startedText: string;
+  /** How many crawls of this kind over this brick the daemon remembers; it forgets the oldest of more than 50. */
+  remembered: number;
   healed: number;
   /** Attempts that failed; one that waits for its parent directory to be healed counts and is tried again. */
   failed: number;
   splitBrain: number;
 }
 
+/** Which process answered; another one knows nothing of what this one was told. */
+export interface DaemonIdentity {
+  /** Different for every process. */
+  key: string;
+  /** Wall-clock milliseconds. */
+  startedAt: number;
+}
+
 export interface HealStart {
+  daemon: DaemonIdentity;
   /** Empty: the daemon did nothing. */
   children: ChildStatus[];
-  /** Wall-clock milliseconds when the daemon's process started. */
-  daemonStartedAt: number;
+}
+
+export interface CrawlReport {
+  daemon: DaemonIdentity;
+  /** One for each local brick that has been crawled; undefined: the daemon keeps no statistics (disperse). */
+  crawls: ChildCrawl[] | undefined;
 }
 
 /** The self-heal daemon of this pod, proven before each call. */
 export interface HealDaemon {
   /** @throws AgentError `ProcessUnproven`, `RpcDisconnected`, `Timeout` (it may have started), `Aborted`, `RpcProtocol` */
   start(kind: HealKind, signal: AbortSignal): Promise<HealStart>;
-  /**
-   * The newest crawl of that kind of each local brick; undefined when the daemon keeps no statistics (disperse).
-   *
-   * @throws as `start`
-   */
-  crawls(kind: HealKind, signal: AbortSignal): Promise<ChildCrawl[] | undefined>;
+  /** The newest crawls of that kind. @throws as `start` */
+  crawls(kind: HealKind, signal: AbortSignal): Promise<CrawlReport>;
 }

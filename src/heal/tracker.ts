@@ -1,0 +1,134 @@
+/**
+ * Watches the heal backlog of this brick and runs the heals that somebody asks for. A pass looks at the backlog and judges; the
+ * talk with the self-heal daemon goes on beside it, because a brick that hangs makes that one wait for a minute.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Clock } from '../lib/clock.ts';
+import { errorMessage, isAgentError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import { Backlog, type BacklogOptions, type BacklogView } from './backlog.ts';
+import { HealRun } from './heal-run.ts';
+import type { HealOperation, OperationState } from './operation.ts';
+import type { BacklogSource, HealDaemon, HealKind } from './ports.ts';
+
+/** Finished operations that can still be asked for; somebody who waits for one asks within minutes. */
+export const MAX_FINISHED = 20;
+
+export interface HealTrackerOptions extends BacklogOptions {
+  source: BacklogSource;
+  daemon: HealDaemon;
+  clock: Clock;
+  log: Log;
+  /** Called when a pass has something to do at once: the loop's `wake`. */
+  wake?: () => void;
+}
+
+export interface HealStatus extends BacklogView {
+  /** The newest first. */
+  operations: HealOperation[];
+}
+
+interface Entry {
+  run: HealRun;
+  /** What the log has been told. */
+  logged: OperationState;
+  talk: Promise<void> | undefined;
+}
+
+export class HealTracker {
+  readonly #options: HealTrackerOptions;
+  readonly #backlog: Backlog;
+  /** Oldest first. At most one of each kind is unfinished. */
+  #entries: Entry[] = [];
+
+  constructor(options: HealTrackerOptions) {
+    this.#options = options;
+    this.#backlog = new Backlog(options);
+  }
+
+  /** One look, and a step of every unfinished operation. @throws AgentError as `BacklogSource.counts` */
+  async pass(signal: AbortSignal): Promise<void> {
+    for (const entry of this.#entries) this.#converse(entry, signal);
+    const { clock } = this.#options;
+    const lookedAt = clock.monotonic();
+    try {
+      await this.#look(signal);
+    } finally {
+      const view = this.#backlog.view(clock.monotonic());
+      for (const entry of this.#entries) {
+        entry.run.judge(view, lookedAt);
+        this.#report(entry);
+      }
+    }
+  }
+
+  status(): HealStatus {
+    const view = this.#backlog.view(this.#options.clock.monotonic());
+    return { ...view, operations: this.#entries.map(({ run }) => run.operation).reverse() };
+  }
+
+  /** Asks for a heal; it begins with the next pass. While one of that kind is unfinished, that one is returned. */
+  start(kind: HealKind): HealOperation {
+    const unfinished = this.#entries.find(({ run }) => !run.isFinished && run.operation.kind === kind);
+    if (unfinished !== undefined) return unfinished.run.operation;
+    const { clock, daemon } = this.#options;
+    const view = this.#backlog.view(clock.monotonic());
+    const run = new HealRun({ id: randomUUID(), kind, daemon, clock, view });
+    this.#entries.push({ run, logged: 'Pending', talk: undefined });
+    this.#forget();
+    this.#options.wake?.();
+    return run.operation;
+  }
+
+  operation(id: string): HealOperation | undefined {
+    return this.#entries.find(({ run }) => run.operation.id === id)?.run.operation;
+  }
+
+  /** Resolves when no talk with the daemon is under way; after the signal of the passes has fired, soon. Never rejects. */
+  async settled(): Promise<void> {
+    await Promise.all(this.#entries.map(async ({ talk }) => await talk));
+  }
+
+  async #look(signal: AbortSignal): Promise<void> {
+    const { source, clock } = this.#options;
+    try {
+      const counts = await source.counts(signal);
+      this.#backlog.observe(counts, clock.monotonic(), clock.now());
+    } catch (error) {
+      if (!isAgentError(error, 'Aborted')) this.#backlog.fail(errorMessage(error));
+      throw error;
+    }
+  }
+
+  #converse(entry: Entry, signal: AbortSignal): void {
+    if (entry.run.isFinished || entry.talk !== undefined) return;
+    entry.talk = this.#advance(entry, signal);
+  }
+
+  async #advance(entry: Entry, signal: AbortSignal): Promise<void> {
+    try {
+      await entry.run.advance(signal);
+      this.#report(entry);
+    } catch (error) {
+      // What the daemon may do wrong ends in the operation; what comes here is a shutdown, or a bug.
+      if (!isAgentError(error, 'Aborted')) this.#options.log.error({ err: error }, 'heal operation failed');
+    } finally {
+      entry.talk = undefined;
+    }
+  }
+
+  #report(entry: Entry): void {
+    const { id, kind, state, message, backlogNow } = entry.run.operation;
+    if (state === entry.logged) return;
+    entry.logged = state;
+    const facts = { operation: id, kind, state, backlog: backlogNow ?? null };
+    if (state === 'Failed' || state === 'Unknown') this.#options.log.warn(facts, message);
+    else this.#options.log.info(facts, message);
+  }
+
+  #forget(): void {
+    const finished = this.#entries.filter(({ run }) => run.isFinished);
+    const old = new Set(finished.slice(0, Math.max(0, finished.length - MAX_FINISHED)));
+    this.#entries = this.#entries.filter((entry) => !old.has(entry));
+  }
+}
