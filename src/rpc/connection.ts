@@ -4,7 +4,7 @@
  */
 import { connect, type Socket } from 'node:net';
 import type { Clock } from '../lib/clock.ts';
-import { AgentError, errnoOf, errorMessage, toAgentError } from '../lib/errors.ts';
+import { AgentError, errnoOf, errorMessage, isAgentError, toAgentError } from '../lib/errors.ts';
 import { callTime, PID, type Credential } from './credential.ts';
 import { readMessage, rejection, writeCallHeader, type ProcedureId, type RejectReason } from './message.ts';
 import { LAST_FRAGMENT, MAX_RECORD_BYTES, RecordDecoder } from './record.ts';
@@ -103,7 +103,7 @@ export class Connection {
       const settle = (): void => {
         clearTimeout(timer);
         signal?.removeEventListener('abort', onAbort);
-        socket.removeAllListeners();
+        socket.off('error', onError).off('connect', onConnect);
       };
       const fail = (error: AgentError): void => {
         settle();
@@ -118,17 +118,19 @@ export class Connection {
         connectTimeoutMs,
       );
       signal?.addEventListener('abort', onAbort, { once: true });
-      socket.once('error', (cause) =>
-        fail(disconnected(name, `cannot connect (${errnoOf(cause) ?? cause.message})`, cause)),
-      );
-      socket.once('connect', () => {
+      const onError = (cause: Error): void => {
+        fail(disconnected(name, `cannot connect (${errnoOf(cause) ?? cause.message})`, cause));
+      };
+      const onConnect = (): void => {
         if (isSelfConnected(socket)) {
           fail(disconnected(name, 'cannot connect (nobody listens)'));
           return;
         }
         settle();
         resolve(new Connection(socket, name, options));
-      });
+      };
+      socket.once('error', onError);
+      socket.once('connect', onConnect);
     });
   }
 
@@ -305,8 +307,8 @@ export class Connection {
     try {
       call.deliver(reader);
     } catch (error) {
-      // The stream is still in step, only this answer is unreadable.
-      this.#fail(call, unreadable(procedure.name, error));
+      // The stream is still in step: only this call has failed.
+      this.#fail(call, isAgentError(error, 'GlusterError') ? error : unreadable(procedure.name, error));
       return;
     }
     this.#settle(call, 'ok');
@@ -320,6 +322,10 @@ export class Connection {
       if (index >= 0) this.#queue.splice(index, 1);
     }
     this.#fail(call, error);
+    // Nothing that we sent is answered any more, and nothing more can be sent: only a new connection helps.
+    if (this.#pending.size === 0 && this.#abandoned.size >= this.#maxOutstanding - URGENT_SLOTS) {
+      this.#end(disconnected(this.#name, `${this.#abandoned.size} calls were never answered`));
+    }
   }
 
   #drain(): void {

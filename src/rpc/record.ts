@@ -1,88 +1,112 @@
-/** Record marking (RFC 5531 §11): each fragment is led by four bytes, bit 31 = the last one, the rest its length. */
+/**
+ * Record marking (RFC 5531, 11): a stream cut into records, each of one or more fragments with a four-byte mark. Gluster sends
+ * one fragment a record, the standard allows more. Used by the connection for what it receives.
+ */
 import { AgentError } from '../lib/errors.ts';
 
-/** Bit 31 of a mark. Gluster itself sends one fragment a message, and so do we. */
-export const LAST_FRAGMENT = 0x8000_0000;
-const LENGTH_MASK = 0x7fffffff;
-
-/** Our largest expected reply is a directory listing of some 128 KiB; statedumps do not come over RPC. */
+/**
+ * Replies of ours are below 1 MiB (a page of READDIR, STATUS of a brick with thousands of clients). 16 MiB leaves room and
+ * still bounds what a hostile or confused peer can make us keep.
+ */
 export const MAX_RECORD_BYTES = 16 * 1024 * 1024;
 
-/** Cuts a byte stream into records. Bytes are copied at most once: into the record they belong to. */
+/** The mark of a record's last or only fragment. */
+export const LAST_FRAGMENT = 0x8000_0000;
+const MARK_BYTES = 4;
+/** A record that did not come in one piece starts this small, whatever its mark promises. */
+const INITIAL_BYTES = 4096;
+
+/**
+ * Takes the stream in pieces of any size and hands out whole records. Memory grows with the bytes received, never with the
+ * length that a mark claims; each byte is copied a constant number of times.
+ */
 export class RecordDecoder {
   readonly #maxBytes: number;
-  readonly #mark = Buffer.allocUnsafe(4);
+  readonly #mark = Buffer.alloc(MARK_BYTES);
   #markBytes = 0;
-  /** Of the fragment being read: bytes still to come; undefined while its mark is read. */
-  #left: number | undefined;
-  #isLast = false;
-  #parts: Buffer[] = [];
-  #partsBytes = 0;
+  /** Bytes of the current fragment still to come. */
+  #wanted = 0;
+  #last = false;
+  #partial: Buffer | undefined;
+  #partialBytes = 0;
 
-  constructor(maxBytes = MAX_RECORD_BYTES) {
+  /** @param maxBytes longest record that is accepted, in bytes */
+  constructor(maxBytes: number = MAX_RECORD_BYTES) {
     this.#maxBytes = maxBytes;
   }
 
-  /** Whether bytes of an unfinished record are there: an end of the stream now is in the middle of a message. */
+  /** True when the stream stands in the middle of a record: an end here is a broken message. */
   get inRecord(): boolean {
-    return this.#markBytes > 0 || this.#left !== undefined || this.#parts.length > 0;
+    return this.#markBytes > 0 || this.#partial !== undefined;
   }
 
   /**
-   * @param onRecord called for each record that is complete with these bytes
-   * @throws AgentError `RpcProtocol` for a record over the limit; the stream cannot be used any more then
+   * Calls `onRecord` once for each record that `chunk` completes. The record may be a view of `chunk`: copy what is kept.
+   *
+   * @throws AgentError `RpcProtocol` when a record is longer than the limit; the stream is then of no more use
    */
   push(chunk: Buffer, onRecord: (record: Buffer) => void): void {
-    let offset = 0;
-    while (offset < chunk.length || this.#left === 0) {
-      if (this.#left === undefined) {
-        offset = this.#readMark(chunk, offset);
-      } else {
-        offset = this.#readFragment(chunk, offset, this.#left);
-        if (this.#left === 0) this.#endFragment(onRecord);
+    let at = 0;
+    for (;;) {
+      if (this.#markBytes < MARK_BYTES) {
+        if (at === chunk.length) return;
+        at = this.#readMark(chunk, at);
+        if (this.#markBytes < MARK_BYTES) return;
+      }
+      // An empty fragment ends with its mark, so this runs even when the chunk is used up.
+      const end = Math.min(chunk.length, at + this.#wanted);
+      const piece = chunk.subarray(at, end);
+      this.#wanted -= end - at;
+      at = end;
+      if (this.#wanted > 0) {
+        this.#keep(piece);
+        return;
+      }
+      this.#markBytes = 0;
+      if (this.#last && this.#partial === undefined) {
+        onRecord(piece);
+        continue;
+      }
+      this.#keep(piece);
+      if (this.#last) onRecord(this.#takePartial());
+    }
+  }
+
+  #readMark(chunk: Buffer, at: number): number {
+    const size = Math.min(MARK_BYTES - this.#markBytes, chunk.length - at);
+    chunk.copy(this.#mark, this.#markBytes, at, at + size);
+    this.#markBytes += size;
+    if (this.#markBytes === MARK_BYTES) {
+      const mark = this.#mark.readUInt32BE(0);
+      this.#last = mark >= LAST_FRAGMENT;
+      this.#wanted = this.#last ? mark - LAST_FRAGMENT : mark;
+      // An endless row of empty fragments would never become a record.
+      if (mark === 0) throw new AgentError('RpcProtocol', 'record with an empty fragment that is not its last');
+      if (this.#partialBytes + this.#wanted > this.#maxBytes) {
+        throw new AgentError(
+          'RpcProtocol',
+          `record of ${this.#partialBytes + this.#wanted} bytes, at most ${this.#maxBytes} are accepted`,
+        );
       }
     }
+    return at + size;
   }
 
-  #readMark(chunk: Buffer, offset: number): number {
-    const take = Math.min(4 - this.#markBytes, chunk.length - offset);
-    chunk.copy(this.#mark, this.#markBytes, offset, offset + take);
-    this.#markBytes += take;
-    if (this.#markBytes === 4) this.#startFragment(this.#mark.readUInt32BE(0));
-    return offset + take;
-  }
-
-  #startFragment(mark: number): void {
-    const length = mark & LENGTH_MASK;
-    this.#markBytes = 0;
-    this.#isLast = mark >>> 31 === 1;
-    this.#left = length;
-    // An endless row of empty fragments would never become a record.
-    if (length === 0 && !this.#isLast) throw new AgentError('RpcProtocol', 'record: an empty fragment');
-    const bytes = this.#partsBytes + length;
-    if (bytes > this.#maxBytes) {
-      throw new AgentError('RpcProtocol', `record: ${bytes} bytes announced, ${this.#maxBytes} are allowed`);
+  #keep(piece: Buffer): void {
+    const needed = this.#partialBytes + piece.length;
+    if (this.#partial === undefined || needed > this.#partial.length) {
+      const larger = Buffer.allocUnsafe(Math.max(needed, INITIAL_BYTES, 2 * (this.#partial?.length ?? 0)));
+      this.#partial?.copy(larger, 0, 0, this.#partialBytes);
+      this.#partial = larger;
     }
+    piece.copy(this.#partial, this.#partialBytes);
+    this.#partialBytes = needed;
   }
 
-  #readFragment(chunk: Buffer, offset: number, left: number): number {
-    const take = Math.min(left, chunk.length - offset);
-    if (take > 0) {
-      this.#parts.push(chunk.subarray(offset, offset + take));
-      this.#partsBytes += take;
-    }
-    this.#left = left - take;
-    return offset + take;
-  }
-
-  #endFragment(onRecord: (record: Buffer) => void): void {
-    this.#left = undefined;
-    if (!this.#isLast) return;
-    const [first] = this.#parts;
-    const record =
-      this.#parts.length === 1 && first !== undefined ? first : Buffer.concat(this.#parts, this.#partsBytes);
-    this.#parts = [];
-    this.#partsBytes = 0;
-    onRecord(record);
+  #takePartial(): Buffer {
+    const record = (this.#partial ?? Buffer.alloc(0)).subarray(0, this.#partialBytes);
+    this.#partial = undefined;
+    this.#partialBytes = 0;
+    return record;
   }
 }

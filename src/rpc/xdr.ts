@@ -33,13 +33,15 @@ export class XdrWriter {
   /** @throws AgentError `BadRequest` when `value` is not an unsigned 32-bit integer */
   uint32(value: number): void {
     if (value >>> 0 !== value) throw new AgentError('BadRequest', `${value} is not an unsigned 32-bit integer`);
-    this.#length = this.#buffer.writeUInt32BE(value, this.#reserve(4));
+    const at = this.#reserve(4);
+    this.#length = this.#buffer.writeUInt32BE(value, at);
   }
 
   /** @throws AgentError `BadRequest` when `value` is not a signed 32-bit integer */
   int32(value: number): void {
     if ((value | 0) !== value) throw new AgentError('BadRequest', `${value} is not a signed 32-bit integer`);
-    this.#length = this.#buffer.writeInt32BE(value, this.#reserve(4));
+    const at = this.#reserve(4);
+    this.#length = this.#buffer.writeInt32BE(value, at);
   }
 
   /** @throws AgentError `BadRequest` when `value` is not an unsigned 64-bit integer */
@@ -47,7 +49,8 @@ export class XdrWriter {
     if (BigInt.asUintN(64, value) !== value) {
       throw new AgentError('BadRequest', `${value} is not an unsigned 64-bit integer`);
     }
-    this.#length = this.#buffer.writeBigUInt64BE(value, this.#reserve(8));
+    const at = this.#reserve(8);
+    this.#length = this.#buffer.writeBigUInt64BE(value, at);
   }
 
   /** @throws AgentError `BadRequest` when `value` is not a signed 64-bit integer */
@@ -55,11 +58,13 @@ export class XdrWriter {
     if (BigInt.asIntN(64, value) !== value) {
       throw new AgentError('BadRequest', `${value} is not a signed 64-bit integer`);
     }
-    this.#length = this.#buffer.writeBigInt64BE(value, this.#reserve(8));
+    const at = this.#reserve(8);
+    this.#length = this.#buffer.writeBigInt64BE(value, at);
   }
 
   double(value: number): void {
-    this.#length = this.#buffer.writeDoubleBE(value, this.#reserve(8));
+    const at = this.#reserve(8);
+    this.#length = this.#buffer.writeDoubleBE(value, at);
   }
 
   /** Bytes as they are, without length or padding. */
@@ -91,6 +96,7 @@ export class XdrWriter {
     this.#buffer.writeUInt32BE(value, at);
   }
 
+  /** Makes room; only then may `#buffer` be touched, because it may be another one afterwards. Returns where to write. */
   #reserve(size: number): number {
     const needed = this.#length + size;
     if (needed > this.#buffer.length) {
