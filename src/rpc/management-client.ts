@@ -1,189 +1,254 @@
-import type { Clock } from '../lib/clock.ts';
-import { AgentError, isAgentError } from '../lib/errors.ts';
-import { Connection, type RpcObserver } from './connection.ts';
-import { dictNumber, dictText, type Dict } from './dict.ts';
-import { brickNull, status, xlatorInfo, xlatorOp, type BrickOperationReply } from './programs/brick-operations.ts';
-import { dumpPrograms, type ServedProgram } from './programs/dump.ts';
-import type { Procedure } from './programs/procedure.ts';
-import type { ShdProof } from './shd-proof.ts';
-
-/** Connecting to a unix socket is instant unless the process is frozen, in milliseconds. */
-const CONNECT_TIMEOUT_MS = 2_000;
-/** Bad requests are often never answered, so every call needs this, in milliseconds. */
-const CALL_TIMEOUT_MS = 5_000;
-/** Heal commands ask every brick in turn; a frozen one holds them up for its ping-timeout of 42 s (measured), in milliseconds. */
-const HEAL_TIMEOUT_MS = 60_000;
-
-/** `cmd` of STATUS. */
-const STATUS_CLIENTS = 2;
-
-export interface ConnectedClient {
-  /** `address:port`. */
-  address: string;
-  /** The process-name it gave, e.g. `fuse` or `glustershd`. */
-  name: string;
-  bytesRead: number | undefined;
-  bytesWritten: number | undefined;
-}
-
-/** `xl-op` of XLATOR_OP. */
-const HEAL_OPERATIONS = { 'index-heal': 1, 'full-heal': 2, statistics: 7, count: 8 } as const;
-export type HealOperation = Exclude<keyof typeof HEAL_OPERATIONS, 'count'>;
-
-/** What a heal command says of one brick of one replica or disperse set. */
-export interface HealChild {
-  xlator: string;
-  /** Position in the set. */
-  child: number;
-  /** e.g. `Started self-heal`, `Brick is remote`, `Brick is not connected`. */
-  status: string | undefined;
-  /** Pending entries, answered to `count`. */
-  pending: number | undefined;
-}
-
-export interface HealReply {
-  /** -1 as soon as one brick is down although the others started: judge by `children`. */
-  opRet: number;
-  errorText: string;
-  children: HealChild[];
-  output: Dict;
-}
-
 /**
- * Asks a brick or a self-heal daemon over its `-S` socket. Connects for a call and keeps the connection for the next ones; a
- * restarted process is simply connected to again.
+ * The unix socket of a brick or self-heal daemon. No handshake and no login: a connection is made when it is needed, kept while
+ * it answers, and made anew when the process was restarted.
  */
+import type { Clock } from '../lib/clock.ts';
+import { withDeadline } from '../lib/deadline.ts';
+import { AgentError, isAgentError } from '../lib/errors.ts';
+import { Connection, type CallOptions, type RpcObserver } from './connection.ts';
+import { dictBigInt, type Dict, type DictEntries } from './dict.ts';
+import { healRequest, readHealReply, type HealReply, type HealXlator } from './heal-reply.ts';
+import { readProfile, type BrickProfile } from './profile-reply.ts';
+import {
+  barrier,
+  brickNull,
+  nodeStatus,
+  status,
+  terminate,
+  xlatorInfo,
+  xlatorOp,
+  type BrickOperationInput,
+  type BrickOperationReply,
+} from './programs/brick-operations.ts';
+import { dumpPing, dumpPrograms, type ServedProgram } from './programs/dump.ts';
+import type { Procedure } from './programs/procedure.ts';
+import { checkShdProof, type ShdProof } from './shd-proof.ts';
+import {
+  readCalls,
+  readClients,
+  readInodes,
+  readMemory,
+  STATUS_COMMANDS,
+  type StatusCalls,
+  type StatusClient,
+  type StatusInodes,
+  type StatusMemory,
+} from './status-reply.ts';
+
+/** The handlers answer from memory; what takes longer is stuck. A bad request gets no answer at all. */
+const MANAGEMENT_TIMEOUT_MS = 5000;
+/** Heal operations ask every child brick in turn: with one frozen, 44.7 s were measured (its ping time-out of 42 s and more). */
+const HEAL_TIMEOUT_MS = 60_000;
+/** Marks a NODE_STATUS command. */
+const NODE_STATUS_FLAG = 0x1000;
+/** XLATOR_INFO: cumulative and interval figures. */
+const INFO_ALL = 1;
+const CUMULATIVE = -1n;
+
+export interface ManagementClientOptions {
+  socketPath: string;
+  clock: Clock;
+  observer?: RpcObserver | undefined;
+  /** Milliseconds. */
+  timeoutMs?: number | undefined;
+}
+
+export interface XlatorOpOptions {
+  signal?: AbortSignal | undefined;
+  /** Milliseconds. */
+  timeoutMs?: number | undefined;
+}
+
+/** A proof is wanted for all but `count`, which is safe to send to any process. */
+export type XlatorOpRequest =
+  | { op: 'count'; xlators: readonly HealXlator[] }
+  | { op: 'index-heal' | 'full-heal' | 'statistics'; xlators: readonly HealXlator[]; proof: ShdProof };
+
+/** Every method throws AgentError `RpcDisconnected`, `Timeout`, `Aborted`, `RpcRejected`, `RpcProtocol` or `GlusterError`. */
 export class ManagementClient {
-  readonly #path: string;
-  readonly #clock: Clock;
-  readonly #observer: RpcObserver | undefined;
-  #connection: Connection | undefined;
-  #connecting: Promise<Connection> | undefined;
+  readonly #options: ManagementClientOptions;
+  readonly #timeoutMs: number;
+  readonly #open = new Set<Connection>();
+  #kept: Connection | undefined;
+  #opening: Promise<Connection> | undefined;
   #closed = false;
 
-  constructor(options: { socketPath: string; clock: Clock; observer?: RpcObserver }) {
-    this.#path = options.socketPath;
-    this.#clock = options.clock;
-    this.#observer = options.observer;
+  constructor(options: ManagementClientOptions) {
+    this.#options = options;
+    this.#timeoutMs = options.timeoutMs ?? MANAGEMENT_TIMEOUT_MS;
   }
 
-  /** Whether the process answers at all. @throws AgentError as every method: `RpcDisconnected`, `Timeout`, `Aborted`, `RpcRejected` */
+  /** The program answers. */
   async null(signal?: AbortSignal): Promise<void> {
-    await this.#call(brickNull, undefined, CALL_TIMEOUT_MS, signal);
+    await this.#call(brickNull, undefined, { signal });
+  }
+
+  /** The event loop answers. */
+  async ping(signal?: AbortSignal): Promise<void> {
+    await this.#call(dumpPing, undefined, { signal });
   }
 
   async programs(signal?: AbortSignal): Promise<ServedProgram[]> {
-    return await this.#call(dumpPrograms, undefined, CALL_TIMEOUT_MS, signal);
+    return await this.#call(dumpPrograms, undefined, { signal });
   }
 
-  /** @param brickName name of the brick's top volume, mostly the brick path */
-  async clients(brickName: string, signal?: AbortSignal): Promise<ConnectedClient[]> {
-    const input = new Map<string, string | number>([
-      ['cmd', STATUS_CLIENTS],
-      ['brick-name', brickName],
-    ]);
-    const { output } = await this.#call(status, { name: brickName, input }, CALL_TIMEOUT_MS, signal);
-    // With no client bound the answer is op_ret -1 and an empty dict: none, not an error.
-    const count = dictNumber(output, 'clientcount') ?? 0;
-    return Array.from({ length: Math.min(count, output.size) }, (_, index) => ({
-      address: dictText(output, `client${index}.hostname`) ?? '',
-      name: dictText(output, `client${index}.name`) ?? '',
-      bytesRead: dictNumber(output, `client${index}.bytesread`),
-      bytesWritten: dictNumber(output, `client${index}.byteswrite`),
-    }));
+  /** Who is connected to this brick; nobody is an empty list (Gluster calls it a failure). */
+  async clients(brickName: string, signal?: AbortSignal): Promise<StatusClient[]> {
+    const result = await this.#status(brickName, STATUS_COMMANDS.clients, signal);
+    return result.output.size === 0 && result.errorText === '' ? [] : readClients(accepted(status, result).output);
   }
 
-  /** The brick's profile; see gluster's io-stats for the keys. @throws also `GlusterError` when there is no such brick */
-  async profile(brickName: string, signal?: AbortSignal): Promise<Dict> {
-    const input = new Map([
-      ['info-op', '1'],
-      // Without it everybody's interval counters start anew.
+  async memory(brickName: string, signal?: AbortSignal): Promise<StatusMemory> {
+    return readMemory(accepted(status, await this.#status(brickName, STATUS_COMMANDS.memory, signal)).output);
+  }
+
+  async inodes(brickName: string, signal?: AbortSignal): Promise<StatusInodes> {
+    return readInodes(accepted(status, await this.#status(brickName, STATUS_COMMANDS.inodes, signal)).output);
+  }
+
+  async calls(brickName: string, signal?: AbortSignal): Promise<StatusCalls> {
+    return readCalls(accepted(status, await this.#status(brickName, STATUS_COMMANDS.calls, signal)).output);
+  }
+
+  /** Memory of a self-heal daemon; 10.3 leaks the reply of each such call, so not to be polled. */
+  async nodeMemory(volume: string, signal?: AbortSignal): Promise<StatusMemory> {
+    return readMemory(await this.#nodeStatus(volume, STATUS_COMMANDS.memory, signal));
+  }
+
+  /** Calls under way in a self-heal daemon; not to be polled either. */
+  async nodeCalls(volume: string, signal?: AbortSignal): Promise<StatusCalls> {
+    return readCalls(await this.#nodeStatus(volume, STATUS_COMMANDS.calls, signal));
+  }
+
+  /** Totals since the brick's start, without touching its interval counters. */
+  async xlatorInfo(brickName: string, signal?: AbortSignal): Promise<BrickProfile> {
+    const input: DictEntries = [
+      ['info-op', INFO_ALL],
       ['peek', 'on'],
-    ]);
-    const reply = await this.#call(xlatorInfo, { name: brickName, input }, CALL_TIMEOUT_MS, signal);
-    if (reply.opRet < 0) throw new AgentError('GlusterError', `XLATOR_INFO ${brickName}: ${reply.errorText}`);
-    return reply.output;
+    ];
+    const result = await this.#call(xlatorInfo, { name: brickName, input }, { signal });
+    const { output } = accepted(xlatorInfo, result);
+    return readProfile(output, dictBigInt(output, 'cumulative') ?? CUMULATIVE);
   }
 
-  /** Pending entries of every brick that the daemon is connected to; safe to send to any process. */
-  async healCount(xlators: readonly string[], signal?: AbortSignal): Promise<HealReply> {
-    return await this.#healOperation('count', xlators, signal);
-  }
-
-  /** Starts a heal or asks for crawl statistics. @throws also `ProcessUnproven` when the proof is for another socket */
-  async heal(operation: HealOperation, proof: ShdProof, signal?: AbortSignal): Promise<HealReply> {
-    if (proof.socketPath !== this.#path) {
-      throw new AgentError('ProcessUnproven', `${this.#path}: the proof is for ${proof.socketPath}`);
+  /**
+   * Heal control. The answer says what was started, not what was healed; see `HealReply` for how to read it.
+   *
+   * @throws AgentError also `ProcessUnproven` when the proof does not cover the request
+   */
+  async xlatorOp(request: XlatorOpRequest, options: XlatorOpOptions = {}): Promise<HealReply> {
+    const { op, xlators } = request;
+    const { signal, timeoutMs = HEAL_TIMEOUT_MS } = options;
+    const input: BrickOperationInput = { name: '', input: healRequest(op, xlators) };
+    if (request.op === 'count') {
+      return readHealReply(await this.#call(xlatorOp, input, { signal, timeoutMs }), xlators);
     }
-    return await this.#healOperation(operation, proof.xlators, signal);
+    // A connection from before the proof may lead to an older process that has lost its path to the proven one.
+    const connection = await this.#connect(signal);
+    try {
+      const names = xlators.map(({ name }) => name);
+      const { socketPath, clock } = this.#options;
+      checkShdProof(request.proof, { socketPath, xlators: names, now: clock.now() });
+      return readHealReply(await connection.call(xlatorOp, input, { signal, timeoutMs }), xlators);
+    } finally {
+      connection.close();
+    }
   }
 
+  /** Ends this brick, and the process with its last one. An unknown name does nothing. */
+  async terminate(brickName: string, signal?: AbortSignal): Promise<void> {
+    accepted(terminate, await this.#call(terminate, { name: brickName, input: [] }, { signal }));
+  }
+
+  /** Holds modifying fops back; the brick's graph must contain features/barrier and features/changelog. */
+  async barrier(brickName: string, mode: 'enable' | 'disable', signal?: AbortSignal): Promise<void> {
+    accepted(barrier, await this.#call(barrier, { name: brickName, input: [['barrier', mode]] }, { signal }));
+  }
+
+  /** Ends all calls; later ones throw `RpcDisconnected`. */
   close(): void {
     this.#closed = true;
-    this.#connection?.close();
+    for (const connection of this.#open) connection.close();
   }
 
-  /** All xlators must exist in the process: one that does not makes it drop the whole request without a word. */
-  async #healOperation(
-    operation: keyof typeof HEAL_OPERATIONS,
-    xlators: readonly string[],
-    signal: AbortSignal | undefined,
-  ): Promise<HealReply> {
-    const input = new Map<string, string | number>([
-      ['xl-op', HEAL_OPERATIONS[operation]],
-      ['count', xlators.length],
-    ]);
-    for (const [index, xlator] of xlators.entries()) input.set(`xl-${index}`, xlator).set(xlator, index);
-    return healReply(await this.#call(xlatorOp, { name: '', input }, HEAL_TIMEOUT_MS, signal), xlators);
+  async #status(brickName: string, command: number, signal: AbortSignal | undefined): Promise<BrickOperationReply> {
+    const input: DictEntries = [
+      ['cmd', command],
+      ['brick-name', brickName],
+    ];
+    return await this.#call(status, { name: brickName, input }, { signal });
+  }
+
+  async #nodeStatus(volume: string, command: number, signal: AbortSignal | undefined): Promise<Dict> {
+    const input: DictEntries = [
+      ['cmd', NODE_STATUS_FLAG | command],
+      ['volname', volume],
+    ];
+    return accepted(nodeStatus, await this.#call(nodeStatus, { name: '', input }, { signal })).output;
   }
 
   async #call<Input, Output>(
     procedure: Procedure<Input, Output>,
     input: Input,
-    timeoutMs: number,
-    signal: AbortSignal | undefined,
+    options: CallOptions = {},
   ): Promise<Output> {
-    const connection = await this.#connected();
+    const connection = this.#kept ?? (await this.#keep(options.signal));
     try {
-      return await connection.call(procedure, input, { timeoutMs, signal });
+      return await connection.call(procedure, input, { timeoutMs: this.#timeoutMs, ...options });
     } catch (error) {
-      // A peer that does not answer may be frozen for good: the next call finds out with a new connection.
-      if (isAgentError(error, 'Timeout')) connection.close();
+      // What was never answered goes on counting against the connection: the next call starts with a new one.
+      if (isAgentError(error, 'Timeout') && this.#kept === connection) this.#kept = undefined;
       throw error;
+    } finally {
+      if (connection !== this.#kept && connection.waiting === 0) connection.close();
     }
   }
 
-  async #connected(): Promise<Connection> {
-    if (this.#closed) throw new AgentError('RpcDisconnected', `${this.#path}: closed by us`);
-    if (this.#connection !== undefined && this.#connection.closed === undefined) return this.#connection;
-    this.#connecting ??= Connection.open({
-      address: { path: this.#path },
-      clock: this.#clock,
-      observer: this.#observer,
-      connectTimeoutMs: CONNECT_TIMEOUT_MS,
-    }).finally(() => {
-      this.#connecting = undefined;
+  /** One attempt to connect serves all who ask meanwhile; each of them waits under a deadline of its own. */
+  async #keep(signal: AbortSignal | undefined): Promise<Connection> {
+    if (signal?.aborted) throw new AgentError('Aborted', `${this.#options.socketPath}: given up`);
+    this.#opening ??= this.#connect().finally(() => {
+      this.#opening = undefined;
     });
-    this.#connection = await this.#connecting;
-    return this.#connection;
+    const opening = this.#opening;
+    const what = `connecting to ${this.#options.socketPath}`;
+    const connection = await withDeadline(this.#timeoutMs, what, async () => await opening, signal);
+    if (connection.closed === undefined) this.#kept ??= connection;
+    return connection;
+  }
+
+  async #connect(signal?: AbortSignal): Promise<Connection> {
+    const { socketPath, clock, observer } = this.#options;
+    if (this.#closed) throw closedByUs(socketPath);
+    const connection = await Connection.open(
+      {
+        address: { path: socketPath },
+        clock,
+        observer,
+        connectTimeoutMs: this.#timeoutMs,
+        onClose: () => {
+          this.#open.delete(connection);
+          if (this.#kept === connection) this.#kept = undefined;
+        },
+      },
+      signal,
+    );
+    this.#open.add(connection);
+    // Closed while connecting: the set that close() went through did not have it yet.
+    if (this.#closed) {
+      connection.close();
+      throw closedByUs(socketPath);
+    }
+    return connection;
   }
 }
 
-/** Keys are `<id>-<child>-status` and `<id>-<child>-hardlinks`; the id is the xlator's place in our request. */
-function healReply(reply: BrickOperationReply, xlators: readonly string[]): HealReply {
-  const children = new Map<string, HealChild>();
-  for (const key of reply.output.keys()) {
-    const match = /^(\d{1,6})-(\d{1,6})-(status|hardlinks)$/.exec(key);
-    const xlator = xlators[Number(match?.[1])];
-    if (match === null || xlator === undefined) continue;
-    const id = `${match[1]}-${match[2]}`;
-    const child = children.get(id) ?? { xlator, child: Number(match[2]), status: undefined, pending: undefined };
-    if (match[3] === 'status') child.status = dictText(reply.output, key);
-    else child.pending = dictNumber(reply.output, key);
-    children.set(id, child);
-  }
-  const inOrder = [...children.values()].toSorted(
-    (a, b) => xlators.indexOf(a.xlator) - xlators.indexOf(b.xlator) || a.child - b.child,
-  );
-  return { opRet: reply.opRet, errorText: reply.errorText, children: inOrder, output: reply.output };
+function closedByUs(socketPath: string): AgentError {
+  return new AgentError('RpcDisconnected', `${socketPath}: closed by us`);
+}
+
+function accepted(procedure: { name: string }, result: BrickOperationReply): BrickOperationReply {
+  if (result.opRet >= 0) return result;
+  const why = result.errorText === '' ? `failed with ${result.opRet}` : result.errorText;
+  throw new AgentError('GlusterError', `${procedure.name}: ${why}`, { details: { procedure: procedure.name } });
 }

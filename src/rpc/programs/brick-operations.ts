@@ -53,7 +53,15 @@ export const brickNull: Procedure<void, void> = {
   decode: () => undefined,
 };
 
+/** Ends the brick of this name; the last one takes the process with it. An unknown name is no error (measured). */
+export const terminate = operation(1, 'BRICK.TERMINATE');
+/** Profile of a brick, by brick name. Without the key `peek` it resets the interval counters for everybody. */
 export const xlatorInfo = operation(2, 'BRICK.XLATOR_INFO');
+/** Heal control; the name is ignored. All operations but COUNT kill a process that is no self-heal daemon. */
 export const xlatorOp = operation(3, 'BRICK.XLATOR_OP');
-/** Without the key `brick-name` it is never answered. */
+/** State of a brick. Without the key `brick-name` it is never answered. */
 export const status = operation(4, 'BRICK.STATUS');
+/** State of a self-heal daemon. */
+export const nodeStatus = operation(8, 'BRICK.NODE_STATUS');
+/** Holds modifying fops back, by brick name; needs features/barrier and features/changelog in the graph. */
+export const barrier = operation(10, 'BRICK.BARRIER');

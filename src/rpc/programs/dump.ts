@@ -30,3 +30,13 @@ function readList(reader: XdrReader): ServedProgram[] {
   }
   return programs;
 }
+
+/** No arguments. Answered by the event loop of every process of Gluster: proves that it is alive, and nothing about disks. */
+export const dumpPing: Procedure<void, void> = {
+  ...DUMP_PROGRAM,
+  procedure: 2,
+  name: 'DUMP.PING',
+  urgent: true,
+  encode: () => undefined,
+  decode: (reader) => reader.skip(8),
+};
