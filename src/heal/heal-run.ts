@@ -183,10 +183,10 @@ export class HealRun {
         this.#finish('Unknown', `${end}; an attempt before its parent directory was healed counts too: run it again`);
       } else this.#finish('Succeeded', end);
     } else if (this.#before?.crawls === undefined) {
-      this.#finish(
-        'Unknown',
-        `${this.#answer}; this daemon keeps no statistics that would show the end of a full walk`,
-      );
+      const why = this.#before === undefined ? 'could not tell its statistics' : 'keeps no statistics';
+      this.#finish('Unknown', `${this.#answer}; this daemon ${why}, so the end of the walk cannot be seen`);
+    } else if (this.#lost !== undefined && this.#options.clock.monotonic() - this.#lost.since >= LOST_AFTER_MS) {
+      this.#finish('Unknown', `the self-heal daemon cannot be asked any more: ${this.#lost.message}`);
     }
   }
 

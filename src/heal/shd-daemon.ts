@@ -1,0 +1,75 @@
+/** The self-heal daemon of this pod over its unix socket, proven before every call. */
+import type { Clock } from '../lib/clock.ts';
+import type { RpcObserver } from '../rpc/connection.ts';
+import type { HealChild, HealOperationName } from '../rpc/heal-reply.ts';
+import { ManagementClient } from '../rpc/management-client.ts';
+import { createShdProof } from '../rpc/shd-proof.ts';
+import type { ChildCrawl, CrawlReport, DaemonIdentity, HealDaemon, HealKind, HealStart } from './ports.ts';
+import { proveShd, type ProvenShd, type ShdProofOptions } from './shd-proof.ts';
+
+export interface ShdDaemonOptions extends ShdProofOptions {
+  clock: Clock;
+  observer?: RpcObserver;
+}
+
+export class ShdDaemon implements HealDaemon {
+  readonly #options: ShdDaemonOptions;
+  readonly #client: ManagementClient;
+
+  constructor(options: ShdDaemonOptions) {
+    const { socketPath, clock, observer } = options;
+    this.#options = { now: () => clock.now(), ...options };
+    this.#client = new ManagementClient({ socketPath, clock, observer });
+  }
+
+  async start(kind: HealKind, signal: AbortSignal): Promise<HealStart> {
+    const proven = await proveShd(this.#options, signal);
+    const children = await this.#ask(kind === 'full' ? 'full-heal' : 'index-heal', proven, signal);
+    return { daemon: identityOf(proven), children: children.flatMap(statusOf) };
+  }
+
+  async crawls(kind: HealKind, signal: AbortSignal): Promise<CrawlReport> {
+    const proven = await proveShd(this.#options, signal);
+    const daemon = identityOf(proven);
+    if (proven.sets.some((set) => set.kind === 'disperse')) return { daemon, crawls: undefined };
+    const children = await this.#ask('statistics', proven, signal);
+    return { daemon, crawls: children.flatMap((child) => newestCrawl(child, kind)) };
+  }
+
+  /** Ends the calls that are under way. */
+  close(): void {
+    this.#client.close();
+  }
+
+  async #ask(op: Exclude<HealOperationName, 'count'>, proven: ProvenShd, signal: AbortSignal): Promise<HealChild[]> {
+    const { process, socketPath, sets, provenAt } = proven;
+    const xlators = sets.map(({ name }, id) => ({ name, id }));
+    const proof = createShdProof({
+      pid: process.pid,
+      startTicks: process.startTicks,
+      socketPath,
+      xlators: sets.map(({ name }) => name),
+      provenAt,
+    });
+    // Its return code says little, see HealReply.
+    const { children } = await this.#client.xlatorOp({ op, xlators, proof }, { signal });
+    return children;
+  }
+}
+
+function identityOf({ process }: ProvenShd): DaemonIdentity {
+  return { key: `${process.pid}:${process.startTicks}`, startedAt: process.startedAt };
+}
+
+function statusOf({ xlator, child, status }: HealChild): { xlator: string; child: number; status: string }[] {
+  return status === undefined ? [] : [{ xlator, child, status }];
+}
+
+function newestCrawl({ xlator, child, crawls }: HealChild, kind: HealKind): ChildCrawl[] {
+  const ofKind = crawls.filter((crawl) => crawl.kind === (kind === 'full' ? 'FULL' : 'INDEX'));
+  const newest = ofKind.at(-1);
+  if (newest === undefined) return [];
+  const { startedText, endedText, healed, failed, splitBrain } = newest;
+  const inProgress = newest.inProgress || endedText === undefined;
+  return [{ xlator, child, kind, inProgress, startedText, remembered: ofKind.length, healed, failed, splitBrain }];
+}
