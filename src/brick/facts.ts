@@ -54,8 +54,7 @@ export function readBrickFacts(path: string): BrickFacts {
 }
 
 function readDirectory(directory: DirectoryHandle, facts: BrickFacts): void {
-  const stat = directory.stat();
-  facts.place = `${stat.dev}:${stat.ino}`;
+  facts.place = placeOf(directory);
   const fsStat = fs.statfsSync(directory.path, { bigint: true });
   facts.capacity = {
     totalBytes: fsStat.blocks * fsStat.bsize,
@@ -71,6 +70,12 @@ function readDirectory(directory: DirectoryHandle, facts: BrickFacts): void {
   } catch (error) {
     facts.volumeIdError = errorMessage(error);
   }
+}
+
+/** `device:inode`. */
+export function placeOf(directory: DirectoryHandle): string {
+  const { dev, ino } = directory.stat();
+  return `${dev}:${ino}`;
 }
 
 /** @param status content of /proc/self/status */

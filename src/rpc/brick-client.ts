@@ -182,7 +182,10 @@ export class BrickClient {
     }
     this.#connection = connection;
     this.#generation += 1;
-    log.info({ brick: brickName, gluster: this.#majorVersion, generation: this.#generation }, 'connected to the brick');
+    log.info(
+      { subvolume: brickName, gluster: this.#majorVersion, generation: this.#generation },
+      'connected to the brick',
+    );
     this.#options.onChange?.();
     return connection;
   }
@@ -204,8 +207,7 @@ export class BrickClient {
     const changed = reason !== this.#downReason;
     this.#downReason = reason;
     if (this.#stop.signal.aborted) return;
-    if (wasUp || changed)
-      this.#options.log.warn({ brick: this.#options.brickName, reason }, 'no connection to the brick');
+    if (wasUp || changed) this.#options.log.warn({ reason }, 'no connection to the brick');
     if (wasUp) this.#options.onChange?.();
   }
 }

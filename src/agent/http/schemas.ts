@@ -89,9 +89,17 @@ export const healOperationSchema = Type.Object({
   accepted: Nullable(
     Type.Boolean({ description: 'Whether the heal daemon started; done is another thing: the backlog at 0.' }),
   ),
-  children: Type.Array(Type.Object({ xlator: Type.String(), child: Type.Integer(), status: Type.String() }), {
-    description: 'What the heal daemon said of each brick of each replica set.',
-  }),
+  children: Type.Array(
+    Type.Object({
+      xlator: Type.String(),
+      child: Type.Integer(),
+      status: Type.String(),
+      explanation: Nullable(Type.String({ description: 'What it means and what to do, where it is not the usual.' })),
+    }),
+    {
+      description: 'What the heal daemon said of each brick of each replica set.',
+    },
+  ),
   startedAt: Time,
   finishedAt: Nullable(Time),
   backlogAtStart: Count,
@@ -134,6 +142,10 @@ export const volfileSchema = Type.Object({
   problems: Type.Array(volfileProblemSchema),
   changes: Type.Array(Type.String()),
   lastReload: Nullable(Type.Object({ at: Time, success: Type.Boolean(), durationMs: Type.Number() })),
+  history: Type.Array(
+    Type.Object({ at: Time, outcome: Type.String(), reason: Type.String(), message: Type.String() }),
+    { description: 'The last 20 outcomes, newest last.' },
+  ),
 });
 
 export const volfileListSchema = Type.Object({

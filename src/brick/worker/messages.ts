@@ -13,7 +13,8 @@ export interface BrickOps {
     output: { version: number; inventory: Inventory | undefined };
   };
   readQuotas: { input: { paths: readonly string[] }; output: BackendRead[] };
-  writeQuotas: { input: { changes: readonly BackendChange[] }; output: BackendWrite[] };
+  /** Refused with `BrickFenced` when the brick's `device:inode` is not `place`: another file system is there now. */
+  writeQuotas: { input: { place: string; changes: readonly BackendChange[] }; output: BackendWrite[] };
 }
 
 export type BrickOp = keyof BrickOps;

@@ -1,5 +1,5 @@
 import { AgentError } from '../../lib/errors.ts';
-import { readBrickFacts } from '../facts.ts';
+import { placeOf, readBrickFacts } from '../facts.ts';
 import { DirectoryHandle } from '../handle.ts';
 import { HealIndex } from '../heal-index.ts';
 import { PvInventory } from '../pv-inventory.ts';
@@ -28,7 +28,18 @@ export class BrickOperations {
       case 'readQuotas':
         return readQuotas(root, request.input.paths);
       case 'writeQuotas':
+        assertPlace(root, request.input.place);
         return writeQuotas(root, request.input.changes);
     }
+  }
+}
+
+function assertPlace(root: DirectoryHandle, place: string): void {
+  const now = placeOf(root);
+  if (now !== place) {
+    throw new AgentError(
+      'BrickFenced',
+      `the brick was proven at ${place} and is now at ${now} (device:inode): not written`,
+    );
   }
 }

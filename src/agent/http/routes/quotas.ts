@@ -2,7 +2,7 @@ import { AgentError } from '../../../lib/errors.ts';
 import { parseBytes } from '../../../lib/units.ts';
 import { pvParamsSchema, quotaListSchema, quotaPutSchema, quotaViewSchema } from '../schemas.ts';
 import type { QuotaService } from '../services.ts';
-import { auditLine, requestDeadline, withProblems } from './shared.ts';
+import { auditLine, changeDeadline, withProblems } from './shared.ts';
 import type { Server } from '../server.ts';
 
 const tags = ['quota'];
@@ -46,7 +46,7 @@ export function quotaRoutes(server: Server, quotas: QuotaService): void {
       const limitBytes = parseBytes(request.body.limitBytes);
       if (limitBytes === 0n) throw new AgentError('BadRequest', 'limitBytes must be 1 or more; DELETE removes a limit');
       const { pv } = request.params;
-      const { view, created } = await quotas.setLimit(pv, limitBytes, requestDeadline(request));
+      const { view, created } = await quotas.setLimit(pv, limitBytes, changeDeadline());
       auditLine(request, { action: 'SetQuota', pv, limitBytes: limitBytes.toString() });
       return await reply.code(created ? 201 : 200).send(view);
     },
@@ -64,7 +64,7 @@ export function quotaRoutes(server: Server, quotas: QuotaService): void {
     },
     async (request) => {
       const { pv } = request.params;
-      const view = await quotas.removeLimit(pv, requestDeadline(request));
+      const view = await quotas.removeLimit(pv, changeDeadline());
       auditLine(request, { action: 'RemoveQuota', pv });
       return view;
     },

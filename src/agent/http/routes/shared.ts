@@ -4,9 +4,9 @@ import { problemSchema } from '../schemas.ts';
 /** A change has this long to reach disk and brick before the caller gets what is known so far, in milliseconds. */
 const CHANGE_DEADLINE_MS = 15_000;
 
-/** Aborts when the caller hangs up or the deadline passes. */
-export function requestDeadline(request: FastifyRequest): AbortSignal {
-  return AbortSignal.any([request.signal, AbortSignal.timeout(CHANGE_DEADLINE_MS)]);
+/** Aborts when the deadline passes. A caller that hangs up does not undo what it asked for, so its signal is not in it. */
+export function changeDeadline(): AbortSignal {
+  return AbortSignal.timeout(CHANGE_DEADLINE_MS);
 }
 
 /** One line for each change, with who asked. */

@@ -1,0 +1,273 @@
+import type { Logger } from 'pino';
+import { BrickWorker } from '../brick/worker/client.ts';
+import { ShdDaemon } from '../heal/shd-daemon.ts';
+import { HealTracker } from '../heal/tracker.ts';
+import { systemClock, type Clock } from '../lib/clock.ts';
+import { errorMessage } from '../lib/errors.ts';
+import { Loop, type LoopStats } from '../lib/loop.ts';
+import { agentCollector } from '../metrics/collectors/agent.ts';
+import { brickCollector, type BrickSnapshot } from '../metrics/collectors/brick.ts';
+import { healCollector } from '../metrics/collectors/heal.ts';
+import { processCollector, type ProcessSnapshot } from '../metrics/collectors/process.ts';
+import { quotaCollector } from '../metrics/collectors/quota.ts';
+import { RpcCounter } from '../metrics/collectors/rpc.ts';
+import { volfileCollector, type VolfileSnapshot } from '../metrics/collectors/volfile.ts';
+import { MetricsRegistry } from '../metrics/registry.ts';
+import { QuotaEnforcer } from '../quota/enforcer.ts';
+import { layoutOf } from '../quota/layout.ts';
+import { BrickClient } from '../rpc/brick-client.ts';
+import { ManagementClient } from '../rpc/management-client.ts';
+import { VolfileManager } from '../volfile/manager.ts';
+import type { VolfileTarget } from '../volfile/target.ts';
+import { BrickMonitor } from './brick-monitor.ts';
+import type { Config } from './config/load.ts';
+import type { HealthCheck } from './health.ts';
+import { livenessChecks, readinessChecks } from './health-checks.ts';
+import { ProcessMonitor } from './process-monitor.ts';
+import { WireQuotaBrick, WorkerQuotaBackend } from './quota-adapters.ts';
+
+/**
+ * Everything that runs, wired together. Construction does nothing outside; `start` begins the loops, `stop` ends them.
+ */
+export class Agent {
+  readonly config: Config;
+  readonly brick: BrickClient;
+  readonly worker: BrickWorker;
+  readonly monitor: BrickMonitor;
+  readonly processes: ProcessMonitor;
+  readonly quota: QuotaEnforcer;
+  readonly heal: HealTracker;
+  readonly metrics: MetricsRegistry;
+  readonly livez: readonly HealthCheck[];
+  readonly readyz: readonly HealthCheck[];
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #stop = new AbortController();
+  readonly #brickManagement: ManagementClient;
+  readonly #shdManagement: ManagementClient;
+  readonly #shd: ShdDaemon;
+  #loops: Loop[] = [];
+  #quotaLoop: Loop | undefined;
+  #healLoop: Loop | undefined;
+  #volfiles: VolfileManager | undefined;
+
+  constructor(config: Config, log: Logger, version: string, clock: Clock = systemClock) {
+    this.config = config;
+    this.#log = log;
+    this.#clock = clock;
+    const rpc = new RpcCounter();
+    this.worker = new BrickWorker({
+      brickPath: config.brickPath,
+      deadlineMs: config.brickDeadlineMs,
+      clock,
+      log: log.child({ part: 'brick' }),
+    });
+    this.brick = new BrickClient({
+      host: config.brickHost,
+      port: config.brickPort,
+      brickName: config.brickName,
+      clock,
+      log: log.child({ part: 'rpc' }),
+      observer: rpc,
+      // A new brick process knows no limits: the next quota pass must not wait for its turn.
+      onChange: () => this.#quotaLoop?.wake(),
+    });
+    this.#brickManagement = new ManagementClient({ socketPath: config.brickSocket, clock, observer: rpc });
+    this.#shdManagement = new ManagementClient({ socketPath: config.shdSocket, clock, observer: rpc });
+    this.monitor = new BrickMonitor({
+      worker: this.worker,
+      brickPath: config.brickPath,
+      volumeId: config.volumeId,
+      brickMount: config.brickMount,
+      clock,
+      log: log.child({ part: 'identity' }),
+      onFenceChange: () => this.#quotaLoop?.wake(),
+    });
+    this.processes = new ProcessMonitor([
+      { process: 'brick', pidFile: config.brickPidFile },
+      ...(config.shdExpected ? [{ process: 'shd' as const, pidFile: config.shdPidFile }] : []),
+    ]);
+    this.quota = this.#createQuota();
+    this.#shd = new ShdDaemon({ socketPath: config.shdSocket, pidFile: config.shdPidFile, clock, observer: rpc });
+    this.heal = this.#createHeal();
+    this.livez = livenessChecks(() => this.loopStats(), clock);
+    this.readyz = readinessChecks(this);
+    this.metrics = new MetricsRegistry(
+      [
+        agentCollector(version, () => this.loopStats()),
+        brickCollector(() => this.#brickSnapshot()),
+        processCollector(() => this.#processSnapshots()),
+        quotaCollector(this.quota),
+        healCollector(() => this.heal.status()),
+        volfileCollector(() => this.#volfileSnapshots()),
+        rpc.collector(),
+      ],
+      { volume: config.volume },
+      log.child({ part: 'metrics' }),
+    );
+  }
+
+  /** Undefined when no volfile directory is configured. */
+  get volfiles(): VolfileManager | undefined {
+    return this.#volfiles;
+  }
+
+  loopStats(): LoopStats[] {
+    return [...this.#loops.map((loop) => loop.stats), ...(this.#volfiles?.loops() ?? [])];
+  }
+
+  start(): void {
+    const { config } = this;
+    const loop = (name: string, intervalMs: number, pass: (signal: AbortSignal) => Promise<void>): Loop => {
+      const created = new Loop({
+        name,
+        intervalMs,
+        pass,
+        clock: this.#clock,
+        log: this.#log,
+        signal: this.#stop.signal,
+      });
+      this.#loops.push(created);
+      return created;
+    };
+    // The fence is closed until the first proof; the quota loop starts with it closed and is woken when it opens.
+    loop('identity', config.identityIntervalMs, async (signal) => await this.monitor.pass(signal));
+    loop('process', config.identityIntervalMs, async () => await this.processes.pass());
+    this.#quotaLoop = loop('quota', config.quotaIntervalMs, async (signal) => await this.quota.pass(signal));
+    this.#healLoop = loop('heal', config.healIntervalMs, async (signal) => await this.heal.pass(signal));
+    this.#volfiles = this.#startVolfiles();
+  }
+
+  /** Ends everything in order: loops first, then what they use. Never rejects. */
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    const ends = [
+      ...this.#loops.map(async (loop) => await loop.stopped()),
+      this.heal.settled(),
+      this.brick.stop(),
+      this.#volfiles?.stopped() ?? Promise.resolve(),
+      // A pass that hangs in the brick ends with its worker.
+      this.worker.stop(),
+    ];
+    for (const end of await Promise.allSettled(ends)) {
+      if (end.status === 'rejected') this.#log.error({ err: end.reason }, `stopping: ${errorMessage(end.reason)}`);
+    }
+    this.#brickManagement.close();
+    this.#shdManagement.close();
+    this.#shd.close();
+  }
+
+  #createQuota(): QuotaEnforcer {
+    const { config } = this;
+    const layout = layoutOf(config.volumeType, config.brickIndex, config.disperseData);
+    // Files on a disperse brick are fragments and on an arbiter empty: Kadalu's wishes cannot be read there.
+    const readKadalu = config.kadaluInfo === 'on' && layout.dataFragments === 1 && !layout.isArbiter;
+    return new QuotaEnforcer({
+      backend: new WorkerQuotaBackend(this.worker, readKadalu, () => this.monitor.place),
+      brick: new WireQuotaBrick(this.brick),
+      layout,
+      fence: () => this.monitor.fence,
+      clock: this.#clock,
+      log: this.#log.child({ part: 'quota' }),
+      verifyIntervalMs: config.quotaVerifyIntervalMs,
+    });
+  }
+
+  #createHeal(): HealTracker {
+    return new HealTracker({
+      source: {
+        counts: async (signal) => {
+          const input = { processKey: this.processes.brickKey };
+          const counts = await this.worker.call('healIndex', input, { signal });
+          return { xattrop: counts.xattrop, dirty: counts.dirty, entryChanges: counts['entry-changes'] };
+        },
+      },
+      daemon: this.#shd,
+      clock: this.#clock,
+      log: this.#log.child({ part: 'heal' }),
+      wake: () => this.#healLoop?.wake(),
+    });
+  }
+
+  #startVolfiles(): VolfileManager | undefined {
+    const { config } = this;
+    if (config.volfileDir === undefined) return undefined;
+    const brick: VolfileTarget = {
+      process: 'brick',
+      file: config.brickVolfile,
+      pidFile: config.brickPidFile,
+      ...(config.brickLogFile === undefined ? {} : { logFile: config.brickLogFile }),
+      expected: {
+        directory: config.brickPath,
+        volumeId: config.volumeId,
+        brickName: config.brickName,
+        listenPort: config.brickPort,
+      },
+      probe: async (signal) => await answers(async () => await this.#brickManagement.null(signal)),
+    };
+    const shd: VolfileTarget = {
+      process: 'shd',
+      file: config.shdVolfile,
+      pidFile: config.shdPidFile,
+      ...(config.shdLogFile === undefined ? {} : { logFile: config.shdLogFile }),
+      probe: async (signal) => await answers(async () => await this.#shdManagement.null(signal)),
+    };
+    return new VolfileManager({
+      dir: config.volfileDir,
+      targets: config.shdExpected ? [brick, shd] : [brick],
+      glusterVersion: () => this.brick.majorVersion,
+      clock: this.#clock,
+      log: this.#log.child({ part: 'volfile' }),
+      signal: this.#stop.signal,
+    });
+  }
+
+  #brickSnapshot(): BrickSnapshot {
+    const { config, monitor, worker, brick } = this;
+    return {
+      info: {
+        volumeId: config.volumeId,
+        volumeType: config.volumeType,
+        brick: config.brickPath,
+        brickIndex: config.brickIndex,
+        node: config.nodeId ?? '',
+        hostname: config.hostname,
+      },
+      checks: monitor.conditions.map(({ type, status }) => ({ name: type, status })),
+      fenced: !monitor.fence.open,
+      hung: worker.hungSince !== undefined,
+      up: brick.isUp,
+      capacity: monitor.capacity,
+    };
+  }
+
+  #processSnapshots(): ProcessSnapshot[] {
+    return this.processes.views.map(({ process, proof, stats }) => {
+      // Only a pid file that is missing or names nobody says that the process is not there; the rest is doubt.
+      const isGone = proof?.ok === false && (proof.reason === 'NotRunning' || proof.reason === 'PidFileMissing');
+      return { process, up: proof?.ok === true ? true : isGone ? false : undefined, stats };
+    });
+  }
+
+  #volfileSnapshots(): VolfileSnapshot[] {
+    return (this.#volfiles?.status() ?? []).map((status) => ({
+      process: status.process,
+      outcome: status.outcome,
+      wantedSha256: status.wantedHash,
+      restartRequired: status.outcome === 'RestartRequired',
+      lastReload: status.lastReload,
+      lastSuccessAt: status.lastSuccessAt,
+      problems: status.problems,
+    }));
+  }
+}
+
+async function answers(ask: () => Promise<void>): Promise<boolean> {
+  try {
+    await ask();
+    return true;
+  } catch {
+    // Whatever the reason: it does not answer. The caller asks again and says so.
+    return false;
+  }
+}

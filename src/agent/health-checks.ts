@@ -1,0 +1,70 @@
+/** What the agent says of itself to the kubelet. */
+import type { BrickWorker } from '../brick/worker/client.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { LoopStats } from '../lib/loop.ts';
+import type { QuotaEnforcer } from '../quota/enforcer.ts';
+import type { BrickClient } from '../rpc/brick-client.ts';
+import type { BrickMonitor } from './brick-monitor.ts';
+import type { HealthCheck } from './health.ts';
+
+/** A loop that has begun no pass for this long is stuck, whatever its interval; every await in it has a shorter deadline. In milliseconds. */
+const LOOP_STUCK_MS = 300_000;
+
+/**
+ * Fails only for faults of the agent that a restart mends. A brick that is down, hung or not ours is none of them: killing the
+ * sidecar would not help, and would take its word away.
+ */
+export function livenessChecks(loops: () => LoopStats[], clock: Clock): HealthCheck[] {
+  const seen = new Map<string, { runs: number; at: number }>();
+  return [
+    { name: 'ping', check: () => ({ ok: true }) },
+    {
+      name: 'loops',
+      check: () => {
+        const now = clock.monotonic();
+        const stuck: string[] = [];
+        for (const { name, runs } of loops()) {
+          const before = seen.get(name);
+          if (before?.runs !== runs) seen.set(name, { runs, at: now });
+          else if (now - before.at > LOOP_STUCK_MS) stuck.push(name);
+        }
+        return stuck.length === 0 ? { ok: true } : { ok: false, reason: `no pass for 5 min: ${stuck.join(', ')}` };
+      },
+    },
+  ];
+}
+
+export interface ReadinessSources {
+  worker: BrickWorker;
+  monitor: BrickMonitor;
+  brick: BrickClient;
+  quota: QuotaEnforcer;
+}
+
+/** Ready: the brick is ours, answers on disk and on the wire, and every limit was looked at once. */
+export function readinessChecks({ worker, monitor, brick, quota }: ReadinessSources): HealthCheck[] {
+  return [
+    {
+      name: 'brick-disk',
+      check: () =>
+        worker.hungSince === undefined
+          ? { ok: true }
+          : {
+              ok: false,
+              reason: `a system call on the brick has not come back since ${new Date(worker.hungSince).toISOString()}`,
+            },
+    },
+    {
+      name: 'brick-identity',
+      check: () => (monitor.fence.open ? { ok: true } : { ok: false, reason: monitor.fence.reason }),
+    },
+    {
+      name: 'brick-connection',
+      check: () => (brick.isUp ? { ok: true } : { ok: false, reason: brick.downReason ?? 'not connected' }),
+    },
+    {
+      name: 'quota-synced',
+      check: () => (quota.hasSynced ? { ok: true } : { ok: false, reason: 'the first pass over the PVs is not done' }),
+    },
+  ];
+}

@@ -1,0 +1,98 @@
+/** Connects quota's ports to the brick worker and to the wire client. */
+import type { Inventory } from '../brick/pv-inventory.ts';
+import type { BackendChange, BackendRead, BackendWrite } from '../brick/quota-xattrs.ts';
+import type { BrickWorker } from '../brick/worker/client.ts';
+import { AgentError } from '../lib/errors.ts';
+import type { Gfid } from '../lib/gfid.ts';
+import type { QuotaStatfs } from '../quota/live-limit.ts';
+import type { QuotaBackend, QuotaBrick } from '../quota/ports.ts';
+import type { BrickClient } from '../rpc/brick-client.ts';
+import { PID } from '../rpc/credential.ts';
+import { gfxText } from '../rpc/gfx-dict.ts';
+
+/** PVs in one message to the worker: at some 30 µs each no other call waits for long behind it. */
+const BATCH = 500;
+
+export class WorkerQuotaBackend implements QuotaBackend {
+  readonly #worker: BrickWorker;
+  readonly #readKadalu: boolean;
+  readonly #place: () => string | undefined;
+  #version: number | undefined;
+  #inventory: Inventory = { places: [], refusals: [] };
+
+  /** @param place `device:inode` of the proven brick; the worker writes nowhere else */
+  constructor(worker: BrickWorker, readKadalu: boolean, place: () => string | undefined) {
+    this.#worker = worker;
+    this.#readKadalu = readKadalu;
+    this.#place = place;
+  }
+
+  async inventory(signal: AbortSignal): Promise<Inventory> {
+    const input = { readKadalu: this.#readKadalu, known: this.#version };
+    const { version, inventory } = await this.#worker.call('inventory', input, { signal });
+    // A restarted worker counts anew and sends the whole; an unchanged version means that nothing has changed.
+    if (inventory !== undefined) this.#inventory = inventory;
+    this.#version = version;
+    return this.#inventory;
+  }
+
+  async read(paths: readonly string[], signal: AbortSignal): Promise<BackendRead[]> {
+    const reads: BackendRead[] = [];
+    for (const batch of batches(paths))
+      reads.push(...(await this.#worker.call('readQuotas', { paths: batch }, { signal })));
+    return reads;
+  }
+
+  async write(changes: readonly BackendChange[], signal: AbortSignal): Promise<BackendWrite[]> {
+    const place = this.#place();
+    if (place === undefined) throw new AgentError('BrickFenced', 'the brick is fenced');
+    const writes: BackendWrite[] = [];
+    for (const batch of batches(changes)) {
+      writes.push(...(await this.#worker.call('writeQuotas', { place, changes: batch }, { signal })));
+    }
+    return writes;
+  }
+}
+
+export class WireQuotaBrick implements QuotaBrick {
+  readonly #client: BrickClient;
+
+  constructor(client: BrickClient) {
+    this.#client = client;
+  }
+
+  get isUp(): boolean {
+    return this.#client.isUp;
+  }
+
+  get generation(): number {
+    return this.#client.generation;
+  }
+
+  get hasSimpleQuota(): boolean | undefined {
+    const { majorVersion } = this.#client;
+    return majorVersion === undefined ? undefined : majorVersion === '11';
+  }
+
+  async lookup(parent: Gfid, name: string, signal: AbortSignal): Promise<Gfid | undefined> {
+    return (await this.#client.lookup(parent, name, { pid: PID.quotaHelper, signal }))?.iatt.gfid;
+  }
+
+  async statfs(gfid: Gfid, signal: AbortSignal): Promise<QuotaStatfs> {
+    return await this.#client.statfs(gfid, { pid: PID.quotaHelper, signal });
+  }
+
+  async makeNamespace(gfid: Gfid, signal: AbortSignal): Promise<void> {
+    const values = new Map([['trusted.glusterfs.namespace', gfxText('true')]]);
+    await this.#client.setXattr(gfid, values, { pid: PID.quotaHelper, signal });
+  }
+
+  async setLimit(gfid: Gfid, limitBytes: bigint, signal: AbortSignal): Promise<void> {
+    const values = new Map([['trusted.gfs.squota.limit', gfxText(limitBytes.toString())]]);
+    await this.#client.setXattr(gfid, values, { pid: PID.quotaHelper, signal });
+  }
+}
+
+function* batches<T>(items: readonly T[]): Generator<T[]> {
+  for (let start = 0; start < items.length; start += BATCH) yield items.slice(start, start + BATCH);
+}

@@ -1,0 +1,106 @@
+import closeWithGrace from 'close-with-grace';
+import type { Logger } from 'pino';
+import { Agent } from './agent.ts';
+import { describeConfig, type Config } from './config/load.ts';
+import { createApiServer, readToken } from './http/api-server.ts';
+import { listenTcp, listenUnix } from './http/listen.ts';
+import { createOpsServer } from './http/ops-server.ts';
+import type { Server } from './http/server.ts';
+import type { ApiServices } from './http/services.ts';
+import { createLogger } from './logger.ts';
+import { AGENT_VERSION } from './version.ts';
+import { healView, operationView, statusView, versionView, volfileListView } from './views.ts';
+
+/** Longest that stopping may take before the process just ends, in milliseconds. */
+const STOP_DEADLINE_MS = 4_500;
+
+/**
+ * Runs the agent until SIGTERM or SIGINT.
+ *
+ * @throws AgentError `ConfigInvalid` when a listener cannot be opened or the token file is wrong; everything is stopped then
+ */
+export async function runAgent(config: Config): Promise<0> {
+  const log = createLogger(config.logLevel, { volume: config.volume, brick: config.brickPath });
+  const token = config.apiTokenFile === undefined ? undefined : readToken(config.apiTokenFile);
+  log.info({ version: AGENT_VERSION, node: process.version, config: describeConfig(config) }, 'starting');
+  const agent = new Agent(config, log, AGENT_VERSION);
+  const servers: Server[] = [];
+  try {
+    await listen(agent, config, log, token, servers);
+  } catch (error) {
+    await stop(agent, servers);
+    throw error;
+  }
+  agent.start();
+  return await new Promise<0>((resolve) => {
+    closeWithGrace({ delay: STOP_DEADLINE_MS, logger: log }, async ({ err, signal }) => {
+      if (err !== undefined) log.error({ err }, 'stopping after an unexpected error');
+      else log.info({ signal }, 'stopping');
+      await stop(agent, servers);
+      log.info({}, 'stopped');
+      resolve(0);
+    });
+  });
+}
+
+/** Probes come first: they must answer while the brick is still being looked at. */
+async function listen(
+  agent: Agent,
+  config: Config,
+  log: Logger,
+  token: string | undefined,
+  servers: Server[],
+): Promise<void> {
+  const ops = createOpsServer(
+    {
+      livez: agent.livez,
+      readyz: agent.readyz,
+      metrics: async () => ({ contentType: agent.metrics.contentType, text: await agent.metrics.render() }),
+    },
+    log.child({ part: 'ops' }),
+  );
+  servers.push(ops);
+  const opsPort = await listenTcp(ops, 'opsListen', config.opsListen);
+  const services = apiServices(agent);
+  const local = await createApiServer({
+    services,
+    log: log.child({ part: 'api' }),
+    version: AGENT_VERSION,
+    token: undefined,
+  });
+  servers.push(local);
+  await listenUnix(local, 'socketPath', config.socketPath);
+  if (token === undefined) {
+    log.info(
+      { opsPort, socket: config.socketPath },
+      'listening; no apiTokenFile, so the API is on the unix socket only',
+    );
+    return;
+  }
+  const remote = await createApiServer({ services, log: log.child({ part: 'api' }), version: AGENT_VERSION, token });
+  servers.push(remote);
+  const apiPort = await listenTcp(remote, 'apiListen', config.apiListen);
+  log.info({ opsPort, apiPort, socket: config.socketPath }, 'listening');
+}
+
+function apiServices(agent: Agent): ApiServices {
+  return {
+    version: () => versionView(agent, AGENT_VERSION),
+    status: () => statusView(agent, AGENT_VERSION),
+    quotas: agent.quota,
+    heal: {
+      view: () => healView(agent),
+      operation: (id) => {
+        const operation = agent.heal.operation(id);
+        return operation === undefined ? undefined : operationView(operation);
+      },
+      start: (kind) => operationView(agent.heal.start(kind)),
+    },
+    volfiles: () => volfileListView(agent),
+  };
+}
+
+async function stop(agent: Agent, servers: readonly Server[]): Promise<void> {
+  // The loops end while the servers wait for requests in flight, which may need the loops' answers no more.
+  await Promise.all([agent.stop(), ...servers.map(async (server) => await server.close())]);
+}

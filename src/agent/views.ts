@@ -1,0 +1,145 @@
+/** What the API shows, made from what the parts know. */
+import type { HealOperation } from '../heal/operation.ts';
+import type { VolfileStatus } from '../volfile/status.ts';
+import type { Agent } from './agent.ts';
+import { runChecks } from './health.ts';
+import type { HealOperationView, HealView, StatusView, VersionView, VolfileListView } from './http/schemas.ts';
+
+const CAPABILITIES = ['quota', 'heal.index', 'heal.full', 'volfile.reload'];
+
+export function versionView(agent: Agent, version: string): VersionView {
+  return { version, apiVersion: 'v1', gluster: agent.brick.majorVersion ?? null, capabilities: CAPABILITIES };
+}
+
+export function healView(agent: Agent): HealView {
+  const { state, message, pending, observedAt, pendingSince, inPerSecond, outPerSecond, etaSeconds, operations } =
+    agent.heal.status();
+  return {
+    state,
+    message,
+    pending: {
+      xattrop: pending.xattrop ?? null,
+      dirty: pending.dirty ?? null,
+      entryChanges: pending.entryChanges ?? null,
+    },
+    observedAt: time(observedAt),
+    pendingSince: time(pendingSince),
+    inPerSecond: inPerSecond ?? null,
+    outPerSecond: outPerSecond ?? null,
+    etaSeconds: etaSeconds ?? null,
+    operations: operations.map(operationView),
+  };
+}
+
+export function operationView(operation: HealOperation): HealOperationView {
+  const { id, kind, state, accepted, children, startedAt, finishedAt, backlogAtStart, backlogNow, message } = operation;
+  return {
+    id,
+    kind,
+    state,
+    accepted: accepted ?? null,
+    children: children.map(({ xlator, child, status, explanation }) => ({
+      xlator,
+      child,
+      status,
+      explanation: explanation ?? null,
+    })),
+    startedAt: new Date(startedAt).toISOString(),
+    finishedAt: time(finishedAt),
+    backlogAtStart: backlogAtStart ?? null,
+    backlogNow: backlogNow ?? null,
+    message,
+  };
+}
+
+export function volfileListView(agent: Agent): VolfileListView {
+  const { volfiles } = agent;
+  if (volfiles === undefined) return { configured: false, items: [] };
+  return { configured: true, items: volfiles.status().map(volfileView) };
+}
+
+export function statusView(agent: Agent, version: string): StatusView {
+  const { config, monitor } = agent;
+  const report = runChecks(agent.readyz);
+  const quotas = agent.quota.list();
+  const limited = quotas.filter(({ spec }) => spec.limitBytes !== null);
+  const without = (type: string): number =>
+    limited.filter(({ status }) =>
+      status.conditions.some((condition) => condition.type === type && condition.status !== 'True'),
+    ).length;
+  const { capacity } = monitor;
+  return {
+    version: versionView(agent, version),
+    ready: report.ok,
+    notReady: report.results.filter(({ ok }) => !ok).map(({ name, reason }) => `${name}: ${reason ?? ''}`),
+    brick: {
+      volume: config.volume,
+      volumeId: config.volumeId,
+      brickPath: config.brickPath,
+      brickIndex: config.brickIndex,
+      hostname: config.hostname,
+      fenced: !monitor.fence.open,
+      conditions: [...monitor.conditions],
+      capacity:
+        capacity === undefined
+          ? null
+          : {
+              totalBytes: String(capacity.totalBytes),
+              freeBytes: String(capacity.freeBytes),
+              availableBytes: String(capacity.availableBytes),
+              inodes: String(capacity.inodes),
+              inodesFree: String(capacity.inodesFree),
+            },
+    },
+    quotas: {
+      pvs: quotas.length,
+      withLimit: limited.length,
+      notOnDisk: without('OnDisk'),
+      notLive: without('Live'),
+      refused: agent.quota.refusals.length,
+      synced: agent.quota.hasSynced,
+    },
+    heal: healView(agent),
+    volfiles: volfileListView(agent),
+  };
+}
+
+function volfileView(status: VolfileStatus): VolfileListView['items'][number] {
+  const changes = status.changes.map(
+    ({ volume, key, from, to }) => `${volume}: ${key} ${from ?? '(default)'} -> ${to ?? '(default)'}`,
+  );
+  return {
+    process: status.process,
+    file: status.file,
+    outcome: status.outcome,
+    reason: status.reason,
+    message: status.message,
+    wantedSha256: status.wantedHash ?? null,
+    runningSha256: status.runningHash ?? null,
+    since: time(status.since),
+    problems: status.problems.map(({ id, severity, line, column, message, remedy }) => ({
+      id,
+      severity,
+      // 0 stands for the file as a whole.
+      line: line === 0 ? null : line,
+      column: column === 0 ? null : column,
+      message,
+      remedy,
+    })),
+    changes: [...changes, ...status.differences],
+    lastReload:
+      status.lastReload === undefined
+        ? null
+        : { ...status.lastReload, at: new Date(status.lastReload.at).toISOString() },
+    history: status.history.map(({ at, outcome, reason, message }) => ({
+      at: new Date(at).toISOString(),
+      outcome,
+      reason,
+      message,
+    })),
+  };
+}
+
+function time(ms: number | undefined): string | null {
+  return ms === undefined ? null : new Date(ms).toISOString();
+}

@@ -1,0 +1,42 @@
+import type { Collector } from '../registry.ts';
+
+/** One Gluster process of the pod. `up` undefined: its pid file cannot be judged; stats undefined: not visible. */
+export interface ProcessSnapshot {
+  process: string;
+  up: boolean | undefined;
+  stats:
+    | {
+        cpuSeconds: number;
+        rssBytes: number | undefined;
+        openFds: number | undefined;
+        threads: number;
+        startTimeSeconds: number;
+      }
+    | undefined;
+}
+
+export function processCollector(snapshot: () => readonly ProcessSnapshot[]): Collector {
+  return {
+    name: 'process',
+    metrics: [
+      'gluster_process_up',
+      'gluster_process_start_time_seconds',
+      'gluster_process_cpu_seconds_total',
+      'gluster_process_resident_memory_bytes',
+      'gluster_process_open_fds',
+      'gluster_process_threads',
+    ],
+    collect(emit) {
+      for (const { process, up, stats } of snapshot()) {
+        const labels = { process };
+        emit('gluster_process_up', labels, up === undefined ? undefined : Number(up));
+        if (stats === undefined) continue;
+        emit('gluster_process_start_time_seconds', labels, stats.startTimeSeconds);
+        emit('gluster_process_cpu_seconds_total', labels, stats.cpuSeconds);
+        emit('gluster_process_resident_memory_bytes', labels, stats.rssBytes);
+        emit('gluster_process_open_fds', labels, stats.openFds);
+        emit('gluster_process_threads', labels, stats.threads);
+      }
+    },
+  };
+}
