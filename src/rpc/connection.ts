@@ -322,8 +322,9 @@ export class Connection {
       if (index >= 0) this.#queue.splice(index, 1);
     }
     this.#fail(call, error);
-    // Nothing that we sent is answered any more, and nothing more can be sent: only a new connection helps.
-    if (this.#pending.size === 0 && this.#abandoned.size >= this.#maxOutstanding - URGENT_SLOTS) {
+    // Every slot is held by a call that was never answered, and one that waited for its turn has waited in vain: only a new
+    // connection helps. Calls that their callers gave up say nothing of the server.
+    if (error.code === 'Timeout' && call.xid === 0 && this.#pending.size === 0 && !this.#hasSlot(call)) {
       this.#end(disconnected(this.#name, `${this.#abandoned.size} calls were never answered`));
     }
   }
