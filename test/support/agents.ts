@@ -1,0 +1,37 @@
+/** Questions that integration tests ask of agents. */
+import { Check } from 'typebox/value';
+import { quotaViewSchema, type QuotaList } from '../../src/agent/http/schemas.ts';
+import type { LabAgent } from '../lab/agent.ts';
+import type { Lab } from '../lab/lab.ts';
+
+export type QuotaItem = QuotaList['items'][number];
+
+/** One PV as the agent shows it; undefined while it does not know it. */
+export async function quotaOf(agent: LabAgent, pv: string): Promise<QuotaItem | undefined> {
+  const { json } = await agent.api('GET', `/v1/quotas/${pv}`);
+  return Check(quotaViewSchema, json) ? json : undefined;
+}
+
+/** `True AsWanted`, `Unknown BrickDown`, ...; `absent` while the agent does not know the PV. */
+export async function conditionOf(agent: LabAgent, pv: string, type: string): Promise<string> {
+  const quota = await quotaOf(agent, pv);
+  const condition = quota?.status.conditions.find((candidate) => candidate.type === type);
+  return condition === undefined ? 'absent' : `${condition.status} ${condition.reason}`;
+}
+
+/** Waits until every agent says that the limit, in bytes of the brick, is on disk and live. */
+export async function waitLimit(lab: Lab, agents: readonly LabAgent[], pv: string, brickBytes: number): Promise<void> {
+  await lab.waitFor(
+    `limit ${brickBytes} of ${pv} on ${agents.length} bricks`,
+    async () => {
+      for (const agent of agents) {
+        const quota = await quotaOf(agent, pv);
+        if (quota?.status.brickLimitBytes !== String(brickBytes)) return false;
+        const unsettled = quota.status.conditions.some(({ type, status }) => type !== 'Enforced' && status !== 'True');
+        if (unsettled) return false;
+      }
+      return true;
+    },
+    { timeoutMs: 20_000 },
+  );
+}
