@@ -2,16 +2,14 @@ import { randomUUID } from 'node:crypto';
 import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
-import { ROOT_GFID, type Gfid } from '../lib/gfid.ts';
 import type { Log } from '../lib/log.ts';
+import { BrickFops, type FopOptions } from './brick-fops.ts';
 import { Connection, type RpcObserver } from './connection.ts';
-import type { GfxDict, GfxValue } from './gfx-dict.ts';
+import { ERRNO } from './errno.ts';
+import type { ProcedureId } from './message.ts';
 import { dumpPrograms } from './programs/dump.ts';
-import { ping, setVolume } from './programs/handshake.ts';
-import { lookup, type LookupReply } from './programs/lookup.ts';
+import { getSpec, ping, setVolume } from './programs/handshake.ts';
 import { FOP_PROGRAM, OLD_FOP_VERSION, type Procedure } from './programs/procedure.ts';
-import { statfs, type Statfs } from './programs/statfs.ts';
-import { getXattr, removeXattr, setXattr } from './programs/xattr.ts';
 
 const PROCESS_NAME = 'brick-agent';
 /** In milliseconds; the peer is in the same pod. */
@@ -22,8 +20,15 @@ const FOP_TIMEOUT_MS = 10_000;
 /** A brick answers its port within 0.1 s of its start, and its clients come back after 3 s: we want to be there before them. */
 const RECONNECT_MIN_MS = 100;
 const RECONNECT_MAX_MS = 2_000;
+/** After a refusal only people help, and every try writes several lines into the brick's log. In milliseconds. */
+const REFUSED_MIN_MS = 1_000;
+const REFUSED_MAX_MS = 30_000;
+/** A connection that ends sooner, in milliseconds, does not count as a success for the pause before the next. */
+const STABLE_MS = 5_000;
 /** How often an idle connection is pinged, so that a frozen brick is noticed, in milliseconds. */
 const PING_INTERVAL_MS = 5_000;
+/** Pings in a row without an answer. One may be our own fault: a stalled event loop sees its timers before its sockets. */
+const MISSED_PINGS = 3;
 
 export interface BrickClientOptions {
   host: string;
@@ -32,18 +37,16 @@ export interface BrickClientOptions {
   brickName: string;
   clock: Clock;
   log: Log;
-  observer?: RpcObserver;
-  username?: string;
-  password?: string;
+  observer?: RpcObserver | undefined;
+  username?: string | undefined;
+  password?: string | undefined;
+  /** Milliseconds; for calls without a time-out of their own. */
+  fopTimeoutMs?: number | undefined;
+  pingTimeoutMs?: number | undefined;
   /** Runs after every handshake and after every loss of the connection. */
   onChange?: () => void;
-}
-
-export interface FopOptions {
-  /** Pid in the credential; see PID. */
-  pid: number;
-  signal?: AbortSignal | undefined;
-  timeoutMs?: number;
+  /** A call of the brick to its clients, e.g. FETCHSPEC after its volfile has changed. */
+  onCall?: ((call: ProcedureId) => void) | undefined;
 }
 
 /**
@@ -52,8 +55,10 @@ export interface FopOptions {
  * `generation` counts handshakes. After each one the brick may be another process that knows no namespaces: whoever depends on
  * that looks everything up again. Without a connection every call fails at once; nothing is queued behind the caller's back.
  */
-export class BrickClient {
+export class BrickClient extends BrickFops {
   readonly #options: BrickClientOptions;
+  readonly #fopTimeoutMs: number;
+  readonly #pingTimeoutMs: number;
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
   #connection: Connection | undefined;
@@ -62,7 +67,10 @@ export class BrickClient {
   #majorVersion: '10' | '11' | undefined;
 
   constructor(options: BrickClientOptions) {
+    super();
     this.#options = options;
+    this.#fopTimeoutMs = options.fopTimeoutMs ?? FOP_TIMEOUT_MS;
+    this.#pingTimeoutMs = options.pingTimeoutMs ?? PING_TIMEOUT_MS;
     this.#done = this.#run();
   }
 
@@ -70,7 +78,7 @@ export class BrickClient {
     return this.#connection !== undefined && this.#connection.closed === undefined;
   }
 
-  get generation(): number {
+  override get generation(): number {
     return this.#generation;
   }
 
@@ -86,42 +94,12 @@ export class BrickClient {
 
   /** Asks the brick's event loop. @throws AgentError `RpcDisconnected`, `Timeout`, `Aborted` */
   async ping(signal?: AbortSignal): Promise<void> {
-    await this.#require().call(ping, undefined, { timeoutMs: PING_TIMEOUT_MS, signal });
+    await this.#require().call(ping, undefined, { timeoutMs: this.#pingTimeoutMs, signal });
   }
 
-  /** A named LOOKUP, the only one that makes a brick load a directory's quota. undefined when there is no such entry. */
-  async lookup(parent: Gfid, name: string, options: FopOptions): Promise<LookupReply | undefined> {
-    return await this.#fop(lookup, { parent, name }, options);
-  }
-
-  async lookupGfid(gfid: Gfid, xattrs: readonly string[], options: FopOptions): Promise<LookupReply | undefined> {
-    return await this.#fop(lookup, { gfid, xattrs }, options);
-  }
-
-  /** Looks up one component after the other from the root. */
-  async resolvePath(names: readonly string[], options: FopOptions): Promise<LookupReply | undefined> {
-    let reply = await this.lookupGfid(ROOT_GFID, [], options);
-    for (const name of names) {
-      if (reply === undefined) return undefined;
-      reply = await this.lookup(reply.iatt.gfid, name, options);
-    }
-    return reply;
-  }
-
-  async statfs(gfid: Gfid, options: FopOptions): Promise<Statfs> {
-    return await this.#fop(statfs, gfid, options);
-  }
-
-  async getXattr(gfid: Gfid, name: string, options: FopOptions): Promise<GfxValue | undefined> {
-    return await this.#fop(getXattr, { gfid, name }, options);
-  }
-
-  async setXattr(gfid: Gfid, values: GfxDict, options: FopOptions): Promise<void> {
-    await this.#fop(setXattr, { gfid, values }, options);
-  }
-
-  async removeXattr(gfid: Gfid, name: string, options: FopOptions): Promise<void> {
-    await this.#fop(removeXattr, { gfid, name }, options);
+  /** A volfile that the brick serves to clients. @throws AgentError also `GlusterError`; 10.x knows no such thing */
+  async getSpec(key: string, signal?: AbortSignal): Promise<string | undefined> {
+    return await this.#require().call(getSpec, key, { timeoutMs: this.#fopTimeoutMs, signal });
   }
 
   /** Closes and waits until nothing runs any more. Never rejects. */
@@ -131,12 +109,17 @@ export class BrickClient {
     await this.#done;
   }
 
-  async #fop<Input, Output>(
+  protected override async invoke<Input, Output>(
     procedure: Procedure<Input, Output>,
     input: Input,
-    { pid, signal, timeoutMs = FOP_TIMEOUT_MS }: FopOptions,
+    { pid, lockOwner, signal, timeoutMs = this.#fopTimeoutMs }: FopOptions,
   ): Promise<Output> {
-    return await this.#require().call(procedure, input, { timeoutMs, signal, credential: { pid } });
+    const credential = lockOwner === undefined ? { pid } : { pid, lockOwner };
+    return await this.#require().call(procedure, input, { timeoutMs, signal, credential });
+  }
+
+  protected override reset(why: string): void {
+    this.#connection?.close(why);
   }
 
   #require(): Connection {
@@ -147,15 +130,20 @@ export class BrickClient {
   async #run(): Promise<void> {
     const { clock } = this.#options;
     const { signal } = this.#stop;
-    const backoff = new Backoff(RECONNECT_MIN_MS, RECONNECT_MAX_MS);
+    const lost = new Backoff(RECONNECT_MIN_MS, RECONNECT_MAX_MS);
+    const refused = new Backoff(REFUSED_MIN_MS, REFUSED_MAX_MS);
     while (!signal.aborted) {
       const over = new AbortController();
+      let backoff = lost;
       try {
         const connection = await this.#connect(signal, () => over.abort());
-        backoff.reset();
+        const upAt = clock.monotonic();
         await this.#watch(connection, over.signal);
+        if (clock.monotonic() - upAt >= STABLE_MS) lost.reset();
+        refused.reset();
         this.#down(errorMessage(connection.closed));
       } catch (error) {
+        if (isRefusal(error)) backoff = refused;
         this.#down(errorMessage(error));
       }
       await clock.sleep(backoff.next(), signal).catch(() => undefined);
@@ -163,18 +151,18 @@ export class BrickClient {
   }
 
   async #connect(signal: AbortSignal, onClose: (reason: AgentError) => void): Promise<Connection> {
-    const { host, port, clock, observer, brickName, username, password, log } = this.#options;
+    const { host, port, clock, observer, onCall, brickName, username, password, log } = this.#options;
     const connection = await Connection.open(
-      { address: { host, port }, clock, observer, connectTimeoutMs: CONNECT_TIMEOUT_MS, onClose },
+      { address: { host, port }, clock, observer, connectTimeoutMs: CONNECT_TIMEOUT_MS, onCall, onClose },
       signal,
     );
     try {
-      const programs = await connection.call(dumpPrograms, undefined, { timeoutMs: PING_TIMEOUT_MS, signal });
+      const programs = await connection.call(dumpPrograms, undefined, { timeoutMs: this.#pingTimeoutMs, signal });
       const isOld = programs.some(
         ({ program, version }) => program === BigInt(FOP_PROGRAM.program) && version === BigInt(OLD_FOP_VERSION),
       );
       const input = { brickName, processUuid: uniqueUuid(), processName: PROCESS_NAME, username, password };
-      await connection.call(setVolume, input, { timeoutMs: FOP_TIMEOUT_MS, signal });
+      await connection.call(setVolume, input, { timeoutMs: this.#fopTimeoutMs, signal });
       this.#majorVersion = isOld ? '10' : '11';
     } catch (error) {
       connection.close();
@@ -186,18 +174,23 @@ export class BrickClient {
       { subvolume: brickName, gluster: this.#majorVersion, generation: this.#generation },
       'connected to the brick',
     );
-    this.#options.onChange?.();
+    this.#changed();
     return connection;
   }
 
   /** Pings until the connection ends. A brick that is frozen keeps its sockets open: only the ping tells. */
   async #watch(connection: Connection, over: AbortSignal): Promise<void> {
+    let missed = 0;
     while (connection.closed === undefined) {
       await this.#options.clock.sleep(PING_INTERVAL_MS, over).catch(() => undefined);
       if (connection.closed !== undefined) return;
-      await connection.call(ping, undefined, { timeoutMs: PING_TIMEOUT_MS }).catch((error: unknown) => {
-        if (isAgentError(error, 'Timeout')) connection.close('the brick does not answer pings');
-      });
+      try {
+        await connection.call(ping, undefined, { timeoutMs: this.#pingTimeoutMs });
+        missed = 0;
+      } catch (error) {
+        if (isAgentError(error, 'Timeout')) missed += 1;
+        if (missed === MISSED_PINGS) connection.close(`${missed} pings in a row were not answered`);
+      }
     }
   }
 
@@ -208,11 +201,25 @@ export class BrickClient {
     this.#downReason = reason;
     if (this.#stop.signal.aborted) return;
     if (wasUp || changed) this.#options.log.warn({ reason }, 'no connection to the brick');
-    if (wasUp) this.#options.onChange?.();
+    if (wasUp) this.#changed();
+  }
+
+  #changed(): void {
+    try {
+      this.#options.onChange?.();
+    } catch (error) {
+      this.#options.log.error({ err: error }, 'the handler of connection changes failed');
+    }
   }
 }
 
 /** Host-wide unique and never used again; the server keeps its clients apart by it. */
 function uniqueUuid(): string {
   return `${PROCESS_NAME}-${process.pid}-${randomUUID()}`;
+}
+
+/** The brick has said no, and will say so again. "Not ready yet" is no such answer. */
+function isRefusal(error: unknown): boolean {
+  if (!isAgentError(error, 'GlusterError', 'RpcRejected')) return false;
+  return error.details?.['errno'] !== ERRNO.EAGAIN;
 }

@@ -2,9 +2,8 @@
 import { constants } from 'node:os';
 
 export const ERRNO = {
-  EPERM: constants.errno.EPERM,
   ENOENT: constants.errno.ENOENT,
-  EEXIST: constants.errno.EEXIST,
+  EAGAIN: constants.errno.EAGAIN,
   ENODATA: constants.errno.ENODATA,
   ESTALE: constants.errno.ESTALE,
 } as const;

@@ -1,8 +1,8 @@
 /** GlusterFS Handshake: binding a connection to a brick, and the ping of the brick's port. */
 import { AgentError } from '../../lib/errors.ts';
 import { decodeDict, dictText, encodeDict } from '../dict.ts';
-import { errnoName } from '../errno.ts';
-import { FOP_PROGRAM, HANDSHAKE_PROGRAM, type Procedure } from './procedure.ts';
+import { ERRNO, errnoName } from '../errno.ts';
+import { FOP_PROGRAM, glusterError, HANDSHAKE_PROGRAM, type Procedure } from './procedure.ts';
 
 /** The op-version that we claim; STATUS shows it, and some features look at it. */
 const OP_VERSION = 100_000;
@@ -57,4 +57,33 @@ export const ping: Procedure<void, void> = {
   urgent: true,
   encode: () => undefined,
   decode: (reader) => reader.skip(8),
+};
+
+/** op_errno of a key that was refused although op_ret is positive (measured on 11.1, `../`). */
+const EINVAL = 22;
+
+/**
+ * ```
+ * request: uint32 flags; string key<>; opaque xdata<> (classic)
+ * reply:   op_ret (size); op_errno; string spec<>; opaque xdata<>
+ * ```
+ * The text of `<volspec-directory>/<key>.vol` of the brick; 11.1 only, without a login. undefined: it has no such file.
+ */
+export const getSpec: Procedure<string, string | undefined> = {
+  ...HANDSHAKE_PROGRAM,
+  procedure: 2,
+  name: 'HNDSK.GETSPEC',
+  encode: (writer, key) => {
+    writer.uint32(0);
+    writer.opaque(key);
+    writer.opaque(encodeDict([]));
+  },
+  decode: (reader) => {
+    const opRet = reader.int32();
+    const errno = reader.int32();
+    const spec = reader.string();
+    if (opRet >= 0 && errno !== EINVAL) return spec;
+    if (errno === ERRNO.ENOENT) return undefined;
+    throw glusterError('HNDSK.GETSPEC', errno);
+  },
 };
