@@ -68,13 +68,14 @@ const MAX_PID_FILE_BYTES = 64;
 export async function readProcess(pid: number, options: ProcOptions = {}): Promise<ProcessInfo | undefined> {
   const root = options.procRoot ?? DEFAULT_PROC_ROOT;
   const dir = join(root, String(pid));
+  // Taken first: a busy event loop then makes the process look older, never younger than a file it may not have read.
+  const now = (options.now ?? Date.now)();
   const statText = await readProc(join(dir, 'stat'));
   const uptimeText = await readProc(join(root, 'uptime'));
   if (!statText.ok || !uptimeText.ok) return undefined;
   const line = parseStatLine(statText.value.toString('latin1'));
   const uptime = Number.parseFloat(uptimeText.value.toString('latin1'));
   if (line === undefined || Number.isNaN(uptime)) return undefined;
-  const now = (options.now ?? Date.now)();
   const exe = await readProcLink(join(dir, 'exe'));
   const cmdline = await readProc(join(dir, 'cmdline'));
   return {

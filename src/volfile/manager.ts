@@ -16,6 +16,8 @@ export interface VolfileManagerOptions {
   glusterVersion: () => '10' | '11' | undefined;
   /** See listXlators; undefined when it cannot be seen. */
   xlators?: () => ReadonlySet<string> | undefined;
+  /** A younger process gets no signal. Default: MIN_PROCESS_AGE_MS. In milliseconds. */
+  minProcessAgeMs?: number;
   clock: Clock;
   log: Log;
   /** Ends everything. */
@@ -41,11 +43,9 @@ export class VolfileManager {
   /** Starts at once; ends with the signal. */
   constructor(options: VolfileManagerOptions) {
     this.#options = options;
-    const { clock, dir, glusterVersion, log, signal, system, xlators } = options;
-    const shared = { glusterVersion, xlators: xlators ?? ((): undefined => undefined), clock, log };
-    this.#targets = options.targets.map(
-      (target) => new TargetState(target, system === undefined ? shared : { ...shared, system }),
-    );
+    const { clock, dir, log, signal } = options;
+    const shared = { ...options, xlators: options.xlators ?? ((): undefined => undefined) };
+    this.#targets = options.targets.map((target) => new TargetState(target, shared));
     this.#loop = new Loop({
       name: 'volfile',
       intervalMs: PROCESS_POLL_MS,

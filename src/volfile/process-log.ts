@@ -44,13 +44,18 @@ export function loggedGraph(lines: readonly string[]): Graph | undefined {
     else if (word === 'subvolumes') draft.subvolumes = rest.filter((name) => name !== '');
     else if (word === 'option') {
       const [key = '', ...value] = rest;
-      draft.options.set(key, { key, value: value.join(' '), at });
+      draft.options.set(key, { key, value: asInFile(key, value.join(' ')), at });
     } else if (word === 'end-volume') {
       volumes.push({ ...draft, overridden: [], at });
       draft = undefined;
     }
   }
   return undefined;
+}
+
+/** A client's "tcp" becomes "socket" before the graph is logged (measured on 11.1). */
+function asInFile(key: string, value: string): string {
+  return key === 'transport-type' && value === 'socket' ? 'tcp' : value;
 }
 
 /** Without the volume that a client or daemon puts on top of what the file says. */

@@ -52,6 +52,7 @@ export type Reason =
   // Pending
   | 'NotLookedYet'
   | 'ProcessNotRunning'
+  | 'JustStarted'
   | 'NotYetVisible'
   // Failed
   | 'ProcessDied'

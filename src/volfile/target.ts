@@ -39,6 +39,8 @@ export interface TargetOptions {
   glusterVersion: () => '10' | '11' | undefined;
   /** Types of translators that are installed beside the processes, e.g. `features/index`; undefined when not known. */
   xlators: () => ReadonlySet<string> | undefined;
+  /** Default: MIN_PROCESS_AGE_MS. In milliseconds. */
+  minProcessAgeMs?: number;
   clock: Clock;
   log: Log;
   /** Where proc is mounted and how signals are sent; for tests. */
@@ -47,6 +49,12 @@ export interface TargetOptions {
 
 /** A process that has just started may not have written its graph to its log yet. In milliseconds. */
 export const LOG_COMPLETE_MS = 30_000;
+
+/**
+ * A SIGHUP that comes while a process still starts makes it load its file a second time beside the first, and when that fails,
+ * it exits (measured on 11.1). A start takes a tenth of a second; a loaded machine gets a hundred times that. In milliseconds.
+ */
+export const MIN_PROCESS_AGE_MS = 10_000;
 
 /** What is known of the one process that runs now. */
 interface Knowledge {
@@ -143,6 +151,10 @@ export class TargetState {
     if (known === undefined || !wanted.readable) return false;
     const foreign = readsAnother(known.args, this.#target.file);
     if (foreign !== undefined) return this.#settle({ ...foreign, changes: decision.changes }, wanted);
+    if (this.#ageOf(known) < (this.#options.minProcessAgeMs ?? MIN_PROCESS_AGE_MS)) {
+      const message = `pid ${known.process.pid} has just started; a reload now could end it`;
+      return this.#settle(settled('Pending', 'JustStarted', message, decision.changes), wanted);
+    }
     return await this.#reload(known, wanted, decision.changes, signal);
   }
 
@@ -215,8 +227,12 @@ export class TargetState {
     known.poisoned ||= isPoisoned(lines);
     const graph = known.running === undefined ? loggedGraph(lines) : undefined;
     if (graph !== undefined) known.running = { graph, sha256: undefined, halfApplied: false };
-    const age = this.#options.clock.now() - known.process.startedAt;
-    if (known.running !== undefined || age > LOG_COMPLETE_MS) known.searchedFor = key;
+    if (known.running !== undefined || this.#ageOf(known) > LOG_COMPLETE_MS) known.searchedFor = key;
+  }
+
+  /** In milliseconds. */
+  #ageOf({ process }: Knowledge): number {
+    return this.#options.clock.now() - process.startedAt;
   }
 
   #logFile({ args, process }: Knowledge): string | undefined {

@@ -22,6 +22,12 @@ describe('loggedGraph', () => {
     expect(graph?.volumes.at(-1)?.name).toBe('vol1');
   });
 
+  it('shows the transport of a client as its file has it', () => {
+    const log = startLog(AT, sample('client.vol')).replaceAll('transport-type tcp', 'transport-type socket');
+    const client = loggedGraph(linesSinceStart(log, AT))?.byName.get('vol1-client-0');
+    expect(client?.options.get('transport-type')?.value).toBe('tcp');
+  });
+
   it('takes the last graph, and none that is cut off', () => {
     const twice = startLog(AT, BRICK) + startLog(AT, sample('client.vol')).replace(/^.*\n/, '');
     expect(loggedGraph(linesSinceStart(twice, AT))?.volumes.at(-1)?.name).toBe('vol1');

@@ -199,6 +199,17 @@ describe('a change of options', () => {
     expect(verdict()).toBe('Applied/ValuesSeen');
   });
 
+  it('waits until the process is safely up', async () => {
+    gluster.start(9, A);
+    await see(A, LONG_AGO);
+    await see(B);
+    expect(verdict()).toBe('Pending/JustStarted');
+    expect(gluster.hups).toEqual([]);
+    gluster.clock.time += 2000;
+    await see(B);
+    expect(verdict()).toBe('Applied/ValuesSeen');
+  });
+
   it('waits until the process sees the file as well', async () => {
     gluster.writeFile(A);
     await target.pass(setOf('brick.vol', B, JUST_NOW), new AbortController().signal);

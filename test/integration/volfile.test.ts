@@ -1,0 +1,311 @@
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/lib/clock.ts';
+import { ROOT_GFID } from '../../src/lib/gfid.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import { VolfileManager } from '../../src/volfile/manager.ts';
+import { parseText } from '../../src/volfile/parse.ts';
+import { TIME_ERROR_MS } from '../../src/volfile/running.ts';
+import type { VolfileStatus } from '../../src/volfile/status.ts';
+import type { Brick } from '../lab/brick.ts';
+import { probeConnect } from '../lab/daemon.ts';
+import { Lab } from '../lab/lab.ts';
+import type { Mount } from '../lab/mount.ts';
+import type { Volume } from '../lab/volume.ts';
+
+const BRICK_FILE = 'brick-0.vol';
+const SHD_FILE = 'glustershd.vol';
+
+/** A manager as the agent would own it, with its own stop button. */
+class Managed {
+  readonly manager: VolfileManager;
+  readonly #stop = new AbortController();
+
+  constructor(volume: Volume) {
+    const brick = volume.brick(0);
+    const expected = {
+      directory: brick.path,
+      volumeId: volume.volumeId,
+      brickName: brick.name,
+      listenPort: brick.port,
+    };
+    this.manager = new VolfileManager({
+      dir: volume.configMap.dir,
+      targets: [
+        {
+          process: 'brick',
+          file: BRICK_FILE,
+          pidFile: brick.pidFile,
+          logFile: brick.logFile,
+          expected,
+          probe: async () => await answers({ host: '127.0.0.1', port: brick.port }),
+        },
+        {
+          process: 'shd',
+          file: SHD_FILE,
+          pidFile: volume.shd.pidFile,
+          probe: async () => await answers({ path: volume.shd.socket }),
+        },
+      ],
+      glusterVersion: () => '11',
+      minProcessAgeMs: START_MS,
+      clock: systemClock,
+      log: silentLog,
+      signal: this.#stop.signal,
+    });
+  }
+
+  async status(process: 'brick' | 'shd'): Promise<VolfileStatus> {
+    await this.manager.refresh();
+    const status = this.manager.status().find((item) => item.process === process);
+    if (status === undefined) throw new Error(`no status of ${process}`);
+    return status;
+  }
+
+  async verdict(process: 'brick' | 'shd'): Promise<string> {
+    const { outcome, reason } = await this.status(process);
+    return `${outcome}/${reason}`;
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    await this.manager.stopped();
+  }
+}
+
+/** What a brick needs to be up on a busy machine with two cores. */
+const START_MS = 1000;
+
+/** A SIGHUP to a process that still starts makes it load its file twice. */
+async function pastTheStart(): Promise<void> {
+  await new Promise((resolve) => {
+    setTimeout(resolve, START_MS);
+  });
+}
+
+/** A file that changes within moments of the start leaves it open which one was read. */
+async function pastTheWrite(): Promise<void> {
+  await new Promise((resolve) => {
+    setTimeout(resolve, 4 * TIME_ERROR_MS);
+  });
+}
+
+async function answers(target: { host: string; port: number } | { path: string }): Promise<boolean> {
+  await probeConnect(target);
+  return true;
+}
+
+/** Sets an option of every translator of the type, in place of what was there. */
+function withOption(text: string, type: string, key: string, value: string): string {
+  const without = text.replaceAll(new RegExp(`^ *option ${key} .*\n`, 'gm'), '');
+  const edited = without.replaceAll(`type ${type}\n`, `type ${type}\n    option ${key} ${value}\n`);
+  expect(parseText(edited).ok).toBe(true);
+  return edited;
+}
+
+/** What the brick itself says: a statedump, the one place that shows the value in use. */
+async function threadsOf(lab: Lab, brick: Brick): Promise<string | undefined> {
+  const dumps = async (): Promise<string[]> => (await readdir(brick.runDir)).filter((name) => name.includes('.dump.'));
+  for (const old of await dumps()) await rm(`${brick.runDir}/${old}`);
+  brick.signal('SIGUSR1');
+  const [name] = await lab.waitFor('a statedump', async () => ((await dumps()).length > 0 ? await dumps() : undefined));
+  const text = await readFile(`${brick.runDir}/${name}`, 'utf8');
+  return /^maximum_threads_count=(\d+)$/m.exec(text)?.[1];
+}
+
+describe('volfiles of running processes', () => {
+  let lab: Lab;
+  let volume: Volume;
+  let client: Mount;
+  let managed: Managed;
+
+  beforeAll(async () => {
+    lab = await Lab.create({ name: 'volfile' });
+    volume = await lab.volume({ name: 'vol1', type: 'replica', bricks: 2 });
+    await pastTheWrite();
+    await volume.start();
+    client = await volume.mount();
+    await pastTheStart();
+    managed = new Managed(volume);
+  });
+  afterAll(async () => {
+    await managed.stop();
+    await lab.destroy();
+  });
+
+  /** The process is the one it was, and its client works. */
+  async function isUnharmed(pid: number): Promise<void> {
+    expect(volume.brick(0).pid).toBe(pid);
+    expect(volume.brick(0).running).toBe(true);
+    await writeFile(`${client.path}/alive`, String(Math.random()));
+    expect(await readFile(`${volume.brick(0).path}/alive`, 'utf8')).toBe(
+      await readFile(`${client.path}/alive`, 'utf8'),
+    );
+  }
+
+  it('knows that both run what they have started with', async () => {
+    expect(await managed.verdict('brick')).toBe('Unchanged/SameFile');
+    expect(await managed.verdict('shd')).toBe('Unchanged/SameFile');
+    expect((await managed.status('brick')).problems.filter(({ severity }) => severity === 'error')).toEqual([]);
+  });
+
+  it('gets options into a brick under a connected client, by itself', async () => {
+    const brick = volume.brick(0);
+    const { pid } = brick;
+    const text = withOption(await volume.configMap.text(BRICK_FILE), 'performance/io-threads', 'thread-count', '7');
+    await volume.configMap.swap({ [BRICK_FILE]: text });
+    await lab.waitFor('the reload', () => managed.manager.status()[0]?.outcome === 'Applied');
+    const status = await managed.status('brick');
+    expect(status).toMatchObject({ reason: 'ValuesSeen', reloads: { succeeded: 1, failed: 0 } });
+    expect(status.changes).toMatchObject([{ key: 'thread-count', from: undefined, to: '7' }]);
+    expect(await threadsOf(lab, brick)).toBe('7');
+    await isUnharmed(pid);
+  });
+
+  it('gets an option out again: its default counts', async () => {
+    const text = await volume.configMap.text(BRICK_FILE);
+    await volume.configMap.swap({ [BRICK_FILE]: text.replace(/^ *option thread-count .*\n/m, '') });
+    expect(await managed.verdict('brick')).toBe('Applied/PassSeen');
+    expect(await threadsOf(lab, volume.brick(0))).toBe('16');
+  });
+
+  it('gets options into the self-heal daemon', async () => {
+    const text = withOption(await volume.configMap.text(SHD_FILE), 'cluster/replicate', 'heal-timeout', '77');
+    await volume.configMap.swap({ [SHD_FILE]: text });
+    expect(await managed.verdict('shd')).toBe('Applied/ValuesSeen');
+    expect(await managed.verdict('brick')).toBe('Applied/PassSeen');
+  });
+
+  it.each([
+    ['garbage', (text: string) => `${text}garbage here\n`, 'Rejected/SyntaxError'],
+    ['half of it', (text: string) => text.slice(0, text.length / 2), 'Rejected/SyntaxError'],
+    ['no auth-path', (text: string) => text.replace(/^ *option auth-path .*\n/m, ''), 'Rejected/LintError'],
+    [
+      'a value out of range',
+      (text: string) => withOption(text, 'performance/io-threads', 'thread-count', '9999'),
+      'Rejected/LintError',
+    ],
+    [
+      'another volume-id',
+      (text: string) => withOption(text, 'storage/posix', 'volume-id', ROOT_GFID),
+      'Rejected/LintError',
+    ],
+    [
+      'another tree',
+      (text: string) => text.replace('features/simple-quota', 'features/quiesce'),
+      'RestartRequired/TopologyChanged',
+    ],
+    [
+      'an option for the start',
+      (text: string) => withOption(text, 'protocol/server', 'transport.socket.nodelay', 'off'),
+      'RestartRequired/OptionNeedsRestart',
+    ],
+  ])('sends the brick nothing for %s', async (_what, spoil, expected) => {
+    const brick = volume.brick(0);
+    const { pid } = brick;
+    const good = await volume.configMap.text(BRICK_FILE);
+    const before = await readFile(brick.logFile, 'utf8');
+    await volume.configMap.swap({ [BRICK_FILE]: spoil(good) });
+    expect(await managed.verdict('brick')).toBe(expected);
+    await isUnharmed(pid);
+    const lines = (await readFile(brick.logFile, 'utf8')).slice(before.length);
+    expect(lines).not.toMatch(/volfile|reconfigure|using set value/);
+    await volume.configMap.swap({ [BRICK_FILE]: good });
+    expect(await managed.verdict('brick')).toBe('Unchanged/SameFile');
+  });
+
+  it('refuses a self-heal daemon that would heal nothing', async () => {
+    const good = await volume.configMap.text(SHD_FILE);
+    await volume.configMap.swap({ [SHD_FILE]: good.replace(/^ *option entry-self-heal .*\n/m, '') });
+    const status = await managed.status('shd');
+    expect(status).toMatchObject({ outcome: 'Rejected', problems: [{ id: 'VF202', severity: 'error' }] });
+    await volume.configMap.swap({ [SHD_FILE]: good });
+    expect(await managed.verdict('shd')).toBe('Unchanged/SameFile');
+  });
+
+  it('finds out what a brick runs that another agent has reloaded', async () => {
+    await managed.stop();
+    managed = new Managed(volume);
+    expect(await managed.verdict('brick')).toBe('Unchanged/AlreadyLoaded');
+    expect(await managed.verdict('shd')).toBe('Unchanged/AlreadyLoaded');
+    const text = withOption(await volume.configMap.text(BRICK_FILE), 'performance/io-threads', 'thread-count', '9');
+    await volume.configMap.swap({ [BRICK_FILE]: text });
+    expect(await managed.verdict('brick')).toBe('Applied/ValuesSeen');
+  });
+
+  it('knows that a brick which restarted runs the newest file', async () => {
+    const brick = volume.brick(0);
+    await brick.kill('SIGKILL');
+    expect(await managed.verdict('brick')).toBe('Pending/ProcessNotRunning');
+    expect((await managed.status('brick')).runningHash).toBeUndefined();
+    const text = (await volume.configMap.text(BRICK_FILE)).replace('features/simple-quota', 'features/quiesce');
+    await volume.configMap.swap({
+      [BRICK_FILE]: text.replace(/^ *option (pass-through|cmd-from-all-client) .*\n/gm, ''),
+    });
+    await pastTheWrite();
+    await brick.start();
+    const status = await managed.status('brick');
+    expect(status).toMatchObject({ outcome: 'Unchanged', reason: 'SameFile' });
+    expect(status.runningHash).toBe(status.wantedHash);
+  });
+});
+
+describe('what the rules keep away from a brick', () => {
+  let lab: Lab;
+  let volume: Volume;
+
+  beforeAll(async () => {
+    lab = await Lab.create({ name: 'volfile-harm' });
+    volume = await lab.volume({ name: 'vol1', type: 'single' });
+  });
+  afterAll(async () => lab.destroy());
+
+  /** SIGHUP with a file, sent by somebody who does not look. */
+  async function blindly(change: (text: string) => string): Promise<void> {
+    const brick = volume.brick(0);
+    await pastTheStart();
+    const { length } = await readFile(brick.logFile, 'utf8');
+    await volume.configMap.swap({ [BRICK_FILE]: change(await volume.configMap.text(BRICK_FILE)) });
+    brick.signal('SIGHUP');
+    await lab.waitFor('an end of the reload', async () => {
+      const lines = (await readFile(brick.logFile, 'utf8')).slice(length);
+      return !brick.running || /No change|count-fop-hits using|initialization failed|signal received/.test(lines);
+    });
+  }
+
+  it('a reload without auth-path kills a brick that has a client', async () => {
+    await volume.start();
+    const client = await volume.mount();
+    await blindly((text) => text.replace(/^ *option auth-path .*\n/m, ''));
+    expect(await volume.brick(0).exited()).toMatchObject({ signal: 'SIGSEGV' });
+    await client.unmount();
+  });
+
+  it('a file that cannot be parsed leaves the parser broken, which this agent sees', async () => {
+    const brick = volume.brick(0);
+    const addAuthPath = (text: string): string =>
+      text.replace('option transport-type', `option auth-path ${brick.path}\n    option transport-type`);
+    await volume.configMap.swap({ [BRICK_FILE]: addAuthPath(await volume.configMap.text(BRICK_FILE)) });
+    await brick.start();
+    const good = await volume.configMap.text(BRICK_FILE);
+    await blindly(() => `${good}garbage here\n`);
+    expect(brick.running).toBe(true);
+    const managed = new Managed(volume);
+    await volume.configMap.swap({ [BRICK_FILE]: withOption(good, 'performance/io-threads', 'thread-count', '5') });
+    expect(await managed.verdict('brick')).toBe('RestartRequired/Poisoned');
+    await brick.stop();
+    await pastTheWrite();
+    await brick.start();
+    expect(await managed.verdict('brick')).toBe('Unchanged/SameFile');
+    await managed.stop();
+  });
+
+  it('after a file that breaks off within a volume, a good one kills the brick or is refused', async () => {
+    const brick = volume.brick(0);
+    const good = await volume.configMap.text(BRICK_FILE);
+    await blindly(() => good.slice(0, good.length / 2));
+    if (brick.running) await blindly(() => withOption(good, 'performance/io-threads', 'thread-count', '6'));
+    // Memory is used after it was freed, so it goes this way or that.
+    expect(brick.running ? await threadsOf(lab, brick) : 'dead').not.toBe('6');
+  });
+});
