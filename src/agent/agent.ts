@@ -11,6 +11,7 @@ import { healCollector } from '../metrics/collectors/heal.ts';
 import { processCollector, type ProcessSnapshot } from '../metrics/collectors/process.ts';
 import { quotaCollector } from '../metrics/collectors/quota.ts';
 import { RpcCounter } from '../metrics/collectors/rpc.ts';
+import { runtimeCollector } from '../metrics/collectors/runtime.ts';
 import { volfileCollector, type VolfileSnapshot } from '../metrics/collectors/volfile.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
 import { QuotaEnforcer } from '../quota/enforcer.ts';
@@ -24,7 +25,9 @@ import type { Config } from './config/load.ts';
 import type { HealthCheck } from './health.ts';
 import { livenessChecks, readinessChecks } from './health-checks.ts';
 import { ProcessMonitor } from './process-monitor.ts';
+import { QuotaFileSource } from './quota-file-source.ts';
 import { WireQuotaBrick, WorkerQuotaBackend } from './quota-adapters.ts';
+import { RuntimeMonitor } from './runtime.ts';
 
 /**
  * Everything that runs, wired together. Construction does nothing outside; `start` begins the loops, `stop` ends them.
@@ -46,6 +49,7 @@ export class Agent {
   readonly #brickManagement: ManagementClient;
   readonly #shdManagement: ManagementClient;
   readonly #shd: ShdDaemon;
+  readonly #runtime = new RuntimeMonitor();
   #loops: Loop[] = [];
   #quotaLoop: Loop | undefined;
   #healLoop: Loop | undefined;
@@ -101,6 +105,7 @@ export class Agent {
         healCollector(() => this.heal.status()),
         volfileCollector(() => this.#volfileSnapshots()),
         rpc.collector(),
+        runtimeCollector(() => this.#runtime.snapshot()),
       ],
       { volume: config.volume },
       log.child({ part: 'metrics' }),
@@ -118,6 +123,7 @@ export class Agent {
 
   start(): void {
     const { config } = this;
+    this.#runtime.start();
     const loop = (name: string, intervalMs: number, pass: (signal: AbortSignal) => Promise<void>): Loop => {
       const created = new Loop({
         name,
@@ -155,6 +161,7 @@ export class Agent {
     this.#brickManagement.close();
     this.#shdManagement.close();
     this.#shd.close();
+    this.#runtime.stop();
   }
 
   #createQuota(): QuotaEnforcer {
@@ -162,7 +169,12 @@ export class Agent {
     const layout = layoutOf(config.volumeType, config.brickIndex, config.disperseData);
     // Files on a disperse brick are fragments and on an arbiter empty: Kadalu's wishes cannot be read there.
     const readKadalu = config.kadaluInfo === 'on' && layout.dataFragments === 1 && !layout.isArbiter;
+    const quotaFile =
+      config.quotaFile === undefined
+        ? undefined
+        : new QuotaFileSource(config.quotaFile, this.#log.child({ part: 'quota' }));
     return new QuotaEnforcer({
+      quotaFile,
       backend: new WorkerQuotaBackend(this.worker, readKadalu, () => this.monitor.place),
       brick: new WireQuotaBrick(this.brick),
       layout,

@@ -2,8 +2,18 @@ import type { BackendQuota } from '../brick/quota-xattrs.ts';
 import { volumeBytes, type QuotaLayout } from './layout.ts';
 import { decodeRecord } from './record.ts';
 
-/** Where a limit comes from, highest first. `Disk`: nobody asked, but the brick carries one; it is adopted and shown as such. */
-export type LimitSource = 'Api' | 'Kadalu' | 'Disk';
+/** Where a limit comes from, highest first. `File` is the mounted quota file. `Disk`: nobody asked, but the brick carries one; it is adopted and shown as such. */
+export type LimitSource = 'Api' | 'File' | 'Kadalu' | 'Disk';
+
+/** What others than the API want for one PV. */
+export interface Wishes {
+  /** Limit in the mounted quota file, in bytes of the volume. */
+  fileBytes: bigint | undefined;
+  /** Part of the limit from which on to warn; from the quota file. */
+  softRatio: number | undefined;
+  /** Limit in Kadalu's info file, in bytes of the volume. */
+  kadaluBytes: bigint | undefined;
+}
 
 /** What is wanted for one PV on this brick. */
 export interface Desired {
@@ -19,11 +29,9 @@ export interface Desired {
 /**
  * Merges the sources of one PV's limit.
  *
- * A removal through the API outweighs what stands on disk (else the limit would adopt itself again), but not Kadalu's wish.
- *
- * @param kadaluBytes limit in Kadalu's info file, when it has one
+ * A removal through the API outweighs what stands on disk (else the limit would adopt itself again), but not anybody's wish.
  */
-export function desiredQuota(backend: BackendQuota, kadaluBytes: bigint | undefined, layout: QuotaLayout): Desired {
+export function desiredQuota(backend: BackendQuota, wishes: Wishes, layout: QuotaLayout): Desired {
   const record = backend.record === undefined ? undefined : decodeRecord(backend.record);
   const warning =
     backend.record !== undefined && record === undefined
@@ -31,6 +39,8 @@ export function desiredQuota(backend: BackendQuota, kadaluBytes: bigint | undefi
       : undefined;
   const none: Desired = { limitBytes: undefined, source: undefined, removed: false, warning };
   if (record?.kind === 'limit') return { ...none, limitBytes: record.limitBytes, source: 'Api' };
+  const { fileBytes, kadaluBytes } = wishes;
+  if (fileBytes !== undefined) return { ...none, limitBytes: fileBytes, source: 'File' };
   if (kadaluBytes !== undefined) return { ...none, limitBytes: kadaluBytes, source: 'Kadalu' };
   if (record?.kind === 'removed') return { ...none, removed: true };
   if (typeof backend.limitBytes === 'bigint' && backend.limitBytes > 0n) {

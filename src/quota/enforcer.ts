@@ -2,18 +2,27 @@ import type { Clock } from '../lib/clock.ts';
 import { AgentError, errorMessage } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { Mutex } from '../lib/mutex.ts';
+import type { Wishes } from './desired.ts';
 import type { QuotaLayout } from './layout.ts';
 import type { Inventory, Refusal } from '../brick/pv-inventory.ts';
 import type { Fence, QuotaBackend, QuotaBrick } from './ports.ts';
 import { isSettled, judge, newState, unsettle, viewOf, type PvState, type QuotaView } from './pv-state.ts';
+import type { QuotaFileContent } from './quota-file.ts';
 import { encodeRecord, type QuotaRecord } from './record.ts';
 import { Reconciler } from './reconciler.ts';
+
+/** Limits from a mounted file: always the last good ones. */
+export interface QuotaFile {
+  read(signal: AbortSignal): Promise<QuotaFileContent>;
+}
 
 export interface EnforcerOptions {
   backend: QuotaBackend;
   brick: QuotaBrick;
   layout: QuotaLayout;
   fence: () => Fence;
+  /** The mounted quota file; undefined: none is configured. */
+  quotaFile?: QuotaFile | undefined;
   clock: Clock;
   log: Log;
   /** Every PV is read back from disk and brick at least this often, in milliseconds. */
@@ -94,7 +103,9 @@ export class QuotaEnforcer {
   async removeLimit(pv: string, signal: AbortSignal): Promise<QuotaView> {
     return await this.#mutex.run(async () => {
       const state = await this.#requireState(pv, signal);
-      await this.#writeRecord(state, state.kadaluBytes === undefined ? { kind: 'removed' } : undefined, signal);
+      const { fileBytes, kadaluBytes } = state.wishes;
+      const isWanted = fileBytes !== undefined || kadaluBytes !== undefined;
+      await this.#writeRecord(state, isWanted ? undefined : { kind: 'removed' }, signal);
       await this.#reconciler.reconcile([state], signal);
       return viewOf(state, this.#options.layout);
     });
@@ -106,14 +117,14 @@ export class QuotaEnforcer {
       this.#markAllUnknown('BrickFenced', fence.reason);
       return;
     }
-    let inventory: Inventory;
+    let stock: Stock;
     try {
-      inventory = await this.#options.backend.inventory(signal);
+      stock = await this.#takeStock(signal);
     } catch (error) {
       if (!signal.aborted) this.#markAllUnknown('BackendUnknown', errorMessage(error));
       throw error;
     }
-    this.#takeInventory(inventory);
+    this.#takeInventory(stock);
     const { clock, verifyIntervalMs, brick } = this.#options;
     const everything =
       brick.generation !== this.#seenGeneration || clock.monotonic() - this.#verifiedAt >= verifyIntervalMs;
@@ -125,20 +136,39 @@ export class QuotaEnforcer {
     this.#firstPassDone = true;
   }
 
-  #takeInventory(inventory: Inventory): void {
-    this.#takeRefusals(inventory.refusals);
+  async #takeStock(signal: AbortSignal): Promise<Stock> {
+    const { backend, quotaFile } = this.#options;
+    const [inventory, file] = await Promise.all([backend.inventory(signal), quotaFile?.read(signal)]);
+    return { inventory, file };
+  }
+
+  #takeInventory({ inventory, file }: Stock): void {
+    const wanted = new Map((file?.entries ?? []).map((entry) => [entry.path ?? entry.pv, entry]));
+    const unmatched = new Set(wanted.keys());
     const states = new Map<string, PvState>();
     for (const place of inventory.places) {
       const known = this.#states.get(place.pv);
       const state = known?.path === place.path ? known : newState(place);
-      if (state.kadaluBytes !== place.kadaluBytes) {
-        state.kadaluBytes = place.kadaluBytes;
+      const key = wanted.has(place.path) ? place.path : place.pv;
+      const entry = wanted.get(key);
+      unmatched.delete(key);
+      const wishes = { fileBytes: entry?.limitBytes, softRatio: entry?.softRatio, kadaluBytes: place.kadaluBytes };
+      if (!isSameWish(state.wishes, wishes)) {
+        state.wishes = wishes;
         unsettle(state);
       }
       states.set(place.pv, state);
     }
     for (const [pv, state] of this.#states) if (states.get(pv) !== state) this.#reconciler.forget(state.path);
     this.#states = states;
+    this.#takeRefusals([
+      ...inventory.refusals,
+      ...(file?.refusals ?? []).map(({ line, reason }) => ({ file: `quotaFile line ${line}`, reason })),
+      ...[...unmatched].map((key) => ({
+        file: `quotaFile line ${wanted.get(key)?.line}`,
+        reason: `no PV "${key}" on this brick`,
+      })),
+    ]);
   }
 
   /** A refused entry is logged when it appears, not at every pass. */
@@ -174,7 +204,7 @@ export class QuotaEnforcer {
   async #requireState(pv: string, signal: AbortSignal): Promise<PvState> {
     const fence = this.#options.fence();
     if (!fence.open) throw new AgentError('BrickFenced', `the brick is fenced: ${fence.reason}`);
-    if (!this.#states.has(pv)) this.#takeInventory(await this.#options.backend.inventory(signal));
+    if (!this.#states.has(pv)) this.#takeInventory(await this.#takeStock(signal));
     const state = this.#states.get(pv);
     if (state === undefined) {
       throw new AgentError('NotFound', `no PV "${pv}" on this brick: there is no directory subvol/xx/yy/${pv}`);
@@ -189,4 +219,14 @@ export class QuotaEnforcer {
       throw new AgentError('BrickIo', `${state.path}: the quota record was not written: ${written?.message}`);
     }
   }
+}
+
+/** What there is, and what the quota file wants. */
+interface Stock {
+  inventory: Inventory;
+  file: QuotaFileContent | undefined;
+}
+
+function isSameWish(a: Wishes, b: Wishes): boolean {
+  return a.fileBytes === b.fileBytes && a.kadaluBytes === b.kadaluBytes && a.softRatio === b.softRatio;
 }

@@ -2,7 +2,7 @@ import type { Gfid } from '../lib/gfid.ts';
 import { updateConditions, type Condition, type ConditionInput } from '../lib/conditions.ts';
 import type { PvPlace } from '../brick/pv-inventory.ts';
 import type { BackendQuota } from '../brick/quota-xattrs.ts';
-import type { Desired, LimitSource } from './desired.ts';
+import type { Desired, LimitSource, Wishes } from './desired.ts';
 import { brickLimit, type QuotaLayout } from './layout.ts';
 import { shownLimit, shownUsage } from './live-limit.ts';
 import type { LiveResult } from './live-quota.ts';
@@ -25,7 +25,7 @@ export type LiveView =
 export interface PvState {
   readonly pv: string;
   readonly path: string;
-  kadaluBytes: bigint | undefined;
+  wishes: Wishes;
   desired: Desired;
   /** Grows by one with each change of what is wanted. */
   generation: number;
@@ -43,7 +43,12 @@ export interface PvState {
 export interface QuotaView {
   pv: string;
   path: string;
-  spec: { limitBytes: string | null; source: LimitSource | null };
+  spec: {
+    limitBytes: string | null;
+    source: LimitSource | null;
+    /** Every source that has an opinion, the one that counts first. */
+    sources: { source: LimitSource; limitBytes: string }[];
+  };
   status: {
     gfid: Gfid | null;
     /** What this brick should carry: the limit, divided by the data fragments on Disperse. */
@@ -64,7 +69,7 @@ export function viewOf(state: PvState, layout: QuotaLayout): QuotaView {
   return {
     pv: state.pv,
     path: state.path,
-    spec: { limitBytes: text(desired.limitBytes), source: desired.source ?? null },
+    spec: { limitBytes: text(desired.limitBytes), source: desired.source ?? null, sources: sourcesOf(state) },
     status: {
       gfid: quota?.gfid ?? null,
       brickLimitBytes: desired.limitBytes === undefined ? null : brickLimit(desired.limitBytes, layout).toString(),
@@ -75,6 +80,13 @@ export function viewOf(state: PvState, layout: QuotaLayout): QuotaView {
       conditions: state.conditions,
     },
   };
+}
+
+/** Bytes of this brick from which on to warn; undefined when no soft limit is wanted. */
+export function softLimitBytes(state: PvState, layout: QuotaLayout): bigint | undefined {
+  const { softRatio } = state.wishes;
+  if (softRatio === undefined || state.desired.limitBytes === undefined) return undefined;
+  return BigInt(Math.floor(Number(brickLimit(state.desired.limitBytes, layout)) * softRatio));
 }
 
 /** The limit that the running brick shows, in bytes of this brick; undefined while unknown or none. */
@@ -96,11 +108,22 @@ export function usedBytes(state: PvState): bigint | undefined {
   return typeof size === 'bigint' ? size : undefined;
 }
 
+function sourcesOf({ desired, wishes }: PvState): { source: LimitSource; limitBytes: string }[] {
+  const { fileBytes, kadaluBytes } = wishes;
+  const all: [LimitSource, bigint | undefined][] = [
+    ['Api', desired.source === 'Api' ? desired.limitBytes : undefined],
+    ['File', fileBytes],
+    ['Kadalu', kadaluBytes],
+    ['Disk', desired.source === 'Disk' ? desired.limitBytes : undefined],
+  ];
+  return all.flatMap(([source, bytes]) => (bytes === undefined ? [] : [{ source, limitBytes: bytes.toString() }]));
+}
+
 export function newState(place: PvPlace): PvState {
   return {
     pv: place.pv,
     path: place.path,
-    kadaluBytes: place.kadaluBytes,
+    wishes: { fileBytes: undefined, softRatio: undefined, kadaluBytes: place.kadaluBytes },
     desired: { limitBytes: undefined, source: undefined, removed: false, warning: undefined },
     generation: 0,
     backend: { kind: 'unknown', reason: 'NotRead', message: 'not read yet' },
@@ -122,7 +145,7 @@ export function unsettle(state: PvState): void {
 export function judge(state: PvState, layout: QuotaLayout, now: number): void {
   state.conditions = updateConditions(
     state.conditions,
-    [judgeOnDisk(state, layout), judgeLive(state), judgeEnforced(state)],
+    [judgeOnDisk(state, layout), judgeLive(state), judgeEnforced(state), ...judgeSoftLimit(state, layout)],
     now,
     state.generation,
   );
@@ -253,6 +276,26 @@ function judgeEnforced(state: PvState): ConditionInput {
         message: 'the limit is live; whether entries that the brick met before it are counted has not been audited',
       };
   }
+}
+
+/** Only where a soft limit is wanted. */
+function judgeSoftLimit(state: PvState, layout: QuotaLayout): ConditionInput[] {
+  const type = 'BelowSoftLimit';
+  const soft = softLimitBytes(state, layout);
+  if (soft === undefined) return [];
+  const used = usedBytes(state);
+  if (used === undefined)
+    return [{ type, status: 'Unknown', reason: 'UsageUnknown', message: 'the usage is not known' }];
+  return used < soft
+    ? [{ type, status: 'True', reason: 'Below', message: `${used} bytes are used, the soft limit is ${soft}` }]
+    : [
+        {
+          type,
+          status: 'False',
+          reason: 'Above',
+          message: `${used} bytes are used, the soft limit is ${soft}: make room or resize`,
+        },
+      ];
 }
 
 function text(bytes: bigint | undefined): string | null {

@@ -62,7 +62,7 @@ export class Reconciler {
   }
 
   #takeDesired(state: PvState, quota: Parameters<typeof desiredQuota>[0]): void {
-    const desired = desiredQuota(quota, state.kadaluBytes, this.#layout);
+    const desired = desiredQuota(quota, state.wishes, this.#layout);
     if (desired.warning !== undefined && desired.warning !== state.desired.warning) {
       this.#log.warn({ pv: state.pv }, desired.warning);
     }

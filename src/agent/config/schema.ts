@@ -155,6 +155,7 @@ export const configSchema = Type.Object(
       description: "Take limits from Kadalu's info/subvol/…json on the brick.",
       default: 'on',
     }),
+    quotaFile: Type.Optional(path('File with limits, YAML or JSON, mostly a mounted ConfigMap; see docs/quota.md.')),
     quotaIntervalMs: milliseconds('Pause between two quota passes.', 2_000, 100),
     quotaVerifyIntervalMs: milliseconds(
       'At most this long until every limit is read back from disk and brick.',

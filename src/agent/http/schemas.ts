@@ -40,12 +40,17 @@ export const versionSchema = Type.Object({
   capabilities: Type.Array(Type.String()),
 });
 
+const limitSourceSchema = Type.Enum(['Api', 'File', 'Kadalu', 'Disk']);
+
 export const quotaViewSchema = Type.Object({
   pv: Type.String(),
   path: Type.String({ description: 'Directory below the brick root.' }),
   spec: Type.Object({
     limitBytes: Nullable(Bytes),
-    source: Nullable(Type.Enum(['Api', 'Kadalu', 'Disk'])),
+    source: Nullable(limitSourceSchema),
+    sources: Type.Array(Type.Object({ source: limitSourceSchema, limitBytes: Bytes }), {
+      description: 'Every source that has an opinion, the one that counts first.',
+    }),
   }),
   status: Type.Object({
     gfid: Nullable(Type.String()),
@@ -153,7 +158,7 @@ export const volfileListSchema = Type.Object({
   items: Type.Array(volfileSchema),
 });
 
-export const brickSchema = Type.Object({
+const brickSchema = Type.Object({
   volume: Type.String(),
   volumeId: Type.String(),
   brickPath: Type.String(),
@@ -190,5 +195,4 @@ export type HealView = Static<typeof healSchema>;
 export type HealOperationView = Static<typeof healOperationSchema>;
 export type VolfileView = Static<typeof volfileSchema>;
 export type VolfileListView = Static<typeof volfileListSchema>;
-export type BrickView = Static<typeof brickSchema>;
 export type StatusView = Static<typeof statusSchema>;

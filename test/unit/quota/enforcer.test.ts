@@ -45,7 +45,7 @@ describe('QuotaEnforcer', () => {
     await enforcer.pass(never);
     expect(brick.at('pvc-1').disk).toMatchObject({ namespace: true, limit: 10n * MiB });
     expect(brick.at('pvc-1').live).toMatchObject({ namespace: true, limit: 10n * MiB });
-    expect(enforcer.get('pvc-1')?.spec).toEqual({ limitBytes: String(10n * MiB), source: 'Kadalu' });
+    expect(enforcer.get('pvc-1')?.spec).toMatchObject({ limitBytes: String(10n * MiB), source: 'Kadalu' });
     expect([condition('pvc-1', 'OnDisk'), condition('pvc-1', 'Live'), condition('pvc-1', 'Enforced')]).toEqual([
       'True AsWanted',
       'True AsWanted',
@@ -117,9 +117,9 @@ describe('QuotaEnforcer', () => {
     expect((await enforcer.setLimit('pvc-1', 30n * MiB, never)).created).toBe(false);
     enforcer = newEnforcer();
     await enforcer.pass(never);
-    expect(enforcer.get('pvc-1')?.spec).toEqual({ limitBytes: String(30n * MiB), source: 'Api' });
+    expect(enforcer.get('pvc-1')?.spec).toMatchObject({ limitBytes: String(30n * MiB), source: 'Api' });
     const view = await enforcer.removeLimit('pvc-1', never);
-    expect(view.spec).toEqual({ limitBytes: String(10n * MiB), source: 'Kadalu' });
+    expect(view.spec).toMatchObject({ limitBytes: String(10n * MiB), source: 'Kadalu' });
     expect(brick.at('pvc-1').live?.limit).toBe(10n * MiB);
     expect(brick.at('pvc-1').disk.record).toBeUndefined();
   });
@@ -155,7 +155,7 @@ describe('QuotaEnforcer', () => {
   it('adopts a limit that nobody asked for and shows where it comes from', async () => {
     brick.addPv('pvc-1').disk = { namespace: true, limit: 7n * MiB, record: undefined, size: undefined };
     await enforcer.pass(never);
-    expect(enforcer.get('pvc-1')?.spec).toEqual({ limitBytes: String(7n * MiB), source: 'Disk' });
+    expect(enforcer.get('pvc-1')?.spec).toMatchObject({ limitBytes: String(7n * MiB), source: 'Disk' });
     expect(brick.calls).not.toContain('write');
   });
 
@@ -246,5 +246,48 @@ describe('QuotaEnforcer', () => {
     brick.directories.clear();
     await enforcer.pass(never);
     expect(enforcer.list()).toEqual([]);
+  });
+});
+
+describe('the quota file', () => {
+  it('counts above Kadalu and below the API, with a soft limit, and refuses what is not here', async () => {
+    const entry = (pv: string, limitBytes: bigint, softRatio?: number) => ({
+      pv,
+      path: undefined,
+      limitBytes,
+      softRatio,
+      line: 7,
+    });
+    let entries = [entry('pvc-1', 20n * MiB, 0.5), entry('elsewhere', MiB)];
+    enforcer = new QuotaEnforcer({
+      backend: brick,
+      brick,
+      layout: { dataFragments: 1, isArbiter: false },
+      fence: () => fence,
+      quotaFile: { read: async () => ({ entries, refusals: [{ line: 3, reason: 'wrong' }], error: undefined }) },
+      clock,
+      log: silentLog,
+      verifyIntervalMs: 30_000,
+    });
+    brick.addPv('pvc-1', { kadaluBytes: 10n * MiB }).disk.size = 15n * MiB;
+    await enforcer.pass(never);
+    expect(enforcer.get('pvc-1')?.spec).toEqual({
+      limitBytes: String(20n * MiB),
+      source: 'File',
+      sources: [
+        { source: 'File', limitBytes: String(20n * MiB) },
+        { source: 'Kadalu', limitBytes: String(10n * MiB) },
+      ],
+    });
+    expect(condition('pvc-1', 'BelowSoftLimit')).toBe('False Above');
+    expect(enforcer.refusals.map(({ reason }) => reason)).toEqual(['wrong', 'no PV "elsewhere" on this brick']);
+    await enforcer.setLimit('pvc-1', 30n * MiB, never);
+    expect(enforcer.get('pvc-1')?.spec.source).toBe('Api');
+    await enforcer.removeLimit('pvc-1', never);
+    expect(enforcer.get('pvc-1')?.spec.source).toBe('File');
+    entries = [];
+    await enforcer.pass(never);
+    expect(enforcer.get('pvc-1')?.spec).toMatchObject({ limitBytes: String(10n * MiB), source: 'Kadalu' });
+    expect(condition('pvc-1', 'BelowSoftLimit')).toBe('undefined undefined');
   });
 });

@@ -1,0 +1,121 @@
+/**
+ * Limits from a mounted file:
+ *
+ * ```yaml
+ * quotas:
+ *   - pv: pvc-1            # or path: subvol/ab/cd/pvc-1
+ *     limit: 10Gi          # bytes or a quantity
+ *     soft: 0.8            # optional: warn from this part of the limit on
+ * ```
+ *
+ * An entry that is wrong is refused with its line and the reason; the others count.
+ */
+import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Document, type YAMLMap } from 'yaml';
+import { errorMessage } from '../lib/errors.ts';
+import { parseBytes } from '../lib/units.ts';
+
+export interface QuotaFileEntry {
+  /** Name of the PV; undefined when it is named by its path. */
+  pv: string | undefined;
+  path: string | undefined;
+  /** Bytes of the volume. */
+  limitBytes: bigint;
+  /** Part of the limit, above 0 and below 1. */
+  softRatio: number | undefined;
+  line: number;
+}
+
+export interface QuotaFileContent {
+  entries: QuotaFileEntry[];
+  refusals: { line: number; reason: string }[];
+  /** The file as a whole cannot be used; undefined: it can. */
+  error: string | undefined;
+}
+
+/** A ConfigMap holds at most 1 MiB. */
+export const MAX_QUOTA_FILE_BYTES = 1024 * 1024;
+const KNOWN_KEYS = new Set(['pv', 'path', 'limit', 'soft']);
+
+export function parseQuotaFile(text: string): QuotaFileContent {
+  const nothing = (error: string): QuotaFileContent => ({ entries: [], refusals: [], error });
+  if (Buffer.byteLength(text) > MAX_QUOTA_FILE_BYTES) return nothing(`is larger than ${MAX_QUOTA_FILE_BYTES} bytes`);
+  const lines = new LineCounter();
+  let document: Document;
+  try {
+    document = parseDocument(text, { lineCounter: lines });
+  } catch (error) {
+    return nothing(errorMessage(error));
+  }
+  const [fault] = document.errors;
+  if (fault !== undefined) return nothing(fault.message.split('\n')[0] ?? 'is not YAML');
+  const quotas = isMap(document.contents) ? document.contents.get('quotas', true) : undefined;
+  if (!isSeq(quotas)) return nothing('has no list "quotas"');
+  const content: QuotaFileContent = { entries: [], refusals: [], error: undefined };
+  const seen = new Map<string, number>();
+  for (const item of quotas.items) {
+    const line = lines.linePos(isNode(item) ? (item.range?.[0] ?? 0) : 0).line;
+    const entry = isMap(item) ? readEntry(item, line) : 'is not a mapping';
+    if (typeof entry === 'string') content.refusals.push({ line, reason: entry });
+    else takeEntry(content, seen, entry);
+  }
+  return content;
+}
+
+function takeEntry(content: QuotaFileContent, seen: Map<string, number>, entry: QuotaFileEntry): void {
+  const key = entry.pv ?? entry.path?.split('/').at(-1) ?? '';
+  const first = seen.get(key);
+  if (first === undefined) {
+    seen.set(key, entry.line);
+    content.entries.push(entry);
+  } else {
+    content.refusals.push({ line: entry.line, reason: `"${key}" has a limit in line ${first} already` });
+  }
+}
+
+/** @returns the reason when the entry is refused */
+function readEntry(item: YAMLMap, line: number): QuotaFileEntry | string {
+  const value = (key: string): unknown => item.get(key);
+  for (const pair of item.items) {
+    const key = isScalar(pair.key) ? String(pair.key.value) : '?';
+    if (!KNOWN_KEYS.has(key)) return `"${key}" is not one of ${[...KNOWN_KEYS].join(', ')}`;
+  }
+  const [pv, path] = [value('pv'), value('path')];
+  if ((pv === undefined) === (path === undefined)) return 'name the PV by either "pv" or "path"';
+  if (pv !== undefined && (typeof pv !== 'string' || !isName(pv))) return '"pv" is not a name';
+  if (path !== undefined && (typeof path !== 'string' || !isPath(path))) return '"path" is not subvol/xx/yy/<pv>';
+  const limit = readLimit(value('limit'));
+  if (typeof limit === 'string') return limit;
+  const soft = value('soft');
+  if (soft !== undefined && (typeof soft !== 'number' || !(soft > 0 && soft < 1))) {
+    return '"soft" is not a number above 0 and below 1';
+  }
+  return {
+    pv: typeof pv === 'string' ? pv : undefined,
+    path: typeof path === 'string' ? path : undefined,
+    limitBytes: limit,
+    softRatio: typeof soft === 'number' ? soft : undefined,
+    line,
+  };
+}
+
+function readLimit(value: unknown): bigint | string {
+  if (typeof value !== 'string' && !(typeof value === 'number' && Number.isSafeInteger(value))) {
+    return '"limit" is not a size; write bytes or a quantity such as 10Gi';
+  }
+  try {
+    const bytes = parseBytes(String(value));
+    return bytes > 0n ? bytes : '"limit" must be 1 or more';
+  } catch (error) {
+    return `"limit": ${errorMessage(error)}`;
+  }
+}
+
+function isName(text: string): boolean {
+  return text !== '' && Buffer.byteLength(text) <= 255 && !/[/\p{Cc}]/u.test(text) && text !== '.' && text !== '..';
+}
+
+/** Only PV directories of Kadalu's layout, so that no quota can lie inside another. */
+function isPath(text: string): boolean {
+  const match = /^subvol\/[0-9a-f]{2}\/[0-9a-f]{2}\/(.+)$/.exec(text);
+  return match?.[1] !== undefined && isName(match[1]);
+}

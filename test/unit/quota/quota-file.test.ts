@@ -1,0 +1,82 @@
+import * as fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { stringify } from 'yaml';
+import { parseQuotaFile } from '../../../src/quota/quota-file.ts';
+
+describe('quota file', () => {
+  it('reads limits by name and by path, with and without a soft part', () => {
+    const text = 'quotas:\n  - pv: a\n    limit: 10Gi\n  - path: subvol/ab/cd/b\n    limit: 5\n    soft: 0.5\n';
+    expect(parseQuotaFile(text)).toEqual({
+      entries: [
+        { pv: 'a', path: undefined, limitBytes: 10n * 2n ** 30n, softRatio: undefined, line: 2 },
+        { pv: undefined, path: 'subvol/ab/cd/b', limitBytes: 5n, softRatio: 0.5, line: 4 },
+      ],
+      refusals: [],
+      error: undefined,
+    });
+  });
+
+  it('takes JSON as well', () => {
+    expect(parseQuotaFile('{"quotas": [{"pv": "a", "limit": 1024}]}').entries).toHaveLength(1);
+  });
+
+  it.each([
+    ['limit: 1', 'name the PV by either'],
+    ['pv: a\n    path: subvol/ab/cd/a\n    limit: 1', 'name the PV by either'],
+    ['pv: a', 'not a size'],
+    ['pv: a\n    limit: -1', 'not a size'],
+    ['pv: a\n    limit: 0', '1 or more'],
+    ['pv: a\n    limit: [1]', 'not a size'],
+    ['pv: a\n    limit: 9223372036854775808', 'not a size'],
+    ['pv: a\n    limit: 1\n    soft: 1', 'above 0 and below 1'],
+    ['pv: a\n    limit: 1\n    hard: 1', '"hard" is not one of'],
+    ['pv: a/b\n    limit: 1', '"pv" is not a name'],
+    ['pv: ..\n    limit: 1', '"pv" is not a name'],
+    ['path: ../etc\n    limit: 1', '"path" is not subvol'],
+    ['path: subvol/ab/cd/a/b\n    limit: 1', '"path" is not subvol'],
+    ['path: subvol/ab/cd\n    limit: 1', '"path" is not subvol'],
+    ['*alias', 'is not a mapping'],
+  ])('refuses %j and keeps the entry after it', (entry, reason) => {
+    const { entries, refusals } = parseQuotaFile(`quotas:\n  - ${entry}\n  - pv: good\n    limit: 1\n`);
+    expect(entries.map(({ pv }) => pv)).toEqual(['good']);
+    expect(refusals).toEqual([{ line: 2, reason: expect.stringContaining(reason) }]);
+  });
+
+  it('refuses the second of two entries for one PV and names the first', () => {
+    const { entries, refusals } = parseQuotaFile('quotas:\n- {pv: a, limit: 1}\n- {path: subvol/ab/cd/a, limit: 2}\n');
+    expect(entries).toHaveLength(1);
+    expect(refusals).toEqual([{ line: 3, reason: '"a" has a limit in line 2 already' }]);
+  });
+
+  it.each(['', 'quotas', 'quotas: 5', '[]', 'a: [b', '\u0000', 'quotas: &a [*a]'])(
+    'says that %j as a whole cannot be used, or uses none of it',
+    (text) => {
+      const { entries, error, refusals } = parseQuotaFile(text);
+      expect(entries).toEqual([]);
+      expect(error !== undefined || refusals.length > 0).toBe(true);
+    },
+  );
+
+  it('never throws, whatever the text', () => {
+    fc.assert(
+      fc.property(fc.string({ maxLength: 300 }), (text) => {
+        expect(parseQuotaFile(text).entries.every(({ limitBytes }) => limitBytes > 0n)).toBe(true);
+        expect(() => parseQuotaFile(`quotas:\n  - ${text}`)).not.toThrow();
+      }),
+    );
+  });
+
+  it('finds every well-formed entry again', () => {
+    const names = fc.uniqueArray(fc.stringMatching(/^[a-z0-9-]{1,20}$/), { maxLength: 20 });
+    fc.assert(
+      fc.property(names, fc.bigInt({ min: 1n, max: 2n ** 53n - 1n }), (pvs, limitBytes) => {
+        const text = stringify({ quotas: pvs.map((pv) => ({ pv: `pvc-${pv}`, limit: Number(limitBytes) })) });
+        const { entries, refusals } = parseQuotaFile(text);
+        expect(refusals).toEqual([]);
+        expect(entries.map((entry) => [entry.pv, entry.limitBytes])).toEqual(
+          pvs.map((pv) => [`pvc-${pv}`, limitBytes]),
+        );
+      }),
+    );
+  });
+});
