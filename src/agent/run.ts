@@ -1,5 +1,6 @@
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
+import { METRICS_CONTENT_TYPE } from '../metrics/exposition.ts';
 import { Agent } from './agent.ts';
 import { describeConfig, type Config } from './config/load.ts';
 import { createApiServer, readToken } from './http/api-server.ts';
@@ -55,7 +56,7 @@ async function listen(
     {
       livez: agent.livez,
       readyz: agent.readyz,
-      metrics: async () => ({ contentType: agent.metrics.contentType, text: await agent.metrics.render() }),
+      metrics: () => ({ contentType: METRICS_CONTENT_TYPE, text: agent.metrics.render() }),
     },
     log.child({ part: 'ops' }),
   );

@@ -172,6 +172,38 @@ export const METRICS = {
     help: 'Time spent waiting for RPC replies.',
     labels: ['procedure'],
   },
+  process_start_time_seconds: { type: 'gauge', help: 'Unix time at which the agent started.', labels: [] },
+  process_cpu_seconds_total: { type: 'counter', help: 'CPU time of the agent, user and system.', labels: [] },
+  process_resident_memory_bytes: { type: 'gauge', help: 'Resident memory of the agent.', labels: [] },
+  process_virtual_memory_bytes: { type: 'gauge', help: 'Virtual memory of the agent.', labels: [] },
+  process_open_fds: { type: 'gauge', help: 'Open file descriptors of the agent.', labels: [] },
+  process_max_fds: { type: 'gauge', help: 'File descriptors that the agent may open.', labels: [] },
+  nodejs_version_info: { type: 'gauge', help: 'Version of Node; always 1.', labels: ['version'] },
+  nodejs_heap_size_used_bytes: { type: 'gauge', help: "Used heap of the agent's main thread.", labels: [] },
+  nodejs_heap_size_total_bytes: { type: 'gauge', help: "Heap of the agent's main thread.", labels: [] },
+  nodejs_external_memory_bytes: {
+    type: 'gauge',
+    help: "Memory outside of the heap that objects of the agent's main thread hold.",
+    labels: [],
+  },
+  nodejs_eventloop_lag_mean_seconds: {
+    type: 'gauge',
+    help: 'Mean delay of the event loop since the last scrape.',
+    labels: [],
+  },
+  nodejs_eventloop_lag_p99_seconds: {
+    type: 'gauge',
+    help: '99th percentile of the delay of the event loop since the last scrape.',
+    labels: [],
+  },
+  nodejs_eventloop_lag_max_seconds: {
+    type: 'gauge',
+    help: 'Longest delay of the event loop since the last scrape.',
+    labels: [],
+  },
 } as const satisfies Record<string, MetricSpec>;
 
 export type MetricName = keyof typeof METRICS;
+
+/** Exactly the labels that the table has for a metric. */
+export type MetricLabels<N extends MetricName> = Record<(typeof METRICS)[N]['labels'][number], string>;

@@ -24,7 +24,8 @@ export interface HealService {
 export interface OpsServices {
   livez: readonly HealthCheck[];
   readyz: readonly HealthCheck[];
-  metrics: () => Promise<{ contentType: string; text: string }>;
+  /** Renders from what is known already. */
+  metrics: () => { contentType: string; text: string };
 }
 
 export interface ApiServices {

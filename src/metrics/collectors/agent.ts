@@ -5,13 +5,6 @@ import type { Collector } from '../registry.ts';
 export function agentCollector(version: string, loops: () => Iterable<LoopStats>): Collector {
   return {
     name: 'agent',
-    metrics: [
-      'brick_agent_build_info',
-      'brick_agent_loop_runs_total',
-      'brick_agent_loop_failures_total',
-      'brick_agent_loop_duration_seconds',
-      'brick_agent_loop_last_success_timestamp_seconds',
-    ],
     collect(emit) {
       emit('brick_agent_build_info', { version }, 1);
       for (const stats of loops()) {

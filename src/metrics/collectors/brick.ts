@@ -14,18 +14,6 @@ export interface BrickSnapshot {
 export function brickCollector(snapshot: () => BrickSnapshot): Collector {
   return {
     name: 'brick',
-    metrics: [
-      'gluster_brick_info',
-      'gluster_brick_identity_verified',
-      'gluster_brick_fenced',
-      'gluster_brick_hung',
-      'gluster_brick_up',
-      'gluster_brick_capacity_bytes',
-      'gluster_brick_free_bytes',
-      'gluster_brick_available_bytes',
-      'gluster_brick_inodes',
-      'gluster_brick_inodes_free',
-    ],
     collect(emit) {
       const { info, checks, fenced, hung, up, capacity } = snapshot();
       const { volumeId, volumeType, brick, brickIndex, node, hostname } = info;

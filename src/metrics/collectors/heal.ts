@@ -15,13 +15,6 @@ export interface HealSnapshot {
 export function healCollector(snapshot: () => HealSnapshot): Collector {
   return {
     name: 'heal',
-    metrics: [
-      'gluster_heal_pending_entries',
-      'gluster_heal_state',
-      'gluster_heal_entries_per_second',
-      'gluster_heal_eta_seconds',
-      'gluster_heal_pending_since_timestamp_seconds',
-    ],
     collect(emit) {
       const heal = snapshot();
       emit('gluster_heal_pending_entries', { index: 'xattrop' }, heal.pending.xattrop);

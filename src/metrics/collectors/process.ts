@@ -18,14 +18,6 @@ export interface ProcessSnapshot {
 export function processCollector(snapshot: () => readonly ProcessSnapshot[]): Collector {
   return {
     name: 'process',
-    metrics: [
-      'gluster_process_up',
-      'gluster_process_start_time_seconds',
-      'gluster_process_cpu_seconds_total',
-      'gluster_process_resident_memory_bytes',
-      'gluster_process_open_fds',
-      'gluster_process_threads',
-    ],
     collect(emit) {
       for (const { process, up, stats } of snapshot()) {
         const labels = { process };

@@ -12,15 +12,6 @@ export interface QuotaSource {
 export function quotaCollector(source: QuotaSource): Collector {
   return {
     name: 'quota',
-    metrics: [
-      'gluster_quota_limit_bytes',
-      'gluster_quota_on_disk_limit_bytes',
-      'gluster_quota_live_limit_bytes',
-      'gluster_quota_used_bytes',
-      'gluster_quota_condition',
-      'gluster_quota_pvs',
-      'gluster_quota_refused_entries',
-    ],
     collect(emit) {
       if (!source.hasSynced) return;
       let pvs = 0;

@@ -26,7 +26,6 @@ export class RpcCounter {
   collector(): Collector {
     return {
       name: 'rpc',
-      metrics: ['gluster_rpc_calls_total', 'gluster_rpc_call_seconds_total'],
       collect: (emit) => {
         for (const [procedure, { calls, milliseconds }] of this.#procedures) {
           for (const [outcome, n] of calls) emit('gluster_rpc_calls_total', { procedure, outcome }, n);

@@ -14,13 +14,6 @@ export interface VolfileSnapshot {
 export function volfileCollector(snapshot: () => readonly VolfileSnapshot[]): Collector {
   return {
     name: 'volfile',
-    metrics: [
-      'gluster_volfile_last_reload_successful',
-      'gluster_volfile_last_reload_success_timestamp_seconds',
-      'gluster_volfile_restart_required',
-      'gluster_volfile_info',
-      'gluster_volfile_problems',
-    ],
     collect(emit) {
       for (const volfile of snapshot()) {
         const { process, outcome, wantedSha256, lastReload, lastSuccessAt } = volfile;
