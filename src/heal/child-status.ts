@@ -1,4 +1,7 @@
-/** What the self-heal daemon's words for each brick mean, and what to do about them. Measured on 10.3 and 11.1. */
+/**
+ * What the self-heal daemon's words for each brick mean, and what to do about them. Measured on 10.3 and 11.1; that a brick that
+ * hangs is called remote, on 11.1.
+ */
 import type { ChildStatus } from './ports.ts';
 
 const STARTED = 'Started self-heal';

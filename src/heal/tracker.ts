@@ -1,6 +1,6 @@
 /**
  * Watches the heal backlog of this brick and runs the heals that somebody asks for. A pass looks at the backlog and judges; the
- * talk with the self-heal daemon goes on beside it, because a brick that hangs makes that one wait for a minute.
+ * talk with the self-heal daemon goes on beside it, because a brick that hangs makes that one wait for minutes.
  */
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
