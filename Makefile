@@ -5,7 +5,7 @@ SHELL := /bin/bash
 # Where downloaded tools and reports live. GLUSTER_ROOT, when set, is where GlusterFS is looked for and built.
 export CACHE ?= $(CURDIR)/.cache
 NODE_PACKAGE := node-linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64)
-export PATH := $(CACHE)/node24/node_modules/$(NODE_PACKAGE)/bin:$(CURDIR)/node_modules/.bin:$(PATH)
+export PATH := $(CACHE)/node24/node_modules/$(NODE_PACKAGE)/bin:$(CURDIR)/node_modules/.bin:$(CACHE)/bin:$(PATH)
 
 .PHONY: setup setup-node build lint types deadcode test test-unit test-integration demo bench format clean help
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what this project needs on a Debian machine, and nothing that is there already: system packages, Node, npm
-# packages, GlusterFS. One line a step; the log is shown when one fails.
+# packages, promtool, GlusterFS. One line a step; the log is shown when one fails.
 #
 # usage: setup.sh [--no-gluster]     environment: CACHE, GLUSTER_ROOT
 set -euo pipefail
@@ -108,6 +108,28 @@ npm_packages() {
   fi
 }
 
+# --- promtool -----------------------------------------------------------------------------------------------------------------
+
+# Judges our metrics in a test. Taken out of Debian's package without installing it: that would start a Prometheus.
+promtool() {
+  local bin=$CACHE/bin/promtool
+  if [ -n "$(type -P promtool)" ] || [ -x "$bin" ]; then return; fi
+  result='SKIPPED: no Debian package to take it from; the metrics are not judged by promtool'
+  [ -n "$(command -v apt-get)" ] || return 0
+  local work
+  work=$(mktemp -d) || return
+  if (cd "$work" && fetch_prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool); then
+    mkdir -p "$CACHE/bin" && mv "$work/usr/bin/promtool" "$bin" && result='ready in .cache/bin'
+  fi
+  rm -rf "$work"
+}
+
+fetch_prometheus() {
+  apt-get download -q prometheus && return
+  # The lists of a fresh machine are empty.
+  is_root && apt-get update -q && apt-get download -q prometheus
+}
+
 # --- GlusterFS --------------------------------------------------------------------------------------------------------------
 
 is_gluster_root() { [ -x "$1/usr/sbin/glusterfsd" ]; }
@@ -168,6 +190,7 @@ fi
 step packages system_packages
 step node node_runtime
 step modules npm_packages
+step promtool promtool
 if [ "$with_gluster" = yes ]; then
   if [ "$(uname -s)" = Linux ]; then step gluster gluster; else say gluster 'SKIPPED: GlusterFS runs on Linux only'; fi
 fi
