@@ -16,6 +16,9 @@ import { changeVolfiles } from './demo/volfile.ts';
 /** What a shell shows for a process that ended by Ctrl-C. */
 const EXIT_INTERRUPTED = 130;
 
+/** The longest that setInterval takes. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 const stage = new Stage();
 
 async function play(lab: Lab): Promise<0> {
@@ -36,21 +39,28 @@ async function interrupted(): Promise<typeof EXIT_INTERRUPTED> {
 }
 
 async function inLab(lab: Lab, stop: Promise<number>): Promise<number> {
-  const code = await Promise.race([play(lab), stop]);
-  if (code !== 0) {
-    stage.failed('interrupted');
-    return code;
-  }
-  stage.end(`${stage.checks} claims checked in ${stage.elapsed}.`);
-  if (['1', 'yes', 'true'].includes(process.env['KEEP'] ?? '')) {
-    stage.end('All of it stays up. This line stops it and removes everything:');
+  const code = await outcome(lab, stop);
+  if (code === 0) stage.end(`${stage.checks} claims checked in ${stage.elapsed}.`);
+  if (code !== EXIT_INTERRUPTED && ['1', 'yes', 'true'].includes(process.env['KEEP'] ?? '')) {
+    stage.end(`All of it stays up, in ${lab.dir}. This line stops it and removes everything:`);
     stage.command(`kill ${process.pid}`);
     // A promise alone does not keep a process alive, and the lab's processes do not either.
-    const alive = setInterval(() => undefined, 2 ** 30);
+    const alive = setInterval(() => undefined, MAX_TIMER_MS);
     await stop;
     clearInterval(alive);
   }
   return code;
+}
+
+async function outcome(lab: Lab, stop: Promise<number>): Promise<number> {
+  try {
+    const code = await Promise.race([play(lab), stop]);
+    if (code !== 0) stage.failed('interrupted');
+    return code;
+  } catch (error) {
+    stage.failed(errorMessage(error));
+    return 1;
+  }
 }
 
 /** @returns the exit code */

@@ -8,7 +8,7 @@ import { createPv, LIMIT_XATTR, NAMESPACE_XATTR, type Pv } from '../../test/lab/
 import type { Volume } from '../../test/lab/volume.ts';
 import { writeUntilError, type WriteResult } from '../../test/lab/write.ts';
 import type { Stage } from './stage.ts';
-import { answer, MIB, notTrue, quotaIfKnown, quotaOf, type QuotaView, type World } from './world.ts';
+import { answer, isInForce, MIB, quotaIfKnown, quotaOf, type QuotaView, type World } from './world.ts';
 
 const SIZES: Record<string, number> = { 'pvc-alpha': 32 * MIB, 'pvc-beta': 64 * MIB, 'pvc-gamma': 256 * MIB };
 /** The one that is filled and resized. */
@@ -31,8 +31,8 @@ export async function limitPvs(stage: Stage, world: Omit<World, 'pvs'>): Promise
   await stage.until('every limit is on disk and live on all three bricks', async (report) =>
     world.lab.waitFor('the limits', async () => {
       const views = await Promise.all(agents.flatMap((agent) => pvs.map(async (pv) => quotaIfKnown(agent, pv.name))));
-      report(`${views.filter((view) => view !== undefined && notTrue(view) === '').length} of ${views.length}`);
-      return views.every((view) => view !== undefined && notTrue(view) === '');
+      report(`${views.filter((view) => view !== undefined && isInForce(view)).length} of ${views.length}`);
+      return views.every((view) => view !== undefined && isInForce(view));
     }),
   );
   checkBackends(stage, world.volume, pvs);
@@ -84,7 +84,7 @@ export async function fillAndResize(stage: Stage, world: World): Promise<void> {
   for (const [index, agent] of agents.entries()) {
     const view = index === 0 ? await putOverTcp(world, path) : await quotaOf(agent, pv.name, '48Mi');
     const { onDiskLimitBytes, liveLimitBytes, conditions } = view.status;
-    const isDone = onDiskLimitBytes === String(RESIZED) && liveLimitBytes === String(RESIZED) && notTrue(view) === '';
+    const isDone = onDiskLimitBytes === String(RESIZED) && liveLimitBytes === String(RESIZED) && isInForce(view);
     stage.check(
       `brick ${index} answers: on disk ${onDiskLimitBytes}, live ${liveLimitBytes}, ` +
         conditions.map(({ type, status }) => `${type} ${status}`).join(', '),

@@ -100,10 +100,11 @@ export function conditionOf(view: QuotaView, type: string): string | undefined {
   return view.status.conditions.find((condition) => condition.type === type)?.status;
 }
 
-/** What the conditions say that are not True: `Live LimitDiffers`; empty when all are. */
-export function notTrue(view: QuotaView): string {
-  const wrong = view.status.conditions.filter(({ status }) => status !== 'True');
-  return wrong.map(({ type, status, reason }) => `${type} is ${status} (${reason})`).join(', ');
+const CONDITIONS = ['OnDisk', 'Live', 'Enforced'];
+
+/** On disk, live, and nothing below it that is not counted. A PV that was not judged yet has no conditions at all. */
+export function isInForce(view: QuotaView): boolean {
+  return CONDITIONS.every((type) => conditionOf(view, type) === 'True');
 }
 
 /** @throws AgentError `RpcProtocol` with the answer when it is not what the schema says */
