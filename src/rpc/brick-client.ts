@@ -43,6 +43,7 @@ export interface BrickClientOptions {
   /** Milliseconds; for calls without a time-out of their own. */
   fopTimeoutMs?: number | undefined;
   pingTimeoutMs?: number | undefined;
+  pingIntervalMs?: number | undefined;
   /** Runs after every handshake and after every loss of the connection. */
   onChange?: () => void;
   /** A call of the brick to its clients, e.g. FETCHSPEC after its volfile has changed. */
@@ -180,9 +181,10 @@ export class BrickClient extends BrickFops {
 
   /** Pings until the connection ends. A brick that is frozen keeps its sockets open: only the ping tells. */
   async #watch(connection: Connection, over: AbortSignal): Promise<void> {
+    const { clock, pingIntervalMs = PING_INTERVAL_MS } = this.#options;
     let missed = 0;
     while (connection.closed === undefined) {
-      await this.#options.clock.sleep(PING_INTERVAL_MS, over).catch(() => undefined);
+      await clock.sleep(pingIntervalMs, over).catch(() => undefined);
       if (connection.closed !== undefined) return;
       try {
         await connection.call(ping, undefined, { timeoutMs: this.#pingTimeoutMs });
