@@ -4,6 +4,8 @@ import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import { configCommand } from './commands/config.ts';
 import { healStart, healStatus } from './commands/heal.ts';
 import { quotaGet, quotaList, quotaRemove, quotaSet } from './commands/quota.ts';
+import { quotaExplain } from './commands/quota-explain.ts';
+import { quotaVerify } from './commands/quota-verify.ts';
 import { statusCommand } from './commands/status.ts';
 import { volfileStatus } from './commands/volfile.ts';
 import { AgentClient } from './client.ts';
@@ -93,6 +95,14 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
   query(quota, 'rm <pv>', 'Take back a limit that was set here or through the API.').action(
     async (pv: string, _flags, command: Command) =>
       setExit(await quotaRemove(client(command), output, format(command), pv)),
+  );
+
+  query(quota, 'explain <pv>', 'All that is known of one PV, in words, and what to do.').action(
+    async (pv: string, _flags, command: Command) =>
+      setExit(await quotaExplain(client(command), output, format(command), pv)),
+  );
+  query(quota, 'verify', 'Compare what is wanted with disk and running brick; exit 1 on any difference.').action(
+    async (_flags, command: Command) => setExit(await quotaVerify(client(command), output, format(command))),
   );
 
   const heal = program.command('heal').description('Self-heal.');

@@ -21,7 +21,3 @@ export function gfidToBytes(text: Gfid): Buffer {
   if (!UUID_TEXT.test(lower)) throw new AgentError('BadRequest', `"${text}" is not a UUID`);
   return Buffer.from(lower.replaceAll('-', ''), 'hex');
 }
-
-export function isUuidText(text: string): boolean {
-  return UUID_TEXT.test(text.toLowerCase());
-}

@@ -1,0 +1,75 @@
+import { Check } from 'typebox/value';
+import { quotaViewSchema, type QuotaList } from '../../agent/http/schemas.ts';
+import { AgentError } from '../../lib/errors.ts';
+import { formatBytes } from '../../lib/units.ts';
+import type { AgentClient } from '../client.ts';
+import { printJson, type Output } from '../output.ts';
+import type { ExitCode } from '../program.ts';
+import { colourStatus, printable } from '../table.ts';
+
+type QuotaItem = QuotaList['items'][number];
+
+/** Who wants what, in words; the record in the brackets is where one looks. */
+const SOURCES: Record<string, string> = {
+  Api: 'the API (trusted.brick-agent.quota on the directory)',
+  File: 'the quota file',
+  Kadalu: "Kadalu's info file",
+  Disk: 'nobody; found on disk and adopted',
+};
+
+/** What to do, by condition and reason. A reason that is not here needs nothing, or says it in its own message. */
+const ADVICE: Record<string, string> = {
+  'OnDisk BackendError': "look at the agent's log and the brick's disk",
+  'OnDisk Malformed': 'set the limit anew: brick-agent quota set',
+  'Live BrickDown': 'start the brick; the agent brings the limit back by itself',
+  'Live BrickRefused': "see the brick's log; is features/simple-quota in its volfile, with pass-through off?",
+  'Live LimitDiffers': 'is features/simple-quota in the brick volfile, directly above locks, with pass-through off?',
+  'Live NotEnforceable': 'run GlusterFS 11 to enforce quotas',
+  'Live RemovalPending': 'nothing; the limit is lifted and forgotten when the brick restarts',
+  'Enforced PartlyEnforced': 'restart the brick; what it had cached below the directory is counted from then on',
+  'BelowSoftLimit Above': 'make room, or resize the PV',
+};
+
+/** All that is known of one PV, in words, and what to do. Exit 1 when something is to be done. */
+export async function quotaExplain(client: AgentClient, output: Output, json: boolean, pv: string): Promise<ExitCode> {
+  const view = await client.get(`/v1/quotas/${encodeURIComponent(pv)}`);
+  if (!Check(quotaViewSchema, view)) {
+    throw new AgentError('RpcProtocol', 'the agent answered something else than a quota');
+  }
+  const advice = adviceFor(view);
+  if (json) printJson(output, { ...view, advice });
+  else print(output, view, advice);
+  return advice.length === 0 ? 0 : 1;
+}
+
+function print(output: Output, view: QuotaItem, advice: readonly string[]): void {
+  const { spec, status } = view;
+  output.line(`${printable(view.pv)} is ${printable(view.path)} on this brick (gfid ${status.gfid ?? 'unknown'}).`);
+  if (spec.sources.length === 0) output.line('Nobody wants a limit for it.');
+  for (const [index, { source, limitBytes }] of spec.sources.entries()) {
+    const verb = index === 0 ? 'Wanted' : 'Outweighed';
+    output.line(`${verb}: ${formatBytes(BigInt(limitBytes))} by ${SOURCES[source] ?? source}.`);
+  }
+  if (status.brickLimitBytes !== null && status.brickLimitBytes !== spec.limitBytes) {
+    output.line(`Of that this brick carries its share: ${formatBytes(BigInt(status.brickLimitBytes))}.`);
+  }
+  output.line(
+    `On disk: ${amount(status.onDiskLimitBytes, 'no limit')}. In the running brick: ${amount(status.liveLimitBytes, 'none, or not known')}.`,
+  );
+  output.line(`Used by the brick's own count: ${amount(status.usedBytes, 'not known')}.`);
+  for (const { type, status: value, reason, message } of status.conditions) {
+    output.line(`${colourStatus(value)} ${type} (${reason}): ${printable(message)}.`);
+  }
+  output.line(advice.length === 0 ? 'Nothing to do.' : 'To do:');
+  for (const line of advice) output.line(`  ${line}`);
+}
+
+function adviceFor({ status }: QuotaItem): string[] {
+  return status.conditions.flatMap(({ type, status: value, reason }) =>
+    value === 'True' ? [] : (ADVICE[`${type} ${reason}`] ?? []),
+  );
+}
+
+function amount(bytes: string | null, unknown: string): string {
+  return bytes === null ? unknown : `${formatBytes(BigInt(bytes))} (${bytes} bytes)`;
+}
