@@ -46,7 +46,7 @@ export interface BrickClientOptions {
   pingIntervalMs?: number | undefined;
   /** Runs after every handshake and after every loss of the connection. */
   onChange?: () => void;
-  /** A call of the brick to its clients, e.g. FETCHSPEC after its volfile has changed. */
+  /** A call of the brick to its clients: program 52743234, e.g. procedure 1 (FETCHSPEC) after its volfile has changed. */
   onCall?: ((call: ProcedureId) => void) | undefined;
 }
 

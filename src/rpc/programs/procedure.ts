@@ -14,8 +14,6 @@ export const HANDSHAKE_PROGRAM = { program: 14_398_633, version: 2 } as const;
 export const FOP_PROGRAM = { program: 1_298_437, version: 400 } as const;
 /** File operations of 3.3: same program number; 10.x still offers it, 11 does not. */
 export const OLD_FOP_VERSION = 330;
-/** Calls from the server to us. */
-export const CALLBACK_PROGRAM = { program: 52_743_234, version: 1 } as const;
 
 export interface ProcedureInfo extends ProcedureId {
   /** `FOP.LOOKUP`; the label of metrics and the name in errors. */
