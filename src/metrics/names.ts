@@ -149,7 +149,7 @@ export const METRICS = {
   },
   gluster_volfile_restart_required: {
     type: 'gauge',
-    help: '1 while the process must be restarted to run what the volfile says.',
+    help: '1 while the process must be restarted to run what the volfile says, 0 when not; absent while unknown.',
     labels: ['process'],
   },
   gluster_volfile_info: {
@@ -159,7 +159,7 @@ export const METRICS = {
   },
   gluster_volfile_problems: {
     type: 'gauge',
-    help: 'Findings of the lint in the volfile that is wanted.',
+    help: 'Findings of the lint in the volfile that is wanted; absent while it cannot be read.',
     labels: ['process', 'severity'],
   },
   gluster_rpc_calls_total: {

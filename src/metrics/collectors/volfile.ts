@@ -1,11 +1,12 @@
+import type { Outcome } from '../../volfile/status.ts';
 import type { Collector } from '../registry.ts';
 
 /** One process's volfile; times are wall-clock milliseconds. */
 export interface VolfileSnapshot {
   process: string;
-  outcome: string;
+  outcome: Outcome;
+  /** Undefined: the file could not be read. */
   wantedSha256: string | undefined;
-  restartRequired: boolean;
   lastReload: { success: boolean } | undefined;
   lastSuccessAt: number | undefined;
   problems: readonly { severity: string }[];
@@ -17,14 +18,15 @@ export function volfileCollector(snapshot: () => readonly VolfileSnapshot[]): Co
     collect(emit) {
       for (const volfile of snapshot()) {
         const { process, outcome, wantedSha256, lastReload, lastSuccessAt } = volfile;
-        if (wantedSha256 !== undefined) emit('gluster_volfile_info', { process, sha256: wantedSha256, outcome }, 1);
-        emit('gluster_volfile_restart_required', { process }, Number(volfile.restartRequired));
+        emit('gluster_volfile_restart_required', { process }, restartRequired(outcome));
         if (lastReload !== undefined) {
           emit('gluster_volfile_last_reload_successful', { process }, Number(lastReload.success));
         }
         if (lastSuccessAt !== undefined) {
           emit('gluster_volfile_last_reload_success_timestamp_seconds', { process }, lastSuccessAt / 1000);
         }
+        if (wantedSha256 === undefined) continue;
+        emit('gluster_volfile_info', { process, sha256: wantedSha256, outcome }, 1);
         for (const severity of ['error', 'warning', 'hint']) {
           const found = volfile.problems.filter((problem) => problem.severity === severity).length;
           emit('gluster_volfile_problems', { process, severity }, found);
@@ -32,4 +34,19 @@ export function volfileCollector(snapshot: () => readonly VolfileSnapshot[]): Co
       }
     },
   };
+}
+
+function restartRequired(outcome: Outcome): number | undefined {
+  switch (outcome) {
+    case 'RestartRequired':
+      return 1;
+    case 'Applied':
+    case 'Unchanged':
+    case 'Rejected':
+      return 0;
+    case 'Unverified':
+    case 'Pending':
+    case 'Failed':
+      return undefined;
+  }
 }

@@ -1,0 +1,60 @@
+/** The whole text of a scrape, as Prometheus gets it. Written anew by `vitest run --project unit test/golden -u`. */
+import { spawnSync } from 'node:child_process';
+import path from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { silentLog } from '../../src/lib/log.ts';
+import { METRICS } from '../../src/metrics/names.ts';
+import { MetricsRegistry } from '../../src/metrics/registry.ts';
+import { fixedCollectors } from '../support/metric-sources.ts';
+
+const TOOLS = path.resolve(import.meta.dirname, '../../.cache/bin');
+
+function promtool(args: string[], input = ''): { status: number | null; output: string; missing: boolean } {
+  const env = { ...process.env, PATH: `${process.env['PATH']}:${TOOLS}` };
+  const { status, stdout, stderr, error } = spawnSync('promtool', args, { input, env, encoding: 'utf8' });
+  return {
+    status,
+    output: `${stdout}${stderr}`,
+    missing: error !== undefined && 'code' in error && error.code === 'ENOENT',
+  };
+}
+
+const hasPromtool = !promtool(['--version']).missing;
+if (!hasPromtool && process.env['CI'] !== 'true') {
+  console.warn('!!!!!!!! promtool is missing: the metrics are not judged by it (make setup fetches it) !!!!!!!!');
+}
+
+function scrape(): string {
+  const text = new MetricsRegistry(fixedCollectors(), { volume: 'pool1' }, silentLog).render();
+  // How long a collector takes is never the same.
+  return text.replaceAll(/^(brick_agent_collector_duration_seconds\{.*\}) .*$/gm, '$1 0.001');
+}
+
+describe('the whole scrape', () => {
+  it('is what it was', async () => {
+    await expect(scrape()).toMatchFileSnapshot('./metrics.txt');
+  });
+
+  it('has every metric of the table, each once and in one block', () => {
+    const announced = [...scrape().matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name);
+    expect(announced).toEqual(Object.keys(METRICS));
+  });
+
+  it('has no two series of the same name and labels', () => {
+    const series = scrape()
+      .split('\n')
+      .filter((line) => line !== '' && !line.startsWith('#'))
+      .map((line) => line.slice(0, line.lastIndexOf(' ')));
+    expect(new Set(series).size).toBe(series.length);
+  });
+
+  it.skipIf(!hasPromtool && process.env['CI'] !== 'true')('passes promtool check metrics', () => {
+    const { status, output } = promtool(['check', 'metrics'], scrape());
+    expect({ status, output }).toEqual({ status: 0, output: '' });
+  });
+
+  it.skipIf(!hasPromtool && process.env['CI'] !== 'true')('would not pass it with a wrong name', () => {
+    const wrong = scrape().replaceAll('gluster_quota_pvs', 'gluster_quota_pvs_total');
+    expect(promtool(['check', 'metrics'], wrong).output).toContain('gluster_quota_pvs_total');
+  });
+});

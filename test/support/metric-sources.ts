@@ -1,0 +1,169 @@
+/** All collectors of the agent over fixed facts: one PV of every kind, a process of every kind, and names that try to break out. */
+import type { PvState } from '../../src/quota/pv-state.ts';
+import { newState } from '../../src/quota/pv-state.ts';
+import { agentCollector } from '../../src/metrics/collectors/agent.ts';
+import { brickCollector, type BrickSnapshot } from '../../src/metrics/collectors/brick.ts';
+import { healCollector, type HealSnapshot } from '../../src/metrics/collectors/heal.ts';
+import { processCollector, type ProcessSnapshot } from '../../src/metrics/collectors/process.ts';
+import { quotaCollector } from '../../src/metrics/collectors/quota.ts';
+import { RpcCounter } from '../../src/metrics/collectors/rpc.ts';
+import { runtimeCollector, type RuntimeSnapshot } from '../../src/metrics/collectors/runtime.ts';
+import { volfileCollector, type VolfileSnapshot } from '../../src/metrics/collectors/volfile.ts';
+import type { Collector } from '../../src/metrics/registry.ts';
+
+/** A tenant's idea of a name: would end the label, add a series and break the line. */
+export const HOSTILE_PV = 'pvc-"} 1\ngluster_brick_up{x="\\ü';
+
+const GiB = 1024n ** 3n;
+const TRANSITION = '2026-01-02T03:04:05.000Z';
+
+export const BRICK: BrickSnapshot = {
+  info: {
+    volumeId: '2b9e329c-bdb8-11ee-989f-4e09040b9c74',
+    volumeType: 'Replica3',
+    brick: '/bricks/pool1/data/brick',
+    brickIndex: 2,
+    node: 'node-2',
+    hostname: 'server-pool1-2-0',
+  },
+  checks: [
+    { name: 'directory', status: 'True' },
+    { name: 'volumeId', status: 'False' },
+    { name: 'readWrite', status: 'Unknown' },
+  ],
+  fenced: true,
+  hung: false,
+  up: true,
+  capacity: {
+    totalBytes: 100n * GiB,
+    freeBytes: 40n * GiB,
+    availableBytes: 35n * GiB,
+    inodes: 6_553_600n,
+    inodesFree: 6_500_000n,
+  },
+};
+
+const PROCESSES: ProcessSnapshot[] = [
+  {
+    process: 'brick',
+    up: true,
+    stats: {
+      cpuSeconds: 12.5,
+      rssBytes: 150_000_000,
+      openFds: 40,
+      threads: 21,
+      startTimeSeconds: 1_767_323_045.25,
+    },
+  },
+  { process: 'shd', up: false, stats: undefined },
+];
+
+const HEAL: HealSnapshot = {
+  state: 'Progressing',
+  pending: { xattrop: 1200, dirty: 3, entryChanges: 0 },
+  inPerSecond: 0.5,
+  outPerSecond: 20.25,
+  etaSeconds: 61,
+  pendingSince: 1_767_323_045_000,
+};
+
+const VOLFILES: VolfileSnapshot[] = [
+  {
+    process: 'brick',
+    outcome: 'RestartRequired',
+    wantedSha256: 'a'.repeat(64),
+    lastReload: { success: false },
+    lastSuccessAt: 1_767_323_046_500,
+    problems: [{ severity: 'warning' }, { severity: 'warning' }, { severity: 'hint' }],
+  },
+  {
+    process: 'shd',
+    outcome: 'Unverified',
+    wantedSha256: undefined,
+    lastReload: undefined,
+    lastSuccessAt: undefined,
+    problems: [],
+  },
+];
+
+const RUNTIME: RuntimeSnapshot = {
+  nodeVersion: 'v24.0.0',
+  startTimeSeconds: 1_767_323_040,
+  cpuSeconds: 1.75,
+  residentBytes: 80_000_000,
+  virtualBytes: 1_200_000_000,
+  openFds: 30,
+  maxFds: 1024,
+  heapUsedBytes: 20_000_000,
+  heapTotalBytes: 30_000_000,
+  externalBytes: 3_000_000,
+  eventLoopLag: { meanSeconds: 0.0001, p99Seconds: 0.002, maxSeconds: 0.015 },
+};
+
+export function pvState(pv: string, limitBytes: bigint | undefined, known: boolean): PvState {
+  const state = newState({ pv, path: `subvol/ab/cd/${pv}`, kadaluBytes: limitBytes });
+  state.desired = {
+    limitBytes,
+    source: limitBytes === undefined ? undefined : 'Kadalu',
+    removed: false,
+    warning: undefined,
+  };
+  const status = known ? 'True' : 'Unknown';
+  state.conditions = ['OnDisk', 'Live', 'Enforced'].map((type) => ({
+    type,
+    status: type === 'Enforced' && known ? 'False' : status,
+    reason: 'Test',
+    message: '',
+    observedGeneration: 1,
+    lastTransitionTime: TRANSITION,
+  }));
+  if (!known || limitBytes === undefined) return state;
+  const gfid = '11111111-1111-4111-8111-111111111111';
+  state.backend = {
+    kind: 'present',
+    quota: {
+      path: state.path,
+      gfid,
+      namespace: true,
+      limitBytes,
+      sizeBytes: 4096n,
+      record: undefined,
+      hasEntries: true,
+    },
+  };
+  const statfs = { blockSize: 4096n, blocks: limitBytes / 4096n + 1n, free: limitBytes / 4096n, simpleQuota: true };
+  state.live = { kind: 'result', at: 0, result: { kind: 'settled', gfid, statfs, madeNamespace: false } };
+  return state;
+}
+
+/** Every metric of the table has a sample in these, but for those that the registry itself makes. */
+export function fixedCollectors(): Collector[] {
+  const rpc = new RpcCounter();
+  rpc.call('FOP.STATFS', 'ok', 1500);
+  rpc.call('FOP.STATFS', 'Timeout', 5000);
+  const states = [
+    pvState('pvc-1', 10n * GiB, true),
+    pvState(HOSTILE_PV, GiB, false),
+    pvState('pvc-free', undefined, true),
+  ];
+  return [
+    agentCollector('1.2.3', () => [
+      {
+        name: 'quota',
+        runs: 7,
+        failures: 1,
+        lastSuccessAt: 1_767_323_047_000,
+        lastDurationMs: 12.5,
+        lastError: undefined,
+      },
+      { name: 'heal', runs: 1, failures: 0, lastSuccessAt: undefined, lastDurationMs: undefined, lastError: undefined },
+    ]),
+    brickCollector(() => BRICK),
+    processCollector(() => PROCESSES),
+    quotaCollector({ hasSynced: true, refusals: [{ file: 'info/x', reason: 'y' }], states: () => states }),
+    healCollector(() => HEAL),
+    volfileCollector(() => VOLFILES),
+    rpc.collector(),
+    runtimeCollector(() => RUNTIME),
+  ];
+}
