@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import { BrickWorker } from '../brick/worker/client.ts';
+import { STALE_AFTER_MS } from '../heal/backlog.ts';
 import { ShdDaemon } from '../heal/shd-daemon.ts';
 import { HealTracker } from '../heal/tracker.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
@@ -24,6 +25,7 @@ import { BrickMonitor } from './brick-monitor.ts';
 import type { Config } from './config/load.ts';
 import type { HealthCheck } from './health.ts';
 import { livenessChecks, readinessChecks } from './health-checks.ts';
+import { Peers } from './peers.ts';
 import { ProcessMonitor } from './process-monitor.ts';
 import { QuotaFileSource } from './quota-file-source.ts';
 import { WireQuotaBrick, WorkerQuotaBackend } from './quota-adapters.ts';
@@ -40,6 +42,8 @@ export class Agent {
   readonly processes: ProcessMonitor;
   readonly quota: QuotaEnforcer;
   readonly heal: HealTracker;
+  /** Undefined when no peers are configured. */
+  readonly peers: Peers | undefined;
   readonly metrics: MetricsRegistry;
   readonly livez: readonly HealthCheck[];
   readonly readyz: readonly HealthCheck[];
@@ -55,7 +59,8 @@ export class Agent {
   #healLoop: Loop | undefined;
   #volfiles: VolfileManager | undefined;
 
-  constructor(config: Config, log: Logger, version: string, clock: Clock = systemClock) {
+  /** @param token bearer token of the TCP API, which is also what the peers are asked with */
+  constructor(config: Config, log: Logger, version: string, token?: string, clock: Clock = systemClock) {
     this.config = config;
     this.#log = log;
     this.#clock = clock;
@@ -91,6 +96,7 @@ export class Agent {
       { process: 'brick', pidFile: config.brickPidFile },
       ...(config.shdExpected ? [{ process: 'shd' as const, pidFile: config.shdPidFile }] : []),
     ]);
+    this.peers = this.#createPeers(token);
     this.quota = this.#createQuota();
     this.#shd = new ShdDaemon({ socketPath: config.shdSocket, pidFile: config.shdPidFile, clock, observer: rpc });
     this.heal = this.#createHeal();
@@ -141,6 +147,8 @@ export class Agent {
     loop('process', config.identityIntervalMs, async () => await this.processes.pass());
     this.#quotaLoop = loop('quota', config.quotaIntervalMs, async (signal) => await this.quota.pass(signal));
     this.#healLoop = loop('heal', config.healIntervalMs, async (signal) => await this.heal.pass(signal));
+    const { peers } = this;
+    if (peers !== undefined) loop('peers', config.peerIntervalMs, async (signal) => await peers.pass(signal));
     this.#volfiles = this.#startVolfiles();
   }
 
@@ -164,6 +172,13 @@ export class Agent {
     this.#runtime.stop();
   }
 
+  #createPeers(token: string | undefined): Peers | undefined {
+    const { peers, volumeId } = this.config;
+    if (peers === undefined || token === undefined) return undefined;
+    const log = this.#log.child({ part: 'peers' });
+    return new Peers({ addresses: peers.split(','), volumeId, token, clock: this.#clock, log });
+  }
+
   #createQuota(): QuotaEnforcer {
     const { config } = this;
     const layout = layoutOf(config.volumeType, config.brickIndex, config.disperseData);
@@ -175,6 +190,7 @@ export class Agent {
         : new QuotaFileSource(config.quotaFile, this.#log.child({ part: 'quota' }));
     return new QuotaEnforcer({
       quotaFile,
+      peerWish: (pv) => this.peers?.wishFor(pv),
       backend: new WorkerQuotaBackend(this.worker, readKadalu, () => this.monitor.place),
       brick: new WireQuotaBrick(this.brick),
       layout,
@@ -198,6 +214,7 @@ export class Agent {
       clock: this.#clock,
       log: this.#log.child({ part: 'heal' }),
       wake: () => this.#healLoop?.wake(),
+      staleAfterMs: Math.max(STALE_AFTER_MS, 3 * this.config.healIntervalMs),
     });
   }
 
@@ -266,7 +283,6 @@ export class Agent {
       process: status.process,
       outcome: status.outcome,
       wantedSha256: status.wantedHash,
-      restartRequired: status.outcome === 'RestartRequired',
       lastReload: status.lastReload,
       lastSuccessAt: status.lastSuccessAt,
       problems: status.problems,

@@ -10,7 +10,7 @@ import type { Server } from './http/server.ts';
 import type { ApiServices } from './http/services.ts';
 import { createLogger } from './logger.ts';
 import { AGENT_VERSION } from './version.ts';
-import { healView, operationView, statusView, versionView, volfileListView } from './views.ts';
+import { healView, operationView, peerQuotasView, statusView, versionView, volfileListView } from './views.ts';
 
 /** Longest that stopping may take before the process just ends, in milliseconds. */
 const STOP_DEADLINE_MS = 4_500;
@@ -24,7 +24,7 @@ export async function runAgent(config: Config): Promise<0> {
   const log = createLogger(config.logLevel, { volume: config.volume, brick: config.brickPath });
   const token = config.apiTokenFile === undefined ? undefined : readToken(config.apiTokenFile);
   log.info({ version: AGENT_VERSION, node: process.version, config: describeConfig(config) }, 'starting');
-  const agent = new Agent(config, log, AGENT_VERSION);
+  const agent = new Agent(config, log, AGENT_VERSION, token);
   const servers: Server[] = [];
   try {
     await listen(agent, config, log, token, servers);
@@ -98,6 +98,7 @@ function apiServices(agent: Agent): ApiServices {
       start: (kind) => operationView(agent.heal.start(kind)),
     },
     volfiles: () => volfileListView(agent),
+    peerQuotas: () => peerQuotasView(agent),
   };
 }
 

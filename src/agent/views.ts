@@ -3,7 +3,14 @@ import type { HealOperation } from '../heal/operation.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
 import type { Agent } from './agent.ts';
 import { runChecks } from './health.ts';
-import type { HealOperationView, HealView, StatusView, VersionView, VolfileListView } from './http/schemas.ts';
+import type {
+  HealOperationView,
+  HealView,
+  PeerQuotas,
+  StatusView,
+  VersionView,
+  VolfileListView,
+} from './http/schemas.ts';
 
 const CAPABILITIES = ['quota', 'heal.index', 'heal.full', 'volfile.reload'];
 
@@ -56,6 +63,13 @@ export function volfileListView(agent: Agent): VolfileListView {
   const { volfiles } = agent;
   if (volfiles === undefined) return { configured: false, items: [] };
   return { configured: true, items: volfiles.status().map(volfileView) };
+}
+
+export function peerQuotasView({ config, quota }: Agent): PeerQuotas {
+  const quotas = quota
+    .ownWishes()
+    .map(({ pv, source, limitBytes }) => ({ pv, source, limitBytes: String(limitBytes) }));
+  return { volumeId: config.volumeId, brickIndex: config.brickIndex, quotas };
 }
 
 export function statusView(agent: Agent, version: string): StatusView {

@@ -2,8 +2,15 @@ import type { BackendQuota } from '../brick/quota-xattrs.ts';
 import { volumeBytes, type QuotaLayout } from './layout.ts';
 import { decodeRecord } from './record.ts';
 
-/** Where a limit comes from, highest first. `File` is the mounted quota file. `Disk`: nobody asked, but the brick carries one; it is adopted and shown as such. */
-export type LimitSource = 'Api' | 'File' | 'Kadalu' | 'Disk';
+/** Where a limit comes from. `Peer` is the agent of another brick, `File` is the mounted quota file. `Disk`: nobody asked, but the brick carries one; it is adopted and shown as such. */
+export type LimitSource = 'Api' | 'Peer' | 'File' | 'Kadalu' | 'Disk';
+
+/** What the agent of another brick has at first hand, and from whom. */
+export interface PeerWish {
+  source: 'Api' | 'File' | 'Kadalu';
+  /** Bytes of the volume. */
+  limitBytes: bigint;
+}
 
 /** What others than the API want for one PV. */
 export interface Wishes {
@@ -13,6 +20,7 @@ export interface Wishes {
   softRatio: number | undefined;
   /** Limit in Kadalu's info file, in bytes of the volume. */
   kadaluBytes: bigint | undefined;
+  peer: PeerWish | undefined;
 }
 
 /** What is wanted for one PV on this brick. */
@@ -27,7 +35,9 @@ export interface Desired {
 }
 
 /**
- * Merges the sources of one PV's limit.
+ * Merges the sources of one PV's limit: our own API, a peer's API, the quota file, Kadalu, what peers have of the last two, and what
+ * stands on disk. A peer's API outweighs our file and our Kadalu, since somebody asked for it by hand; the rest of a peer counts only
+ * where this brick cannot see it for itself.
  *
  * A removal through the API outweighs what stands on disk (else the limit would adopt itself again), but not anybody's wish.
  */
@@ -39,9 +49,11 @@ export function desiredQuota(backend: BackendQuota, wishes: Wishes, layout: Quot
       : undefined;
   const none: Desired = { limitBytes: undefined, source: undefined, removed: false, warning };
   if (record?.kind === 'limit') return { ...none, limitBytes: record.limitBytes, source: 'Api' };
-  const { fileBytes, kadaluBytes } = wishes;
+  const { fileBytes, kadaluBytes, peer } = wishes;
+  if (peer?.source === 'Api') return { ...none, limitBytes: peer.limitBytes, source: 'Peer' };
   if (fileBytes !== undefined) return { ...none, limitBytes: fileBytes, source: 'File' };
   if (kadaluBytes !== undefined) return { ...none, limitBytes: kadaluBytes, source: 'Kadalu' };
+  if (peer !== undefined) return { ...none, limitBytes: peer.limitBytes, source: 'Peer' };
   if (record?.kind === 'removed') return { ...none, removed: true };
   if (typeof backend.limitBytes === 'bigint' && backend.limitBytes > 0n) {
     return { ...none, limitBytes: volumeBytes(backend.limitBytes, layout), source: 'Disk' };

@@ -2,7 +2,7 @@ import type { Clock } from '../lib/clock.ts';
 import { AgentError, errorMessage } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { Mutex } from '../lib/mutex.ts';
-import type { Wishes } from './desired.ts';
+import type { PeerWish, Wishes } from './desired.ts';
 import type { QuotaLayout } from './layout.ts';
 import type { Inventory, Refusal } from '../brick/pv-inventory.ts';
 import type { Fence, QuotaBackend, QuotaBrick } from './ports.ts';
@@ -23,6 +23,8 @@ export interface EnforcerOptions {
   fence: () => Fence;
   /** The mounted quota file; undefined: none is configured. */
   quotaFile?: QuotaFile | undefined;
+  /** What the agents of the other bricks want for a PV. */
+  peerWish?: ((pv: string) => PeerWish | undefined) | undefined;
   clock: Clock;
   log: Log;
   /** Every PV is read back from disk and brick at least this often, in milliseconds. */
@@ -74,6 +76,18 @@ export class QuotaEnforcer {
     return this.#states.values();
   }
 
+  /** The limits that this agent has at first hand, for the agents of the other bricks. */
+  ownWishes(): (PeerWish & { pv: string })[] {
+    return [...this.#states.values()].flatMap(({ pv, desired, wishes }): (PeerWish & { pv: string })[] => {
+      const { fileBytes, kadaluBytes } = wishes;
+      if (desired.source === 'Api' && desired.limitBytes !== undefined) {
+        return [{ pv, source: 'Api', limitBytes: desired.limitBytes }];
+      }
+      if (fileBytes !== undefined) return [{ pv, source: 'File', limitBytes: fileBytes }];
+      return kadaluBytes === undefined ? [] : [{ pv, source: 'Kadalu', limitBytes: kadaluBytes }];
+    });
+  }
+
   /** One pass over the brick. @throws AgentError when the backend as a whole does not answer */
   async pass(signal: AbortSignal): Promise<void> {
     await this.#mutex.run(async () => await this.#pass(signal));
@@ -103,8 +117,8 @@ export class QuotaEnforcer {
   async removeLimit(pv: string, signal: AbortSignal): Promise<QuotaView> {
     return await this.#mutex.run(async () => {
       const state = await this.#requireState(pv, signal);
-      const { fileBytes, kadaluBytes } = state.wishes;
-      const isWanted = fileBytes !== undefined || kadaluBytes !== undefined;
+      const { fileBytes, kadaluBytes, peer } = state.wishes;
+      const isWanted = fileBytes !== undefined || kadaluBytes !== undefined || peer !== undefined;
       await this.#writeRecord(state, isWanted ? undefined : { kind: 'removed' }, signal);
       await this.#reconciler.reconcile([state], signal);
       return viewOf(state, this.#options.layout);
@@ -149,10 +163,16 @@ export class QuotaEnforcer {
     for (const place of inventory.places) {
       const known = this.#states.get(place.pv);
       const state = known?.path === place.path ? known : newState(place);
+      const peer = this.#options.peerWish?.(place.pv);
       const key = wanted.has(place.path) ? place.path : place.pv;
       const entry = wanted.get(key);
       unmatched.delete(key);
-      const wishes = { fileBytes: entry?.limitBytes, softRatio: entry?.softRatio, kadaluBytes: place.kadaluBytes };
+      const wishes = {
+        fileBytes: entry?.limitBytes,
+        softRatio: entry?.softRatio,
+        kadaluBytes: place.kadaluBytes,
+        peer,
+      };
       if (!isSameWish(state.wishes, wishes)) {
         state.wishes = wishes;
         unsettle(state);
@@ -228,5 +248,11 @@ interface Stock {
 }
 
 function isSameWish(a: Wishes, b: Wishes): boolean {
-  return a.fileBytes === b.fileBytes && a.kadaluBytes === b.kadaluBytes && a.softRatio === b.softRatio;
+  return (
+    a.fileBytes === b.fileBytes &&
+    a.kadaluBytes === b.kadaluBytes &&
+    a.softRatio === b.softRatio &&
+    a.peer?.source === b.peer?.source &&
+    a.peer?.limitBytes === b.peer?.limitBytes
+  );
 }

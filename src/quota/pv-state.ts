@@ -109,21 +109,26 @@ export function usedBytes(state: PvState): bigint | undefined {
 }
 
 function sourcesOf({ desired, wishes }: PvState): { source: LimitSource; limitBytes: string }[] {
-  const { fileBytes, kadaluBytes } = wishes;
+  const { fileBytes, kadaluBytes, peer } = wishes;
   const all: [LimitSource, bigint | undefined][] = [
     ['Api', desired.source === 'Api' ? desired.limitBytes : undefined],
+    ['Peer', peer?.limitBytes],
     ['File', fileBytes],
     ['Kadalu', kadaluBytes],
     ['Disk', desired.source === 'Disk' ? desired.limitBytes : undefined],
   ];
-  return all.flatMap(([source, bytes]) => (bytes === undefined ? [] : [{ source, limitBytes: bytes.toString() }]));
+  const sources = all.flatMap(([source, bytes]) =>
+    bytes === undefined ? [] : [{ source, limitBytes: bytes.toString() }],
+  );
+  // The one that counts stands first; a peer's place depends on where it has its wish from.
+  return sources.toSorted((a, b) => Number(b.source === desired.source) - Number(a.source === desired.source));
 }
 
 export function newState(place: PvPlace): PvState {
   return {
     pv: place.pv,
     path: place.path,
-    wishes: { fileBytes: undefined, softRatio: undefined, kadaluBytes: place.kadaluBytes },
+    wishes: { fileBytes: undefined, softRatio: undefined, kadaluBytes: place.kadaluBytes, peer: undefined },
     desired: { limitBytes: undefined, source: undefined, removed: false, warning: undefined },
     generation: 0,
     backend: { kind: 'unknown', reason: 'NotRead', message: 'not read yet' },

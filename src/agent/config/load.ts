@@ -59,6 +59,9 @@ export function loadConfig(sources: ConfigSources): Config {
   if (merged['volumeType'] === 'Disperse' && merged['disperseData'] === undefined) {
     problems.push(missing(optionOf('disperseData'), ' because volumeType is Disperse'));
   }
+  if (merged['peers'] !== undefined && merged['apiTokenFile'] === undefined) {
+    problems.push(missing(optionOf('apiTokenFile'), ' because peers are asked with our own token'));
+  }
   if (problems.length > 0 || !Check(configSchema, merged)) throw configError(problems);
   return derive(merged);
 }

@@ -155,6 +155,15 @@ export const configSchema = Type.Object(
       description: "Take limits from Kadalu's info/subvol/…json on the brick.",
       default: 'on',
     }),
+    peers: Type.Optional(
+      Type.String({
+        description:
+          'Agents of the other bricks, comma separated host:port of their TCP API; a brick that cannot read its limits learns them there.',
+        pattern: '^[^\\s,]+:[0-9]{1,5}(,[^\\s,]+:[0-9]{1,5})*$',
+        placeholder: 'host:port,…',
+      }),
+    ),
+    peerIntervalMs: milliseconds('Pause between two questions to the peers.', 5_000, 500),
     quotaFile: Type.Optional(path('File with limits, YAML or JSON, mostly a mounted ConfigMap; see docs/quota.md.')),
     quotaIntervalMs: milliseconds('Pause between two quota passes.', 2_000, 100),
     quotaVerifyIntervalMs: milliseconds(

@@ -6,6 +6,7 @@ import type { FastifyBaseLogger } from 'fastify';
 import { AgentError, errnoOf, errorMessage } from '../../lib/errors.ts';
 import { problem } from './errors.ts';
 import { healRoutes } from './routes/heal.ts';
+import { peerRoute } from './routes/peer.ts';
 import { quotaRoutes } from './routes/quotas.ts';
 import { statusRoutes } from './routes/status.ts';
 import { volfileRoutes } from './routes/volfiles.ts';
@@ -61,6 +62,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<Server
   quotaRoutes(server, options.services.quotas);
   healRoutes(server, options.services.heal);
   volfileRoutes(server, options.services.volfiles);
+  peerRoute(server, options.services.peerQuotas);
   await server.ready();
   return server;
 }

@@ -40,7 +40,7 @@ export const versionSchema = Type.Object({
   capabilities: Type.Array(Type.String()),
 });
 
-const limitSourceSchema = Type.Enum(['Api', 'File', 'Kadalu', 'Disk']);
+const limitSourceSchema = Type.Enum(['Api', 'Peer', 'File', 'Kadalu', 'Disk']);
 
 export const quotaViewSchema = Type.Object({
   pv: Type.String(),
@@ -67,6 +67,14 @@ export const quotaListSchema = Type.Object({
   items: Type.Array(quotaViewSchema),
   refused: Type.Array(Type.Object({ file: Type.String(), reason: Type.String() })),
   synced: Type.Boolean({ description: 'False until the first whole pass after start: the list is not complete.' }),
+});
+
+export const peerQuotasSchema = Type.Object({
+  volumeId: Type.String(),
+  brickIndex: Type.Integer(),
+  quotas: Type.Array(
+    Type.Object({ pv: Type.String(), source: Type.Enum(['Api', 'File', 'Kadalu']), limitBytes: Bytes }),
+  ),
 });
 
 export const quotaPutSchema = Type.Object(
@@ -189,6 +197,7 @@ export const statusSchema = Type.Object({
 });
 
 export type QuotaList = Static<typeof quotaListSchema>;
+export type PeerQuotas = Static<typeof peerQuotasSchema>;
 export type Problem = Static<typeof problemSchema>;
 export type VersionView = Static<typeof versionSchema>;
 export type HealView = Static<typeof healSchema>;

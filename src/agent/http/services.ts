@@ -1,7 +1,7 @@
 import type { HealthCheck } from '../health.ts';
 import type { QuotaView } from '../../quota/pv-state.ts';
 import type { Refusal } from '../../brick/pv-inventory.ts';
-import type { HealOperationView, HealView, StatusView, VersionView, VolfileListView } from './schemas.ts';
+import type { HealOperationView, HealView, PeerQuotas, StatusView, VersionView, VolfileListView } from './schemas.ts';
 
 /** What the routes need of the agent; the tests give them fakes, the agent gives them itself. */
 
@@ -34,4 +34,5 @@ export interface ApiServices {
   quotas: QuotaService;
   heal: HealService;
   volfiles: () => VolfileListView;
+  peerQuotas: () => PeerQuotas;
 }

@@ -12,6 +12,7 @@ type QuotaItem = QuotaList['items'][number];
 /** Who wants what, in words; the record in the brackets is where one looks. */
 const SOURCES: Record<string, string> = {
   Api: 'the API (trusted.brick-agent.quota on the directory)',
+  Peer: 'the agent of another brick',
   File: 'the quota file',
   Kadalu: "Kadalu's info file",
   Disk: 'nobody; found on disk and adopted',

@@ -1,0 +1,152 @@
+import { request as httpRequest } from 'node:http';
+import { Check } from 'typebox/value';
+import type { Clock } from '../lib/clock.ts';
+import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
+import type { Log } from '../lib/log.ts';
+import type { PeerWish } from '../quota/desired.ts';
+import { peerQuotasSchema, type PeerQuotas } from './http/schemas.ts';
+
+/** A peer that does not answer within this is asked again with the next pass, in milliseconds. */
+const REQUEST_TIMEOUT_MS = 2_000;
+/** 10,000 PVs are some 1 MB. */
+const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
+
+export interface PeersOptions {
+  /** `host:port` of the peers' TCP API; our own may be among them. */
+  addresses: readonly string[];
+  volumeId: string;
+  token: string;
+  clock: Clock;
+  log: Log;
+}
+
+interface Peer {
+  address: string;
+  /** The last good answer; kept when the peer goes away, so that its agent's restart takes no limit from anybody. */
+  wishes: ReadonlyMap<string, PeerWish>;
+  answeredAt: number | undefined;
+  error: string | undefined;
+}
+
+export interface PeerStatus {
+  address: string;
+  /** Wall-clock milliseconds of the last good answer. */
+  answeredAt: number | undefined;
+  /** Why the last request failed; undefined when it did not. */
+  error: string | undefined;
+}
+
+/**
+ * What the agents of the other bricks want for each PV. A brick whose own files do not tell (disperse, arbiter, the other
+ * subvolumes of a distributed volume) learns its limits here.
+ *
+ * Agents tell only what they have at first hand, never what they learnt from one another, so nothing goes round in circles.
+ */
+export class Peers {
+  readonly #options: PeersOptions;
+  readonly #peers: Peer[];
+
+  constructor(options: PeersOptions) {
+    this.#options = options;
+    this.#peers = options.addresses.map((address) => ({
+      address,
+      wishes: new Map(),
+      answeredAt: undefined,
+      error: 'not asked yet',
+    }));
+  }
+
+  status(): PeerStatus[] {
+    return this.#peers.map(({ address, answeredAt, error }) => ({ address, answeredAt, error }));
+  }
+
+  /**
+   * What the peers want for a PV: the highest source counts; where peers differ, the larger limit, since a brick below the
+   * others refuses what they accept and never finishes its heals.
+   */
+  wishFor(pv: string): PeerWish | undefined {
+    let best: PeerWish | undefined;
+    for (const { wishes } of this.#peers) {
+      const wish = wishes.get(pv);
+      if (wish === undefined) continue;
+      if (best === undefined || rank(wish) < rank(best)) best = wish;
+      else if (rank(wish) === rank(best) && wish.limitBytes > best.limitBytes) best = wish;
+    }
+    return best;
+  }
+
+  /** Asks every peer once, all at the same time; one that does not answer costs the others nothing. */
+  async pass(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.#peers.map(async (peer) => await this.#ask(peer, signal)));
+  }
+
+  async #ask(peer: Peer, signal: AbortSignal): Promise<void> {
+    const { log, clock, token, volumeId } = this.#options;
+    try {
+      const answer = await fetchQuotas(peer.address, token, signal);
+      if (answer.volumeId !== volumeId) {
+        throw new AgentError('Conflict', `it is an agent of volume ${answer.volumeId}, not of ours`);
+      }
+      peer.wishes = new Map(
+        answer.quotas.map(({ pv, source, limitBytes }) => [pv, { source, limitBytes: BigInt(limitBytes) }]),
+      );
+      peer.answeredAt = clock.now();
+      if (peer.error !== undefined) log.info({ peer: peer.address, quotas: peer.wishes.size }, 'peer answers');
+      peer.error = undefined;
+    } catch (error) {
+      if (isAgentError(error, 'Aborted')) throw error;
+      const reason = errorMessage(error);
+      if (reason !== peer.error)
+        log.warn({ peer: peer.address, reason }, 'peer does not answer: what it said last still counts');
+      peer.error = reason;
+    }
+  }
+}
+
+function rank({ source }: PeerWish): number {
+  return ['Api', 'File', 'Kadalu'].indexOf(source);
+}
+
+async function fetchQuotas(address: string, token: string, signal: AbortSignal): Promise<PeerQuotas> {
+  const text = await get(`http://${address}/v1/peer/quotas`, token, signal);
+  let body: unknown;
+  try {
+    body = JSON.parse(text);
+  } catch (cause) {
+    throw new AgentError('RpcProtocol', 'its answer is not JSON', { cause });
+  }
+  if (!Check(peerQuotasSchema, body)) throw new AgentError('RpcProtocol', 'its answer is not a list of quotas');
+  return body;
+}
+
+async function get(url: string, token: string, signal: AbortSignal): Promise<string> {
+  return await new Promise((resolve, reject) => {
+    const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
+    const request = httpRequest(
+      url,
+      // A connection that is kept is found dead only by the request on it; one every few seconds is cheap.
+      { agent: false, headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.any([signal, timeout]) },
+      (response) => {
+        const chunks: Buffer[] = [];
+        let bytes = 0;
+        response.on('data', (chunk: Buffer) => {
+          bytes += chunk.length;
+          if (bytes > MAX_ANSWER_BYTES) request.destroy(new AgentError('RpcProtocol', 'its answer is too large'));
+          else chunks.push(chunk);
+        });
+        response.on('end', () => {
+          if (response.statusCode === 200) resolve(Buffer.concat(chunks).toString());
+          else reject(new AgentError('RpcRejected', `it answers ${response.statusCode}; is its token ours?`));
+        });
+        response.on('error', reject);
+      },
+    );
+    request.on('error', (cause) => {
+      if (signal.aborted) reject(new AgentError('Aborted', 'given up', { cause }));
+      else if (timeout.aborted)
+        reject(new AgentError('Timeout', `no answer within ${REQUEST_TIMEOUT_MS} ms`, { cause }));
+      else reject(cause);
+    });
+    request.end();
+  });
+}

@@ -1,0 +1,88 @@
+/** Limits on bricks that cannot read them for themselves: disperse, arbiter, the second subvolume of a distributed volume. */
+import { writeFile } from 'node:fs/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startAgent, type LabAgent } from '../lab/agent.ts';
+import { Lab } from '../lab/lab.ts';
+import { createPv, LIMIT_XATTR } from '../lab/pv.ts';
+import type { Volume, VolumeSpec } from '../lab/volume.ts';
+import { writeUntilError } from '../lab/write.ts';
+import { quotaOf, waitLimit } from '../support/agents.ts';
+
+const MiB = 1024 * 1024;
+let lab: Lab | undefined;
+
+afterEach(async () => {
+  await lab?.destroy();
+  lab = undefined;
+});
+
+/** Agents that know one another, as an operator would configure them. */
+async function startPeers(theLab: Lab, volume: Volume): Promise<LabAgent[]> {
+  const tokenFile = `${theLab.dir}/token`;
+  await writeFile(tokenFile, 'a-token-that-is-long-enough\n');
+  const ports: number[] = [];
+  while (ports.length < volume.bricks.length) ports.push(await theLab.nextPort());
+  const peers = ports.map((port) => `127.0.0.1:${port}`);
+  return await Promise.all(
+    volume.bricks.map(async (brick, index) => {
+      const env = {
+        BRICK_AGENT_API_TOKEN_FILE: tokenFile,
+        BRICK_AGENT_API_LISTEN: peers[index],
+        BRICK_AGENT_PEERS: peers.filter((_, other) => other !== index).join(','),
+        BRICK_AGENT_PEER_INTERVAL_MS: '500',
+        BRICK_AGENT_QUOTA_INTERVAL_MS: '500',
+      };
+      return await startAgent(theLab, volume, brick, { env });
+    }),
+  );
+}
+
+async function setUp(spec: VolumeSpec): Promise<{ lab: Lab; volume: Volume; agents: LabAgent[] }> {
+  lab = await Lab.create({ name: 'layouts' });
+  const volume = await lab.volume(spec);
+  await volume.start();
+  return { lab, volume, agents: await startPeers(lab, volume) };
+}
+
+describe('limits on other layouts', () => {
+  it('gives each brick of a disperse volume its share, set by the API of one', async () => {
+    const { lab: theLab, volume, agents } = await setUp({ name: 'ec', type: 'disperse', data: 2, redundancy: 1 });
+    const client = await volume.mount();
+    const pv = await createPv(client, 'pvc-ec', 32 * MiB);
+    // Kadalu's file is a fragment on every brick: nobody can read it, so somebody has to say it.
+    await agents[0]?.api('PUT', `/v1/quotas/${pv.name}`, { limitBytes: '16Mi' });
+    await waitLimit(theLab, agents, pv.name, 8 * MiB);
+    for (const brick of volume.bricks)
+      expect(brick.xattr(pv.relativePath, LIMIT_XATTR)?.toString()).toMatch(/^8388608\0?$/);
+    const sources = await Promise.all(agents.map(async (agent) => (await quotaOf(agent, pv.name))?.spec.source));
+    expect(sources).toEqual(['Api', 'Peer', 'Peer']);
+    const { errno, written } = await writeUntilError(`${pv.path}/file`, 128 * 1024, 32 * MiB);
+    expect(errno).toBe('EDQUOT');
+    expect(written).toBeGreaterThan(15 * MiB);
+    expect(written).toBeLessThanOrEqual(16 * MiB);
+  });
+
+  it("brings Kadalu's limit to an arbiter brick, whose copy of the file is empty", async () => {
+    const { lab: theLab, volume, agents } = await setUp({ name: 'arb', type: 'arbiter' });
+    const client = await volume.mount();
+    const pv = await createPv(client, 'pvc-arbiter', 8 * MiB);
+    await waitLimit(theLab, agents, pv.name, 8 * MiB);
+    const sources = await Promise.all(agents.map(async (agent) => (await quotaOf(agent, pv.name))?.spec.source));
+    expect(sources).toEqual(['Kadalu', 'Kadalu', 'Peer']);
+    expect((await writeUntilError(`${pv.path}/file`, 128 * 1024, 16 * MiB)).errno).toBe('EDQUOT');
+  });
+
+  it('brings a limit to the subvolume of a distributed volume that does not have the file', async () => {
+    const { lab: theLab, volume, agents } = await setUp({ name: 'dist', type: 'replica', bricks: 2, sets: 2 });
+    const client = await volume.mount();
+    const pv = await createPv(client, 'pvc-distributed', 8 * MiB);
+    await waitLimit(theLab, agents, pv.name, 8 * MiB);
+    const sources = await Promise.all(agents.map(async (agent) => (await quotaOf(agent, pv.name))?.spec.source));
+    expect(sources.toSorted((a, b) => String(a).localeCompare(String(b)))).toEqual([
+      'Kadalu',
+      'Kadalu',
+      'Peer',
+      'Peer',
+    ]);
+  });
+});
