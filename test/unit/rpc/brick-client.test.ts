@@ -3,7 +3,7 @@ import { ROOT_GFID, gfidToBytes } from '../../../src/lib/gfid.ts';
 import { BrickClient, type BrickClientOptions } from '../../../src/rpc/brick-client.ts';
 import { FakeGluster, PROGRAMS } from '../../support/fake-gluster.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
-import { dict, iatt, NULL_DICT, opaque, u32, u64, WireReader } from '../../support/wire.ts';
+import { dict, gfxDict, iatt, NULL_DICT, opaque, u32, u64, WireReader } from '../../support/wire.ts';
 
 const BRICK = '/bricks/a/brick';
 const SETVOLUME = 1;
@@ -314,7 +314,7 @@ describe('calls', () => {
 
   it('quota shows in STATFS', async () => {
     const numbers = u64(4096n, 4096n, 2561n, 2000n, 1999n, 10n, 9n, 9n, 2n ** 64n - 1n, 0n, 255n);
-    const xdata = Buffer.concat([u32(32, 1, 1), opaque('simple-quota\0'), u32(2), u64(1n)]);
+    const xdata = gfxDict({ 'simple-quota': [2, u64(1n)] });
     peer.onFop(STATFS, () => Buffer.concat([u32(0, 0), xdata, numbers]));
     start();
     await up();
