@@ -1,4 +1,4 @@
-/** Bundles the agent: dist/main.js and dist/brick-worker.js, with fs-xattr, a native module, left outside. */
+/** Bundles the agent: dist/main.js and its worker threads, with fs-xattr, a native module, left outside. */
 import { readFileSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
@@ -6,7 +6,11 @@ const { version }: { version: string } = JSON.parse(readFileSync('package.json',
 
 rmSync('dist', { recursive: true, force: true });
 const result = await build({
-  entryPoints: { main: 'src/main.ts', 'brick-worker': 'src/brick/worker/thread.ts' },
+  entryPoints: {
+    main: 'src/main.ts',
+    'brick-worker': 'src/brick/worker/thread.ts',
+    'scan-worker': 'src/brick/scan/thread.ts',
+  },
   outdir: 'dist',
   bundle: true,
   platform: 'node',
