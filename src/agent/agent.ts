@@ -15,12 +15,14 @@ import { RpcCounter } from '../metrics/collectors/rpc.ts';
 import { runtimeCollector } from '../metrics/collectors/runtime.ts';
 import { volfileCollector, type VolfileSnapshot } from '../metrics/collectors/volfile.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
+import { Auditor } from '../quota/auditor.ts';
 import { QuotaEnforcer } from '../quota/enforcer.ts';
 import { layoutOf } from '../quota/layout.ts';
 import { BrickClient } from '../rpc/brick-client.ts';
 import { ManagementClient } from '../rpc/management-client.ts';
 import { VolfileManager } from '../volfile/manager.ts';
 import type { VolfileTarget } from '../volfile/target.ts';
+import { BrickAudit } from './brick-audit.ts';
 import { BrickMonitor } from './brick-monitor.ts';
 import type { Config } from './config/load.ts';
 import type { HealthCheck } from './health.ts';
@@ -30,6 +32,9 @@ import { ProcessMonitor } from './process-monitor.ts';
 import { QuotaFileSource } from './quota-file-source.ts';
 import { WireQuotaBrick, WorkerQuotaBackend } from './quota-adapters.ts';
 import { RuntimeMonitor } from './runtime.ts';
+
+/** Pause between two looks whether an audit is due, in milliseconds; a restarted brick is audited soon. */
+const AUDIT_CHECK_MS = 2_000;
 
 /**
  * Everything that runs, wired together. Construction does nothing outside; `start` begins the loops, `stop` ends them.
@@ -146,6 +151,10 @@ export class Agent {
     loop('identity', config.identityIntervalMs, async (signal) => await this.monitor.pass(signal));
     loop('process', config.identityIntervalMs, async () => await this.processes.pass());
     this.#quotaLoop = loop('quota', config.quotaIntervalMs, async (signal) => await this.quota.pass(signal));
+    if (config.quotaAuditIntervalMs > 0) {
+      const auditor = this.#createAuditor();
+      loop('audit', AUDIT_CHECK_MS, async (signal) => await auditor.pass(signal));
+    }
     this.#healLoop = loop('heal', config.healIntervalMs, async (signal) => await this.heal.pass(signal));
     const { peers } = this;
     if (peers !== undefined) loop('peers', config.peerIntervalMs, async (signal) => await peers.pass(signal));
@@ -198,6 +207,18 @@ export class Agent {
       clock: this.#clock,
       log: this.#log.child({ part: 'quota' }),
       verifyIntervalMs: config.quotaVerifyIntervalMs,
+    });
+  }
+
+  #createAuditor(): Auditor {
+    const { config, worker, processes, brick, quota: subject } = this;
+    return new Auditor({
+      ports: new BrickAudit({ worker, processes, brick, config, clock: this.#clock }),
+      subject,
+      clock: this.#clock,
+      log: this.#log.child({ part: 'audit' }),
+      intervalMs: config.quotaAuditIntervalMs,
+      generation: () => brick.generation,
     });
   }
 

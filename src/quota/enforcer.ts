@@ -1,8 +1,10 @@
 import type { Clock } from '../lib/clock.ts';
 import { AgentError, errorMessage } from '../lib/errors.ts';
+import type { Gfid } from '../lib/gfid.ts';
 import type { Log } from '../lib/log.ts';
 import { Mutex } from '../lib/mutex.ts';
 import type { PeerWish, Wishes } from './desired.ts';
+import type { AuditTarget, PvAudit } from './audit.ts';
 import type { QuotaLayout } from './layout.ts';
 import type { Inventory, Refusal } from '../brick/pv-inventory.ts';
 import type { Fence, QuotaBackend, QuotaBrick } from './ports.ts';
@@ -86,6 +88,29 @@ export class QuotaEnforcer {
       if (fileBytes !== undefined) return [{ pv, source: 'File', limitBytes: fileBytes }];
       return kadaluBytes === undefined ? [] : [{ pv, source: 'Kadalu', limitBytes: kadaluBytes }];
     });
+  }
+
+  /** PVs whose limit is live; `proven`: a fresh audit or an empty start says that all below it is counted. */
+  auditTargets(): { target: AuditTarget; proven: boolean }[] {
+    const now = this.#options.clock.now();
+    return [...this.#states.values()].flatMap((state) => {
+      const { pv, path, live, desired, audit, namespaceMade } = state;
+      if (live.kind !== 'result' || live.result.kind !== 'settled' || desired.limitBytes === undefined) return [];
+      const proven = audit === undefined ? namespaceMade === 'Empty' : audit.wrong === 0 && now <= audit.validUntil;
+      return [{ target: { pv, path, gfid: live.result.gfid }, proven }];
+    });
+  }
+
+  /** Results of an audit of the connected brick process, by gfid of the PV's directory. */
+  takeAudits(results: ReadonlyMap<Gfid, PvAudit>): void {
+    const { layout, clock } = this.#options;
+    for (const state of this.#states.values()) {
+      if (state.live.kind !== 'result' || state.live.result.kind !== 'settled') continue;
+      const audit = results.get(state.live.result.gfid);
+      if (audit === undefined) continue;
+      state.audit = audit;
+      judge(state, layout, clock.now());
+    }
   }
 
   /** One pass over the brick. @throws AgentError when the backend as a whole does not answer */
@@ -204,7 +229,10 @@ export class QuotaEnforcer {
 
   #forgetLive(): void {
     this.#seenGeneration = this.#options.brick.generation;
-    for (const state of this.#states.values()) state.namespaceMade = undefined;
+    for (const state of this.#states.values()) {
+      state.namespaceMade = undefined;
+      state.audit = undefined;
+    }
   }
 
   #markAllUnknown(reason: string, message: string): void {

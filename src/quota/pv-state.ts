@@ -2,7 +2,9 @@ import type { Gfid } from '../lib/gfid.ts';
 import { updateConditions, type Condition, type ConditionInput } from '../lib/conditions.ts';
 import type { PvPlace } from '../brick/pv-inventory.ts';
 import type { BackendQuota } from '../brick/quota-xattrs.ts';
+import type { PvAudit } from './audit.ts';
 import type { Desired, LimitSource, Wishes } from './desired.ts';
+import { judgeEnforced } from './enforced.ts';
 import { brickLimit, type QuotaLayout } from './layout.ts';
 import { shownLimit, shownUsage } from './live-limit.ts';
 import type { LiveResult } from './live-quota.ts';
@@ -36,6 +38,8 @@ export interface PvState {
    * afterwards, so that nothing can have been cached below it. Undefined: not made by us, or the brick reconnected since.
    */
   namespaceMade: 'Empty' | 'WithEntries' | undefined;
+  /** The last audit of this brick process since the directory is a namespace. */
+  audit: PvAudit | undefined;
   conditions: Condition[];
 }
 
@@ -134,6 +138,7 @@ export function newState(place: PvPlace): PvState {
     backend: { kind: 'unknown', reason: 'NotRead', message: 'not read yet' },
     live: { kind: 'unknown', reason: 'NotRead', message: 'not read yet' },
     namespaceMade: undefined,
+    audit: undefined,
     conditions: [],
   };
 }
@@ -148,9 +153,12 @@ export function unsettle(state: PvState): void {
 
 /** Brings `state.conditions` up to date. */
 export function judge(state: PvState, layout: QuotaLayout, now: number): void {
+  const live = judgeLive(state);
+  const { namespaceMade, audit, desired } = state;
+  const enforced = judgeEnforced({ live, limited: desired.limitBytes !== undefined, namespaceMade, audit, now });
   state.conditions = updateConditions(
     state.conditions,
-    [judgeOnDisk(state, layout), judgeLive(state), judgeEnforced(state), ...judgeSoftLimit(state, layout)],
+    [judgeOnDisk(state, layout), live, enforced, ...judgeSoftLimit(state, layout)],
     now,
     state.generation,
   );
@@ -242,44 +250,6 @@ function judgeLive(state: PvState): ConditionInput {
       return desired.limitBytes === undefined
         ? { type, status: 'True', reason: 'NoLimit', message: 'no limit is wanted and none is in force' }
         : { type, status: 'True', reason: 'AsWanted', message: 'read back from the running brick' };
-  }
-}
-
-/**
- * Whether the limit holds for everything below the PV root. A live namespace covers only what the brick meets from then on;
- * what it had cached below the root stays outside until it restarts (measured on 11.1), and whether it had is not visible
- * from the limit alone.
- */
-function judgeEnforced(state: PvState): ConditionInput {
-  const type = 'Enforced';
-  const live = judgeLive(state);
-  if (live.status !== 'True' || state.desired.limitBytes === undefined) {
-    const status = live.status === 'Unknown' ? 'Unknown' : 'False';
-    return { type, status, reason: live.reason, message: live.message };
-  }
-  switch (state.namespaceMade) {
-    case 'Empty':
-      return {
-        type,
-        status: 'True',
-        reason: 'NamespaceSetEmpty',
-        message: 'the directory was empty when it became a namespace, so everything below it is counted',
-      };
-    case 'WithEntries':
-      return {
-        type,
-        status: 'False',
-        reason: 'PartlyEnforced',
-        message:
-          'the directory had entries when it became a namespace in the running brick: what the brick had cached below it is not counted; restart the brick to enforce the whole PV',
-      };
-    case undefined:
-      return {
-        type,
-        status: 'Unknown',
-        reason: 'NotAudited',
-        message: 'the limit is live; whether entries that the brick met before it are counted has not been audited',
-      };
   }
 }
 

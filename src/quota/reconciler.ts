@@ -104,7 +104,10 @@ export class Reconciler {
     state.live = await this.#settled(state, signal);
     if (state.live.kind !== 'result') return;
     const { result } = state.live;
-    if (result.kind === 'settled' && result.madeNamespace) state.namespaceMade = 'WithEntries';
+    if (result.kind === 'settled' && result.madeNamespace) {
+      state.namespaceMade = 'WithEntries';
+      state.audit = undefined;
+    }
   }
 
   async #settled(state: PvState, signal: AbortSignal): Promise<LiveView> {

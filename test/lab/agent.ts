@@ -90,6 +90,7 @@ export function agentEnvironment(volume: Volume, brick: Brick): Record<string, s
     BRICK_AGENT_BRICK_SOCKET: brick.socket,
     BRICK_AGENT_BRICK_PID_FILE: brick.pidFile,
     BRICK_AGENT_BRICK_LOG_FILE: brick.logFile,
+    BRICK_AGENT_STATEDUMP_DIR: brick.runDir,
     BRICK_AGENT_SHD: volume.hasShd ? 'on' : 'off',
     BRICK_AGENT_SHD_SOCKET: volume.shd.socket,
     BRICK_AGENT_SHD_PID_FILE: volume.shd.pidFile,

@@ -171,6 +171,17 @@ export const configSchema = Type.Object(
       30_000,
       1_000,
     ),
+    quotaAuditIntervalMs: Type.Integer({
+      description:
+        "Pause between two audits of the brick's memory by statedump, which prove that limits hold below the PV's root; 0: never.",
+      default: 300_000,
+      minimum: 0,
+      maximum: 86_400_000,
+      placeholder: 'ms',
+    }),
+    statedumpDir: path('Where the brick process writes its statedumps (its /var/run/gluster, shared).', {
+      default: '/var/run/gluster',
+    }),
     healIntervalMs: milliseconds('Pause between two looks at the heal backlog.', 5_000, 100),
     identityIntervalMs: milliseconds("Pause between two checks of the brick's identity.", 10_000, 500),
     brickDeadlineMs: milliseconds('A system call on the brick that takes longer marks the brick as hung.', 10_000, 100),

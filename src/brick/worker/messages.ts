@@ -1,6 +1,8 @@
 /** What the main thread may ask of a brick worker, and what comes back; both sides are typed by this table. */
 import type { ErrorCode } from '../../lib/errors.ts';
+import type { Gfid } from '../../lib/gfid.ts';
 import type { BrickFacts } from '../facts.ts';
+import type { GfidPlace } from '../gfid-path.ts';
 import type { HealIndexCounts } from '../heal-index.ts';
 import type { Inventory } from '../pv-inventory.ts';
 import type { BackendChange, BackendRead, BackendWrite } from '../quota-xattrs.ts';
@@ -12,6 +14,8 @@ export interface BrickOps {
     input: { readKadalu: boolean; known: number | undefined };
     output: { version: number; inventory: Inventory | undefined };
   };
+  /** In the order of the gfids. */
+  locate: { input: { gfids: readonly Gfid[] }; output: GfidPlace[] };
   readQuotas: { input: { paths: readonly string[] }; output: BackendRead[] };
   /** Refused with `BrickFenced` when the brick's `device:inode` is not `place`: another file system is there now. */
   writeQuotas: { input: { place: string; changes: readonly BackendChange[] }; output: BackendWrite[] };

@@ -1,5 +1,6 @@
 import { AgentError } from '../../lib/errors.ts';
 import { placeOf, readBrickFacts } from '../facts.ts';
+import { GfidPaths } from '../gfid-path.ts';
 import { DirectoryHandle } from '../handle.ts';
 import { HealIndex } from '../heal-index.ts';
 import { PvInventory } from '../pv-inventory.ts';
@@ -25,6 +26,10 @@ export class BrickOperations {
         return this.#healIndex.count(root, request.input.processKey);
       case 'inventory':
         return this.#inventory.take(root, request.input.readKadalu, request.input.known);
+      case 'locate': {
+        const paths = new GfidPaths(root);
+        return request.input.gfids.map((gfid) => paths.locate(gfid));
+      }
       case 'readQuotas':
         return readQuotas(root, request.input.paths);
       case 'writeQuotas':

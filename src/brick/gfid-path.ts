@@ -1,0 +1,152 @@
+/**
+ * Where on the brick is the object of a gfid? Answered from the brick's own handles and xattrs, without a walk.
+ *
+ * `.glusterfs/aa/bb/<gfid>` is a symlink `../../PP/QQ/<parent gfid>/<name>` for a directory and a hard link for a file, whose
+ * `trusted.gfid2path.<hash>` hold `<parent gfid>/<name>`, one for each of its names (measured on 11.1). Names are bytes: all
+ * text here is latin1, one character a byte.
+ */
+import fs from 'node:fs';
+import { getAttributeSync, listAttributesSync } from 'fs-xattr';
+import { errnoOf } from '../lib/errors.ts';
+import { ROOT_GFID, type Gfid } from '../lib/gfid.ts';
+import { brickIo, type DirectoryHandle } from './handle.ts';
+
+/** O_PATH on Linux (asm-generic): opens nothing, follows nothing, cannot block. */
+const O_PATH = 0o10000000;
+/** Deeper than any path that a client can name (PATH_MAX is 4096); ends loops of damaged handles. */
+const MAX_DEPTH = 2048;
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
+const DIRECTORY_HANDLE = /^\.\.\/\.\.\/[0-9a-f]{2}\/[0-9a-f]{2}\/([0-9a-f-]{36})\/([^/]+)$/s;
+const GFID2PATH = 'trusted.gfid2path.';
+/** posix makes no more than 100 links of a file unless told otherwise; the first that holds is enough. */
+const MAX_NAMES = 128;
+
+export type GfidPlace =
+  /** Relative to the brick's root in latin1, one character a byte; empty for the root. */
+  | { kind: 'path'; path: string }
+  /** No handle: deleted, or never on this brick. */
+  | { kind: 'gone' }
+  /** It exists, open and deleted or without a usable record of its name. */
+  | { kind: 'nameless' };
+
+/** Remembers directories for its own lifetime only, as they may be renamed: make a new one for every batch. */
+export class GfidPaths {
+  readonly #root: string;
+  readonly #directories = new Map<Gfid, string | undefined>([[ROOT_GFID, '']]);
+
+  constructor(root: DirectoryHandle) {
+    this.#root = root.path;
+  }
+
+  /** @throws AgentError `BrickIo` when the brick cannot be read */
+  locate(gfid: Gfid): GfidPlace {
+    if (!UUID.test(gfid)) return { kind: 'gone' };
+    const handle = this.#handle(gfid);
+    const stat = gfid === ROOT_GFID ? undefined : this.#lstat(handle);
+    if (gfid === ROOT_GFID || (stat?.isSymbolicLink() === true && stat.nlink === 1)) return this.#directoryPlace(gfid);
+    if (stat !== undefined) return stat.isFile() ? this.#filePlace(handle, stat) : { kind: 'nameless' };
+    const unlinked = `${this.#root}/.glusterfs/unlink/${gfid}`;
+    return this.#lstat(unlinked) === undefined ? { kind: 'gone' } : { kind: 'nameless' };
+  }
+
+  #directoryPlace(gfid: Gfid): GfidPlace {
+    const path = this.#directory(gfid);
+    // An interrupted rename or rmdir leaves a handle that leads nowhere.
+    if (path === undefined || this.#lstat(this.#absolute(path)) === undefined) return { kind: 'gone' };
+    return { kind: 'path', path };
+  }
+
+  #filePlace(handle: string, stat: fs.Stats): GfidPlace {
+    for (const { parent, name } of this.#names(handle)) {
+      const directory = this.#directory(parent);
+      if (directory === undefined) continue;
+      const path = directory === '' ? name : `${directory}/${name}`;
+      const found = this.#lstat(this.#absolute(path));
+      // A record of a name that has since been given to something else does not count.
+      if (found?.ino === stat.ino && found.dev === stat.dev) return { kind: 'path', path };
+    }
+    return { kind: 'nameless' };
+  }
+
+  /** The path of a directory by way of its parents' handles; undefined when one is missing. */
+  #directory(gfid: Gfid): string | undefined {
+    const names: string[] = [];
+    const passed: Gfid[] = [];
+    let at = gfid;
+    while (!this.#directories.has(at)) {
+      const link = passed.length < MAX_DEPTH ? DIRECTORY_HANDLE.exec(this.#readlink(this.#handle(at)) ?? '') : null;
+      const [, parent, name] = link ?? [];
+      if (parent === undefined || name === undefined || !UUID.test(parent)) {
+        for (const missed of [...passed, at]) this.#directories.set(missed, undefined);
+        return undefined;
+      }
+      passed.push(at);
+      names.push(name);
+      at = parent;
+    }
+    let path = this.#directories.get(at);
+    for (let index = passed.length - 1; index >= 0; index -= 1) {
+      const [child, name] = [passed[index], names[index]];
+      if (child === undefined || name === undefined) continue;
+      if (path !== undefined) path = path === '' ? name : `${path}/${name}`;
+      this.#directories.set(child, path);
+    }
+    return path;
+  }
+
+  #names(handle: string): { parent: Gfid; name: string }[] {
+    let fd: number;
+    try {
+      fd = fs.openSync(handle, O_PATH | fs.constants.O_NOFOLLOW);
+    } catch (cause) {
+      if (errnoOf(cause) === 'ENOENT') return [];
+      throw brickIo(handle, cause);
+    }
+    try {
+      const path = `/proc/self/fd/${fd}`;
+      const keys = listAttributesSync(path).filter((key) => key.startsWith(GFID2PATH));
+      return keys.slice(0, MAX_NAMES).flatMap((key) => parseGfid2Path(getAttributeSync(path, key)) ?? []);
+    } catch (cause) {
+      throw brickIo(`reading ${GFID2PATH}* of ${handle}`, cause);
+    } finally {
+      fs.closeSync(fd);
+    }
+  }
+
+  #handle(gfid: Gfid): string {
+    return `${this.#root}/.glusterfs/${gfid.slice(0, 2)}/${gfid.slice(2, 4)}/${gfid}`;
+  }
+
+  #absolute(path: string): Buffer {
+    return Buffer.from(`${this.#root}/${path}`, 'latin1');
+  }
+
+  #readlink(path: string): string | undefined {
+    try {
+      return fs.readlinkSync(path, 'latin1');
+    } catch (cause) {
+      // EINVAL: not a symlink, so not a directory's handle.
+      if (['ENOENT', 'EINVAL', 'ENOTDIR'].includes(errnoOf(cause) ?? '')) return undefined;
+      throw brickIo(path, cause);
+    }
+  }
+
+  #lstat(path: string | Buffer): fs.Stats | undefined {
+    try {
+      return fs.lstatSync(path, { throwIfNoEntry: false });
+    } catch (cause) {
+      if (['ENOTDIR', 'ENAMETOOLONG'].includes(errnoOf(cause) ?? '')) return undefined;
+      throw brickIo(String(path), cause);
+    }
+  }
+}
+
+function parseGfid2Path(value: Buffer): { parent: Gfid; name: string } | undefined {
+  const text = value.toString('latin1');
+  const parent = text.slice(0, 36);
+  const name = text.slice(37);
+  if (!UUID.test(parent) || text[36] !== '/' || name === '' || name.includes('/') || name === '.' || name === '..') {
+    return undefined;
+  }
+  return { parent, name };
+}
