@@ -1,0 +1,156 @@
+import { execFile } from 'node:child_process';
+import { symlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { describe, expect, it } from 'vitest';
+import { loadConfig, type Config } from '../../../src/agent/config/load.ts';
+import { configOptions } from '../../../src/agent/config/schema.ts';
+import { errorMessage } from '../../../src/lib/errors.ts';
+import { lintVolfile } from '../../../src/volfile/lint/lint.ts';
+import { TemporaryDirectory } from '../../support/temporary.ts';
+import { argument, container, podSpec, PROJECT, readManifest, volfiles, type KubernetesObject } from './manifest.ts';
+
+/** Where kubernetes-types keeps each kind. */
+const MODULES: Record<string, string> = { v1: 'core/v1', 'apps/v1': 'apps/v1', 'policy/v1': 'policy/v1' };
+
+/** The objects as literals of their types: the compiler then knows every unknown, missing and wrong field. */
+function typed(objects: readonly KubernetesObject[]): string {
+  const lines = objects.map(({ apiVersion, kind }, index) => {
+    const literal = JSON.stringify(objects[index], null, 2);
+    return `import type { ${kind} as Kind${index} } from 'kubernetes-types/${MODULES[apiVersion]}.d.ts';
+export const object${index}: Kind${index} = ${literal};`;
+  });
+  return lines.join('\n');
+}
+
+async function compile(directory: string): Promise<string> {
+  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--allowImportingTsExtensions', '--pretty', 'false'];
+  try {
+    await promisify(execFile)(join(PROJECT, 'node_modules/.bin/tsc'), [...options, 'good.ts', 'bad.ts'], {
+      cwd: directory,
+    });
+    return '';
+  } catch (error) {
+    return error instanceof Error && 'stdout' in error ? String(error.stdout) : errorMessage(error);
+  }
+}
+
+/** What the agent in the manifest is told. */
+function environment(): Record<string, string> {
+  const entries = (container('brick-agent').env ?? []).map(({ name, value }): [string, string] => [
+    name,
+    // The index of the pod and the name of the node.
+    value ?? (name === 'BRICK_INDEX' ? '0' : 'node-a'),
+  ]);
+  return { ...Object.fromEntries(entries), HOSTNAME: 'pool1-0' };
+}
+
+function config(): Config {
+  return loadConfig({ flags: {}, env: environment() });
+}
+
+describe('deploy/replica-3.yaml', () => {
+  it('has no field that Kubernetes does not know, and none of a wrong type', async () => {
+    using directory = new TemporaryDirectory('manifest');
+    symlinkSync(join(PROJECT, 'node_modules'), join(directory.path, 'node_modules'));
+    directory.write('package.json', '{"type":"module"}');
+    directory.write('good.ts', typed(readManifest()));
+    directory.write(
+      'bad.ts',
+      typed(readManifest()).replace('"readinessProbe"', '"readynessProbe"').replace('"replicas": 3', '"replicas": "3"'),
+    );
+    const errors = await compile(directory.path);
+    expect(errors.split('\n').filter((line) => line.startsWith('good.ts'))).toEqual([]);
+    // That the compiler looks at all.
+    expect(errors).toContain('readynessProbe');
+    expect(errors).toContain("Type 'string' is not assignable to type 'number'");
+  });
+
+  it('sets only what the agent knows', () => {
+    const known = new Set(configOptions.flatMap(({ env, kadaluEnv }) => [env, kadaluEnv]));
+    const names = (container('brick-agent').env ?? []).map(({ name }) => name);
+    expect(names.filter((name) => !known.has(name))).toEqual([]);
+    expect(names.length).toBeGreaterThan(5);
+  });
+
+  it('makes a configuration that the agent accepts', () => {
+    expect(config()).toMatchObject({ volume: 'pool1', volumeType: 'Replica3', shdExpected: true });
+  });
+
+  it('tells the agent the places that the processes use', () => {
+    const { brickSocket, brickPidFile, brickLogFile, shdSocket, shdPidFile, shdLogFile, volfileDir } = config();
+    const [brick, shd] = [container('brick'), container('shd')];
+    expect(argument(brick, '-S')).toBe(brickSocket);
+    expect(argument(brick, '-p')).toBe(brickPidFile);
+    expect(argument(brick, '-l')).toBe(brickLogFile);
+    expect(argument(brick, '-f')).toBe(`${volfileDir}/${config().brickVolfile}`);
+    expect(argument(brick, '--brick-name')).toBe(config().brickName);
+    expect(argument(shd, '-S')).toBe(shdSocket);
+    expect(argument(shd, '-p')).toBe(shdPidFile);
+    expect(argument(shd, '-l')).toBe(shdLogFile);
+    expect(argument(shd, '-f')).toBe(`${volfileDir}/${config().shdVolfile}`);
+  });
+
+  it('mounts every directory that the agent is told of, at the same place in brick and agent', () => {
+    const mounts = (name: string) => container(name).volumeMounts ?? [];
+    const paths = mounts('brick-agent').map(({ mountPath }) => mountPath);
+    const { brickMount, brickSocket, brickPidFile, brickLogFile, volfileDir, apiTokenFile, socketPath } = config();
+    for (const path of [brickMount, brickSocket, brickPidFile, brickLogFile, volfileDir, apiTokenFile, socketPath]) {
+      expect(paths.some((mounted) => path === mounted || path?.startsWith(`${mounted}/`))).toBe(true);
+    }
+    const shared = mounts('brick').filter(({ name }) => mounts('brick-agent').some((mount) => mount.name === name));
+    expect(shared.length).toBeGreaterThanOrEqual(4);
+    expect(shared.filter(({ mountPath }) => !paths.includes(mountPath))).toEqual([]);
+    const all = ['brick-agent', 'brick', 'shd'].flatMap(mounts);
+    expect(all.filter(({ subPath }) => subPath !== undefined)).toEqual([]);
+    const { volumes = [] } = podSpec();
+    const offered = new Set([...volumes.map(({ name }) => name), 'brick']);
+    expect(all.filter(({ name }) => !offered.has(name))).toEqual([]);
+  });
+
+  it('has the volume id of the volfile in every place', () => {
+    const ids = ['prepare-brick', 'brick-agent'].map(
+      (name) => container(name).env?.find((variable) => variable.name === 'VOLUME_ID')?.value,
+    );
+    expect(new Set(ids)).toEqual(new Set([config().volumeId]));
+    expect(volfiles()['brick.vol']).toContain(`option volume-id ${config().volumeId}`);
+  });
+
+  it.each(['brick', 'shd'] as const)('carries a volfile of the %s without a finding', (role) => {
+    const { brickPath, volumeId, brickName, brickPort, brickVolfile, shdVolfile } = config();
+    const text = volfiles()[role === 'brick' ? brickVolfile : shdVolfile] ?? '';
+    const expected = role === 'brick' ? { directory: brickPath, volumeId, brickName, listenPort: brickPort } : {};
+    const { problems } = lintVolfile(Buffer.from(text), { role, expected, gluster: '11', xlators: undefined });
+    expect(problems).toEqual([]);
+  });
+
+  it('gives no more rights than are needed', () => {
+    const { containers, initContainers = [], ...spec } = podSpec();
+    expect(spec).toMatchObject({ shareProcessNamespace: true, hostUsers: true });
+    expect(spec.terminationGracePeriodSeconds).toBeGreaterThanOrEqual(90);
+    for (const { name, securityContext } of [...initContainers, ...containers]) {
+      expect(securityContext, name).toMatchObject({ readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } });
+      expect(securityContext?.privileged, name).toBeUndefined();
+      // The API server refuses false together with this capability.
+      const isAdmin = securityContext?.capabilities?.add?.includes('SYS_ADMIN') ?? false;
+      expect(securityContext?.allowPrivilegeEscalation, name).toBe(isAdmin ? undefined : false);
+    }
+    expect(container('brick-agent').securityContext?.capabilities?.add).toEqual([
+      'SYS_ADMIN',
+      'DAC_READ_SEARCH',
+      'SYS_PTRACE',
+    ]);
+  });
+
+  it('starts the agent as a native sidecar whose start waits for nothing of the brick', () => {
+    const agent = container('brick-agent');
+    expect(podSpec().initContainers?.at(-1)?.name).toBe('brick-agent');
+    expect(agent.restartPolicy).toBe('Always');
+    expect(agent.startupProbe?.httpGet?.path).toBe('/livez');
+    expect(agent.livenessProbe?.httpGet?.path).toBe('/livez');
+    expect(agent.readinessProbe?.httpGet?.path).toBe('/readyz');
+    const ports = new Map(agent.ports?.map(({ name, containerPort }) => [name, containerPort]));
+    expect(config().opsListen).toBe(`0.0.0.0:${ports.get('ops')}`);
+    expect(config().apiListen).toBe(`0.0.0.0:${ports.get('api')}`);
+  });
+});
