@@ -59,21 +59,24 @@ export const ping: Procedure<void, void> = {
   decode: (reader) => reader.skip(8),
 };
 
-/** op_errno of a key that was refused although op_ret is positive (measured on 11.1, `../`). */
-const EINVAL = 22;
-
 /**
  * ```
  * request: uint32 flags; string key<>; opaque xdata<> (classic)
- * reply:   op_ret (size); op_errno; string spec<>; opaque xdata<>
+ * reply:   op_ret (size in bytes); op_errno; string spec<>; opaque xdata<>
  * ```
  * The text of `<volspec-directory>/<key>.vol` of the brick; 11.1 only, without a login. undefined: it has no such file.
+ *
+ * 11.1 does not end its text: behind op_ret bytes some of its own memory may follow. It answers `../` with op_ret above 0 and an
+ * excuse for a text, and op_errno is stale when op_ret is not negative (all measured); so such a key is not sent at all.
+ *
+ * @throws AgentError `BadRequest` for a key with `../`
  */
 export const getSpec: Procedure<string, string | undefined> = {
   ...HANDSHAKE_PROGRAM,
   procedure: 2,
   name: 'HNDSK.GETSPEC',
   encode: (writer, key) => {
+    if (key.includes('../')) throw new AgentError('BadRequest', `"${key}" is no key of a volfile`);
     writer.uint32(0);
     writer.opaque(key);
     writer.opaque(encodeDict([]));
@@ -81,8 +84,11 @@ export const getSpec: Procedure<string, string | undefined> = {
   decode: (reader) => {
     const opRet = reader.int32();
     const errno = reader.int32();
-    const spec = reader.string();
-    if (opRet >= 0 && errno !== EINVAL) return spec;
+    const spec = reader.opaqueView();
+    if (opRet > spec.length) {
+      throw new AgentError('RpcProtocol', `HNDSK.GETSPEC: ${opRet} bytes announced, ${spec.length} sent`);
+    }
+    if (opRet >= 0) return spec.toString('utf8', 0, opRet);
     if (errno === ERRNO.ENOENT) return undefined;
     throw glusterError('HNDSK.GETSPEC', errno);
   },
