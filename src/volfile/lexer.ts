@@ -100,22 +100,29 @@ function forbidden(character: string): Pick<Problem, 'id' | 'message' | 'remedy'
   };
 }
 
-/** Offsets to positions, for offsets that only grow. */
+/** Offsets to positions, for offsets that only grow; each character is looked at once. */
 class LineCounter {
   readonly #text: string;
   #line = 1;
   #start = 0;
+  #end: number;
 
   constructor(text: string) {
     this.#text = text;
+    this.#end = this.#endOfLine();
   }
 
   at(offset: number): Position {
-    for (let next = this.#text.indexOf('\n', this.#start); next >= 0 && next < offset;) {
+    while (this.#end < offset) {
       this.#line += 1;
-      this.#start = next + 1;
-      next = this.#text.indexOf('\n', this.#start);
+      this.#start = this.#end + 1;
+      this.#end = this.#endOfLine();
     }
     return { line: this.#line, column: offset - this.#start + 1 };
+  }
+
+  #endOfLine(): number {
+    const end = this.#text.indexOf('\n', this.#start);
+    return end < 0 ? this.#text.length : end;
   }
 }

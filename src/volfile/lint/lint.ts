@@ -31,6 +31,9 @@ export function lintVolfile(source: Uint8Array, context: LintContext): LintedVol
   return { graph: parsed.graph, problems: lintGraph(parsed.graph, context) };
 }
 
+/** Nobody reads more, and every status carries them. Errors come first, so none is lost that matters. */
+export const MAX_FINDINGS = 100;
+
 export function lintGraph(graph: Graph, context: LintContext): Problem[] {
   return RULES.filter(({ role }) => role === undefined || role === context.role)
     .flatMap(({ id, severity, check }) =>
@@ -43,7 +46,8 @@ export function lintGraph(graph: Graph, context: LintContext): Problem[] {
         remedy,
       })),
     )
-    .sort((a, b) => rank(a.severity) - rank(b.severity) || a.line - b.line || a.column - b.column);
+    .sort((a, b) => rank(a.severity) - rank(b.severity) || a.line - b.line || a.column - b.column)
+    .slice(0, MAX_FINDINGS);
 }
 
 function rank(severity: Severity): number {

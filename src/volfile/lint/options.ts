@@ -18,12 +18,17 @@ function badValues(what: ValueFault['what']): Rule['check'] {
     );
 }
 
+/** Looking for what was meant takes microseconds; in a file full of strange words it would add up. */
+const MAX_SUGGESTIONS = 20;
+
 function unknownKeys(graph: Graph): Finding[] {
+  let suggestions = 0;
   return graph.volumes.flatMap((volume) =>
     [...volume.options.values()].flatMap(({ key, at }) => {
       const lookup = lookUpOption(volume.type, key);
       if (lookup.found !== undefined || lookup.why === 'unlisted-type') return [];
-      const near = nearest(key, knownKeys(volume.type));
+      suggestions += 1;
+      const near = suggestions > MAX_SUGGESTIONS ? undefined : nearest(key, knownKeys(volume.type));
       return {
         at,
         message: `${volume.type} has no option ${quote(key)}: GlusterFS ignores it`,

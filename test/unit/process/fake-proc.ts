@@ -21,9 +21,13 @@ export class FakeProc {
 
   constructor(uptimeSeconds = 1000) {
     this.root = mkdtempSync(join(tmpdir(), 'fake-proc-'));
-    writeFileSync(join(this.root, 'uptime'), `${uptimeSeconds.toFixed(2)} 5.00\n`);
+    this.uptime(uptimeSeconds);
     writeFileSync(join(this.root, 'stat'), 'cpu  1 2 3\nbtime 1700000000\n');
     this.locks('');
+  }
+
+  uptime(seconds: number): void {
+    writeFileSync(join(this.root, 'uptime'), `${seconds.toFixed(2)} 5.00\n`);
   }
 
   locks(text: string): void {

@@ -17,10 +17,13 @@ export type HupBehaviour = 'reconfigure' | 'no-log' | 'quiet' | 'die' | 'refuse'
 export class FakeGluster {
   readonly proc = new FakeProc(UPTIME_SECONDS);
   readonly clock: InstantClock;
-  readonly #now: number;
+  readonly #boot: number;
+  #now: number;
   readonly pidFile = join(this.proc.root, 'brick.pid');
   readonly logFile = join(this.proc.root, 'brick.log');
   readonly hups: number[] = [];
+  /** Looks at the process in the moment of a SIGHUP. */
+  onHup: (file: string, loaded: string) => void = () => undefined;
   hup: HupBehaviour = 'reconfigure';
   /** What the process loaded last. */
   loaded = '';
@@ -33,6 +36,7 @@ export class FakeGluster {
   /** @param now wall-clock milliseconds of the machine */
   constructor(now: number = NOW) {
     this.#now = now;
+    this.#boot = now - UPTIME_SECONDS * 1000;
     this.clock = new InstantClock(now);
     writeFileSync(this.logFile, '');
   }
@@ -45,6 +49,17 @@ export class FakeGluster {
     };
   }
 
+  get now(): number {
+    return this.#now;
+  }
+
+  /** Lets time pass for everybody. */
+  advance(ms: number): void {
+    this.clock.time += ms;
+    this.#now = this.clock.time;
+    this.proc.uptime((this.#now - this.#boot) / 1000);
+  }
+
   /** What the process finds under the path of its command line. */
   writeFile(text: string): void {
     this.#file = text;
@@ -55,7 +70,7 @@ export class FakeGluster {
 
   /** @param secondsAgo age of the process */
   start(secondsAgo: number, text: string, logsGraph = true): void {
-    this.#startTicks = Math.round((UPTIME_SECONDS - secondsAgo) * 100);
+    this.#startTicks = Math.round((this.#now - this.#boot) / 10 - secondsAgo * 100);
     this.proc.put({
       pid: PID,
       exe: '/usr/sbin/glusterfsd',
@@ -90,6 +105,7 @@ export class FakeGluster {
   #onSignal(pid: number, signal: SafeSignal): void {
     if (pid !== PID || signal !== 'SIGHUP') throw new Error(`${signal} to ${pid}`);
     this.hups.push(this.#now);
+    this.onHup(this.#file, this.loaded);
     const same = this.#file === this.loaded;
     switch (this.hup) {
       case 'reconfigure':

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { lintVolfile, RULES } from '../../../src/volfile/lint/lint.ts';
+import { lintVolfile, MAX_FINDINGS, RULES } from '../../../src/volfile/lint/lint.ts';
 import type { LintContext } from '../../../src/volfile/lint/rule.ts';
 import { formatProblem, hasErrors } from '../../../src/volfile/problem.ts';
 import { BRICK_CONTEXT, BRICK_PATH, edit, lintIds, sample, SHD_CONTEXT } from './samples.ts';
@@ -162,6 +162,14 @@ describe('lintVolfile', () => {
     expect(remedyOf('performance.thread-count')).toBe('did you mean thread-count?');
     expect(remedyOf('something-else-entirely')).toBe('remove it');
     expect(remedyOf('x'.repeat(300))).toBe('remove it');
+  });
+
+  it('bounds what it says, and loses no error by it', () => {
+    const strange = Array.from({ length: 5000 }, (_, index) => `option tread-count${index} 1`).join('\n');
+    const bad = edit(edit(BRICK, 'option thread-count 16', strange), 'option auth-path', 'option auth-pahh');
+    const { problems } = lintVolfile(Buffer.from(bad), BRICK_CONTEXT);
+    expect(problems).toHaveLength(MAX_FINDINGS);
+    expect(problems[0]).toMatchObject({ id: 'VF101', severity: 'error' });
   });
 
   it('puts errors first, and points at the line', () => {

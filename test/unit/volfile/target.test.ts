@@ -328,6 +328,19 @@ describe('a reload that goes wrong', () => {
   });
 });
 
+describe('after a process that did not answer', () => {
+  it('a decision about another file ends the asking', async () => {
+    await seeAAndStart();
+    gluster.probe = false;
+    await see(B);
+    await see(OTHER_TREE);
+    expect(verdict()).toBe('RestartRequired/TopologyChanged');
+    await see(B);
+    await see(B);
+    expect(verdict()).toBe('Unchanged/SameFile');
+  });
+});
+
 describe('somebody else', () => {
   it('who poisoned the parser is found out in the log', async () => {
     await seeAAndStart();
