@@ -56,7 +56,7 @@ async function listen(
     {
       livez: agent.livez,
       readyz: agent.readyz,
-      metrics: () => ({ contentType: METRICS_CONTENT_TYPE, text: agent.metrics.render() }),
+      metrics: async () => ({ contentType: METRICS_CONTENT_TYPE, text: await agent.metrics.render() }),
     },
     log.child({ part: 'ops' }),
   );

@@ -29,16 +29,15 @@ export class MetricsRegistry {
     this.#log = log;
   }
 
-  /** Blocks for some 4 ms with 1,000 PVs. */
-  render(): string {
-    const scrape = new Exposition(this.#constant);
+  async render(): Promise<string> {
+    const scrape = new Exposition();
     for (const collector of this.#collectors) this.#run(collector, scrape);
-    return scrape.text();
+    return await scrape.text(this.#constant);
   }
 
   #run(collector: Collector, scrape: Exposition): void {
     const start = performance.now();
-    const own = new Exposition(this.#constant);
+    const own = new Exposition();
     let ok = 1;
     try {
       collector.collect((name, labels, value) => own.add(name, labels, value));

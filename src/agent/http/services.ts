@@ -25,7 +25,7 @@ export interface OpsServices {
   livez: readonly HealthCheck[];
   readyz: readonly HealthCheck[];
   /** Renders from what is known already. */
-  metrics: () => { contentType: string; text: string };
+  metrics: () => Promise<{ contentType: string; text: string }>;
 }
 
 export interface ApiServices {
