@@ -2,13 +2,14 @@
  * One socket to a Gluster process. Calls are pipelined and matched by xid; what is sent in one turn of the event loop leaves in
  * one write. Everything that waits has a time-out, everything that is kept has a bound, and the end of the socket ends every call.
  */
-import { connect, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Clock } from '../lib/clock.ts';
 import { AgentError, errnoOf, errorMessage, isAgentError, toAgentError } from '../lib/errors.ts';
 import { callTime, PID, type Credential } from './credential.ts';
 import { readMessage, rejection, writeCallHeader, type ProcedureId, type RejectReason } from './message.ts';
 import { LAST_FRAGMENT, MAX_RECORD_BYTES, RecordDecoder } from './record.ts';
 import type { Procedure, ProcedureInfo } from './programs/procedure.ts';
+import { addressName, disconnected, openSocket, type RpcAddress } from './socket.ts';
 import { XdrReader, XdrWriter } from './xdr.ts';
 
 /** A local socket answers in 0.1 ms; a listen queue that is full needs time. */
@@ -21,12 +22,8 @@ const MAX_OUTSTANDING = 64;
 const URGENT_SLOTS = 4;
 /** Callers limit themselves to tens of calls; more than this waiting is a caller gone wild. */
 const MAX_QUEUED = 4096;
-/** Finds a peer that vanished without a word; the kernel's default of two hours is too long. */
-const KEEP_ALIVE_MS = 30_000;
 const MARK_BYTES = 4;
 const DEFAULT_CREDENTIAL: Credential = { pid: PID.client };
-
-export type RpcAddress = { path: string } | { host: string; port: number };
 
 /** Told of every call when it ends; `outcome` is `ok` or the code of the error, `ms` the time since it was asked for. */
 export interface RpcObserver {
@@ -88,55 +85,15 @@ export class Connection {
   #xid = Math.floor(Math.random() * 0x1_0000_0000);
   #closed: AgentError | undefined;
 
-  /**
-   * @throws AgentError `RpcDisconnected` when nothing listens, `Timeout`, `Aborted`
-   */
+  /** @throws AgentError `RpcDisconnected` when nothing listens, `Timeout`, `Aborted` */
   static async open(options: ConnectionOptions, signal?: AbortSignal): Promise<Connection> {
     const { address, connectTimeoutMs = CONNECT_TIMEOUT_MS } = options;
-    const name = addressName(address);
-    return await new Promise<Connection>((resolve, reject) => {
-      if (signal?.aborted) {
-        reject(new AgentError('Aborted', `connecting to ${name}: given up`));
-        return;
-      }
-      const socket = connect({ ...address, noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MS });
-      const settle = (): void => {
-        clearTimeout(timer);
-        signal?.removeEventListener('abort', onAbort);
-        socket.off('error', onError).off('connect', onConnect);
-      };
-      const fail = (error: AgentError): void => {
-        settle();
-        // A socket that is being destroyed may still report an error; nobody is interested any more.
-        socket.on('error', () => undefined);
-        socket.destroy();
-        reject(error);
-      };
-      const onAbort = (): void => fail(new AgentError('Aborted', `connecting to ${name}: given up`));
-      const timer = setTimeout(
-        () => fail(new AgentError('Timeout', `connecting to ${name}: no answer within ${connectTimeoutMs} ms`)),
-        connectTimeoutMs,
-      );
-      signal?.addEventListener('abort', onAbort, { once: true });
-      const onError = (cause: Error): void => {
-        fail(disconnected(name, `cannot connect (${errnoOf(cause) ?? cause.message})`, cause));
-      };
-      const onConnect = (): void => {
-        if (isSelfConnected(socket)) {
-          fail(disconnected(name, 'cannot connect (nobody listens)'));
-          return;
-        }
-        settle();
-        resolve(new Connection(socket, name, options));
-      };
-      socket.once('error', onError);
-      socket.once('connect', onConnect);
-    });
+    return await openSocket(address, connectTimeoutMs, signal, (socket) => new Connection(socket, options));
   }
 
-  private constructor(socket: Socket, name: string, options: ConnectionOptions) {
+  private constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
-    this.#name = name;
+    this.#name = addressName(options.address);
     this.#options = options;
     this.#maxOutstanding = Math.max(options.maxOutstanding ?? MAX_OUTSTANDING, URGENT_SLOTS + 1);
     this.#decoder = new RecordDecoder(options.maxRecordBytes ?? MAX_RECORD_BYTES);
@@ -364,25 +321,4 @@ export class Connection {
 
 function unreadable(procedure: string, error: unknown): AgentError {
   return new AgentError('RpcProtocol', `${procedure}: unreadable reply: ${errorMessage(error)}`, { cause: error });
-}
-
-function disconnected(name: string, why: string, cause?: Error): AgentError {
-  const because = cause instanceof AgentError ? `: ${cause.message}` : '';
-  return new AgentError('RpcDisconnected', `${name}: ${why}${because}`, cause === undefined ? {} : { cause });
-}
-
-function addressName(address: RpcAddress): string {
-  return 'path' in address ? address.path : `${address.host}:${address.port}`;
-}
-
-/**
- * When nobody listens on a local port of the ephemeral range, TCP may connect a socket to itself. It would keep the brick from
- * taking its port, and answer nothing.
- */
-function isSelfConnected(socket: Socket): boolean {
-  return (
-    socket.localPort !== undefined &&
-    socket.localPort === socket.remotePort &&
-    socket.localAddress === socket.remoteAddress
-  );
 }
