@@ -25,6 +25,8 @@ export interface AgentOptions {
   flags?: Record<string, string>;
   /** Runs dist/main.js (`npm run build` first) in place of src/main.ts. */
   bundle?: boolean;
+  /** All that it may have, as a pod spec names them (`SYS_ADMIN`); default: all of the caller's. */
+  capabilities?: readonly string[];
   /** Waits until /readyz says 200. Default true; false returns at once. */
   waitReady?: boolean;
 }
@@ -65,7 +67,7 @@ export async function startAgent(
   const agentProcess = await LabProcess.start({
     labDir: lab.dir,
     what: `agent of brick ${brick.index}`,
-    command: [process.execPath, main, 'run', ...flags],
+    command: [...boundTo(options.capabilities), process.execPath, main, 'run', ...flags],
     env,
     outputFile: `${dir}/output`,
   });
@@ -73,6 +75,12 @@ export async function startAgent(
   const agent = new LabAgent(agentProcess, { opsPort, apiPort, socketPath, outputFile: `${dir}/output`, main, env });
   if (options.waitReady ?? true) await agent.waitReady();
   return agent;
+}
+
+/** For root, what stays in the bounding set is what a program gets. */
+function boundTo(capabilities: readonly string[] | undefined): string[] {
+  if (capabilities === undefined) return [];
+  return ['setpriv', '--bounding-set', ['-all', ...capabilities.map((name) => `+${name.toLowerCase()}`)].join(',')];
 }
 
 /** What a pod spec would set for this brick, without the listeners. Also for tools that are not started by startAgent. */
