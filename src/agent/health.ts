@@ -1,3 +1,5 @@
+import { errorMessage } from '../lib/errors.ts';
+
 /** The checks behind /livez and /readyz, in the form that Kubernetes' own components use. */
 
 export interface CheckResult {
@@ -22,10 +24,19 @@ export function runChecks(checks: readonly HealthCheck[], exclude: ReadonlySet<s
   const results = checks
     .filter((check) => !exclude.has(check.name))
     .map((check) => {
-      const result = check.check();
+      const result = run(check);
       return { name: check.name, ok: result.ok, reason: result.reason };
     });
   return { ok: results.every((result) => result.ok), results };
+}
+
+/** A bug in one check is that check's failure; the others still have their say. */
+function run(check: HealthCheck): CheckResult {
+  try {
+    return check.check();
+  } catch (error) {
+    return { ok: false, reason: `the check itself failed: ${errorMessage(error)}` };
+  }
 }
 
 /** `[+]brick ok`, `[-]brick failed: reason`, then the verdict. */

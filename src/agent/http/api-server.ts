@@ -4,7 +4,6 @@ import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import type { FastifyBaseLogger } from 'fastify';
 import { AgentError, errnoOf, errorMessage } from '../../lib/errors.ts';
-import { problem } from './errors.ts';
 import { healRoutes } from './routes/heal.ts';
 import { peerRoute } from './routes/peer.ts';
 import { quotaRoutes } from './routes/quotas.ts';
@@ -31,19 +30,13 @@ export interface ApiServerOptions {
 export async function createApiServer(options: ApiServerOptions): Promise<Server> {
   const server = createServer(options.log);
   if (options.token !== undefined) {
-    await server.register(rateLimit, {
-      max: MAX_REQUESTS_PER_SECOND,
-      timeWindow: 1000,
-      errorResponseBuilder: (request, context) =>
-        problem(429, 'TooManyRequests', `more than ${context.max} requests a second`, request.id),
-    });
-    await server.register(bearerAuth, {
-      keys: new Set([options.token]),
-      // The plugin's type wants the member `error`; RFC 9457 allows it as an extension.
-      errorResponse: (error) => ({ error: 'Unauthorized', ...problem(401, 'Unauthorized', error.message, 'unknown') }),
-      verifyErrorLogLevel: 'warn',
-      contentType: 'application/problem+json',
-    });
+    // As hooks of the root, both are also in front of routes that do not exist: those must not tell who has the token.
+    await server.register(rateLimit, { global: false, max: MAX_REQUESTS_PER_SECOND, timeWindow: 1000 });
+    server.addHook('onRequest', server.rateLimit());
+    await server.register(bearerAuth, { keys: new Set([options.token]), addHook: false, verifyErrorLogLevel: 'warn' });
+    const { verifyBearerAuth } = server;
+    if (verifyBearerAuth === undefined) throw new AgentError('Internal', 'the token check is not there');
+    server.addHook('onRequest', verifyBearerAuth);
   }
   await server.register(swagger, {
     openapi: {

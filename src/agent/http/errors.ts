@@ -31,6 +31,7 @@ const TITLES: Record<number, string> = {
   404: 'Not found',
   409: 'Conflict',
   413: 'Payload too large',
+  414: 'URI too long',
   415: 'Unsupported media type',
   422: 'Unprocessable content',
   429: 'Too many requests',
@@ -63,8 +64,17 @@ export function problem(status: number, reason: string, detail: string, instance
 export function sendError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   const body = problemOf(error, request.id);
   if (body.status >= 500) request.log.error({ err: error, reason: body.reason }, 'request failed');
-  if (body.status === 503 || body.status === 429) reply.header('retry-after', String(RETRY_AFTER_SECONDS));
+  const retry = body.status === 503 || body.status === 429;
+  // The rate limit knows better when to come again.
+  if (retry && !reply.hasHeader('retry-after')) reply.header('retry-after', String(RETRY_AFTER_SECONDS));
+  if (body.status === 401) reply.header('www-authenticate', 'Bearer');
   return reply.code(body.status).type('application/problem+json').send(body);
+}
+
+/** For requests that no route or hook sees, e.g. with a broken escape in the URL. */
+export function sendFrameworkError(error: FastifyError, request: FastifyRequest, reply: FastifyReply): void {
+  reply.header('x-request-id', request.id);
+  sendError(error, request, reply);
 }
 
 export function sendNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {

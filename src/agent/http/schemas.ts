@@ -90,7 +90,13 @@ export const quotaPutSchema = Type.Object(
 );
 
 export const pvParamsSchema = Type.Object({
-  pv: Type.String({ minLength: 1, maxLength: 255, description: 'Name of the PV, e.g. pvc-….' }),
+  pv: Type.String({
+    minLength: 1,
+    maxLength: 255,
+    // A file name, and none that reaches a terminal or another directory.
+    pattern: '^(?!\\.{1,2}$)[^/\\u0000-\\u001f\\u007f-\\u009f]+$',
+    description: 'Name of the PV, e.g. pvc-….',
+  }),
 });
 
 const Count = Nullable(Type.Integer({ minimum: 0, description: 'Null while not known.' }));

@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { fastify, type FastifyBaseLogger } from 'fastify';
+import type { Socket } from 'node:net';
+import { LogController, fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import { sendError, sendNotFound } from './errors.ts';
+import { AgentError } from '../../lib/errors.ts';
+import { sendError, sendFrameworkError, sendNotFound } from './errors.ts';
 
 /** Longest that a request may take from its first byte to its last, in milliseconds; slow senders are cut off. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -9,8 +11,12 @@ const REQUEST_TIMEOUT_MS = 30_000;
 const KEEP_ALIVE_TIMEOUT_MS = 5_000;
 /** The API's largest body is a quota: some hundred bytes. */
 const BODY_LIMIT_BYTES = 64 * 1024;
+/** Names of PVs have up to 255 bytes, each of which may be escaped as `%xx`; what is longer than a name is judged by the schema. */
+const MAX_PARAM_LENGTH = 3 * 255;
 /** How often a closing server looks for connections that have become idle, in milliseconds. */
 const CLOSE_POLL_MS = 50;
+/** Longest that a closing server waits for requests in flight, in milliseconds; a pod has 5 s and more to end. */
+const CLOSE_GRACE_MS = 3_000;
 
 /** Callers' own request ids are taken over when they are short and plain; they end up in logs and headers. */
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
@@ -20,33 +26,66 @@ export function createServer(log: FastifyBaseLogger) {
   const server = fastify({
     loggerInstance: log,
     // One line a request is too much for a listener that is probed every second; failures and changes are logged.
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
     requestTimeout: REQUEST_TIMEOUT_MS,
     connectionTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     bodyLimit: BODY_LIMIT_BYTES,
+    // Fastify's own defaults turn 5 into "5" and drop what a schema does not know; a caller's mistake must be told.
+    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
     requestIdHeader: false,
     genReqId: (request) => {
       const given = request.headers['x-request-id'];
       return typeof given === 'string' && REQUEST_ID.test(given) ? given : randomUUID();
     },
-    routerOptions: { maxParamLength: 255, ignoreTrailingSlash: true },
-    return503OnClosing: true,
+    routerOptions: { maxParamLength: MAX_PARAM_LENGTH, ignoreTrailingSlash: true },
+    frameworkErrors: sendFrameworkError,
+    // Ours, below, is problem+json like every other error.
+    return503OnClosing: false,
     forceCloseConnections: 'idle',
   }).withTypeProvider<TypeBoxTypeProvider>();
+  // Strings would pass as bodies until a schema looks at them; nobody here takes any.
+  server.removeContentTypeParser('text/plain');
   server.setErrorHandler(sendError);
   server.setNotFoundHandler(sendNotFound);
   server.addHook('onSend', async (request, reply, payload) => {
     reply.header('x-request-id', request.id);
     return payload;
   });
-  // close() waits for keep-alive connections, and one that is busy now may turn idle a moment later: look again and again.
-  server.addHook('preClose', (done) => {
-    const timer = setInterval(() => server.server.closeIdleConnections(), CLOSE_POLL_MS);
-    server.server.once('close', () => clearInterval(timer));
-    done();
-  });
+  closeQuickly(server);
   return server;
 }
 
 export type Server = ReturnType<typeof createServer>;
+
+/**
+ * By itself, close() waits for every connection that is kept alive, and for those that never sent a word, until their time-outs.
+ * Here: what is running ends, what comes is refused, and everything idle is cut off.
+ */
+function closeQuickly(server: Pick<FastifyInstance, 'addHook' | 'server'>): void {
+  const http = server.server;
+  let closing = false;
+  // For Node a connection without a request is not idle: it may be in the middle of its first one.
+  const silent = new Set<Socket>();
+  http.on('connection', (socket) => {
+    silent.add(socket);
+    socket.once('close', () => silent.delete(socket));
+  });
+  http.on('request', ({ socket }) => silent.delete(socket));
+  server.addHook('onRequest', (_request, _reply, done) => {
+    if (closing) done(new AgentError('Aborted', 'the agent is stopping'));
+    else done();
+  });
+  server.addHook('preClose', (done) => {
+    closing = true;
+    for (const socket of silent) socket.destroy();
+    // A connection that is busy now may turn idle a moment later: look again and again.
+    const poll = setInterval(() => http.closeIdleConnections(), CLOSE_POLL_MS);
+    const force = setTimeout(() => http.closeAllConnections(), CLOSE_GRACE_MS);
+    http.once('close', () => {
+      clearInterval(poll);
+      clearTimeout(force);
+    });
+    done();
+  });
+}

@@ -1,0 +1,219 @@
+/** An agent as the HTTP routes see it: answers from memory, with every member of every view filled in. */
+import { pino } from 'pino';
+import type { HealOperationView, HealView, VolfileListView } from '../../src/agent/http/schemas.ts';
+import type { ApiServices, HealService, QuotaService } from '../../src/agent/http/services.ts';
+import type { Condition } from '../../src/lib/conditions.ts';
+import { AgentError } from '../../src/lib/errors.ts';
+import type { QuotaView } from '../../src/quota/pv-state.ts';
+
+const TIME = '2026-01-02T03:04:05.000Z';
+
+export const silentPino = pino({ level: 'silent' });
+
+export function condition(type: string, status: Condition['status'] = 'True', reason = 'AsWanted'): Condition {
+  return { type, status, reason, message: `${reason}, in words`, observedGeneration: 1, lastTransitionTime: TIME };
+}
+
+export function quotaView(pv: string, limitBytes: bigint | null): QuotaView {
+  const limit = limitBytes === null ? null : String(limitBytes);
+  return {
+    pv,
+    path: `subvol/ab/cd/${pv}`,
+    spec: {
+      limitBytes: limit,
+      source: limit === null ? null : 'Api',
+      sources: limit === null ? [] : [{ source: 'Api', limitBytes: limit }],
+    },
+    status: {
+      gfid: '11111111-1111-4111-8111-111111111111',
+      brickLimitBytes: limit,
+      onDiskLimitBytes: limit,
+      liveLimitBytes: limit,
+      usedBytes: '4096',
+      observedGeneration: 1,
+      conditions: [condition('OnDisk'), condition('Live'), condition('Enforced', 'Unknown', 'NotAudited')],
+    },
+  };
+}
+
+export class FakeQuotas implements QuotaService {
+  hasSynced = true;
+  refusals = [{ file: 'info/subvol/ab/cd/bad.json', reason: 'is not JSON' }];
+  /** Limits by PV; null: a PV without one. */
+  readonly limits = new Map<string, bigint | null>([
+    ['pvc-1', 10n * 1024n ** 3n],
+    ['pvc-free', null],
+  ]);
+  readonly calls: string[] = [];
+  /** Thrown by every change. */
+  failure: Error | undefined;
+
+  list(): QuotaView[] {
+    return [...this.limits].map(([pv, limit]) => quotaView(pv, limit));
+  }
+
+  get(pv: string): QuotaView | undefined {
+    const limit = this.limits.get(pv);
+    return limit === undefined ? undefined : quotaView(pv, limit);
+  }
+
+  async setLimit(pv: string, limitBytes: bigint): Promise<{ view: QuotaView; created: boolean }> {
+    const before = await this.#change(`set ${pv} ${limitBytes}`, pv);
+    this.limits.set(pv, limitBytes);
+    return { view: quotaView(pv, limitBytes), created: before === null };
+  }
+
+  async removeLimit(pv: string): Promise<QuotaView> {
+    await this.#change(`remove ${pv}`, pv);
+    this.limits.set(pv, null);
+    return quotaView(pv, null);
+  }
+
+  async #change(call: string, pv: string): Promise<bigint | null> {
+    this.calls.push(call);
+    if (this.failure !== undefined) throw this.failure;
+    const before = this.limits.get(pv);
+    if (before === undefined) throw new AgentError('NotFound', `no PV "${pv}" on this brick`);
+    return await Promise.resolve(before);
+  }
+}
+
+export function operationView(id: string, kind: 'index' | 'full' = 'index'): HealOperationView {
+  return {
+    id,
+    kind,
+    state: 'Running',
+    accepted: true,
+    children: [{ xlator: 'pool1-replicate-0', child: 0, status: 'Started', explanation: null }],
+    startedAt: TIME,
+    finishedAt: null,
+    backlogAtStart: 1200,
+    backlogNow: 900,
+    message: 'the heal daemon has started',
+  };
+}
+
+export class FakeHeal implements HealService {
+  readonly operations = new Map<string, HealOperationView>();
+  state: HealView['state'] = 'Progressing';
+  failure: Error | undefined;
+
+  view(): HealView {
+    return {
+      state: this.state,
+      message: 'the backlog falls',
+      pending: { xattrop: 900, dirty: 0, entryChanges: null },
+      observedAt: TIME,
+      pendingSince: TIME,
+      inPerSecond: 0.5,
+      outPerSecond: 20.25,
+      etaSeconds: 61,
+      operations: [...this.operations.values()],
+    };
+  }
+
+  operation(id: string): HealOperationView | undefined {
+    return this.operations.get(id);
+  }
+
+  start(kind: 'index' | 'full'): HealOperationView {
+    if (this.failure !== undefined) throw this.failure;
+    const id = `heal-${kind}`;
+    const operation = this.operations.get(id) ?? operationView(id, kind);
+    this.operations.set(id, operation);
+    return operation;
+  }
+}
+
+export function volfileList(): VolfileListView {
+  return {
+    configured: true,
+    items: [
+      {
+        process: 'brick',
+        file: 'pool1.server.brick.vol',
+        outcome: 'Rejected',
+        reason: 'LintError',
+        message: 'the volfile has 1 error',
+        wantedSha256: 'a'.repeat(64),
+        runningSha256: 'b'.repeat(64),
+        since: TIME,
+        problems: [
+          {
+            id: 'auth-path-missing',
+            severity: 'error',
+            line: 12,
+            column: 3,
+            message: 'protocol/server has no auth-path',
+            remedy: 'add option auth-path',
+          },
+        ],
+        changes: ['pool1-posix: health-check-interval 30 -> 10'],
+        lastReload: { at: TIME, success: false, durationMs: 120 },
+        history: [{ at: TIME, outcome: 'Rejected', reason: 'LintError', message: 'the volfile has 1 error' }],
+      },
+      {
+        process: 'shd',
+        file: 'glustershd.vol',
+        outcome: 'Unverified',
+        reason: 'RunningGraphUnknown',
+        message: 'what the process runs is not known',
+        wantedSha256: null,
+        runningSha256: null,
+        since: null,
+        problems: [],
+        changes: [],
+        lastReload: null,
+        history: [],
+      },
+    ],
+  };
+}
+
+export class FakeServices implements ApiServices {
+  readonly quotas = new FakeQuotas();
+  readonly heal = new FakeHeal();
+  ready = true;
+  fenced = false;
+  volfileList: VolfileListView = volfileList();
+
+  readonly version: ApiServices['version'] = () => ({
+    version: '1.2.3',
+    apiVersion: 'v1',
+    gluster: '11',
+    capabilities: ['quota'],
+  });
+
+  readonly status: ApiServices['status'] = () => ({
+    version: this.version(),
+    ready: this.ready,
+    notReady: this.ready ? [] : ['brick-connection: connection refused'],
+    brick: {
+      volume: 'pool1',
+      volumeId: '2b9e329c-bdb8-11ee-989f-4e09040b9c74',
+      brickPath: '/bricks/pool1/data/brick',
+      brickIndex: 2,
+      hostname: 'server-pool1-2-0',
+      fenced: this.fenced,
+      conditions: [condition('volumeId', this.fenced ? 'False' : 'True', this.fenced ? 'Differs' : 'Same')],
+      capacity: {
+        totalBytes: String(100n * 1024n ** 3n),
+        freeBytes: String(40n * 1024n ** 3n),
+        availableBytes: String(35n * 1024n ** 3n),
+        inodes: '6553600',
+        inodesFree: '6500000',
+      },
+    },
+    quotas: { pvs: 2, withLimit: 1, notOnDisk: 0, notLive: 0, refused: 1, synced: true },
+    heal: this.heal.view(),
+    volfiles: this.volfileList,
+  });
+
+  readonly volfiles: ApiServices['volfiles'] = () => this.volfileList;
+
+  readonly peerQuotas: ApiServices['peerQuotas'] = () => ({
+    volumeId: '2b9e329c-bdb8-11ee-989f-4e09040b9c74',
+    brickIndex: 2,
+    quotas: [{ pv: 'pvc-1', source: 'Api', limitBytes: '10737418240' }],
+  });
+}

@@ -1,0 +1,222 @@
+/** Every route of the API, without a port: what it answers, and that the answer is what its schema says. */
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Check } from 'typebox/value';
+import { createApiServer } from '../../../../src/agent/http/api-server.ts';
+import {
+  healOperationSchema,
+  healSchema,
+  peerQuotasSchema,
+  quotaListSchema,
+  quotaViewSchema,
+  statusSchema,
+  versionSchema,
+  volfileListSchema,
+} from '../../../../src/agent/http/schemas.ts';
+import type { Server } from '../../../../src/agent/http/server.ts';
+import { AgentError } from '../../../../src/lib/errors.ts';
+import { FakeServices, silentPino } from '../../../support/fake-api.ts';
+
+const PROBLEM = /^application\/problem\+json(; charset=utf-8)?$/;
+
+let services: FakeServices;
+let server: Server;
+
+beforeEach(async () => {
+  services = new FakeServices();
+  server = await createApiServer({ services, log: silentPino, version: '1.2.3', token: undefined });
+  return async () => server.close();
+});
+
+describe('what is asked for', () => {
+  it.each([
+    ['/v1/version', versionSchema],
+    ['/v1/status', statusSchema],
+    ['/v1/quotas', quotaListSchema],
+    ['/v1/quotas/pvc-1', quotaViewSchema],
+    ['/v1/quotas/pvc-free', quotaViewSchema],
+    ['/v1/heal', healSchema],
+    ['/v1/volfiles', volfileListSchema],
+    ['/v1/peer/quotas', peerQuotasSchema],
+  ])('GET %s', async (url, schema) => {
+    const reply = await server.inject(url);
+    expect(reply.statusCode).toBe(200);
+    expect(reply.headers['content-type']).toMatch(/^application\/json/);
+    expect(Check(schema, reply.json())).toBe(true);
+  });
+
+  it('keeps what is not known as null, and byte counts exact', async () => {
+    services.quotas.limits.set('pvc-big', 2n ** 63n - 1n);
+    expect((await server.inject('/v1/quotas/pvc-big')).json()).toMatchObject({
+      spec: { limitBytes: '9223372036854775807' },
+    });
+    expect((await server.inject('/v1/heal')).json()).toMatchObject({ pending: { xattrop: 900, entryChanges: null } });
+    expect((await server.inject('/v1/quotas/pvc-free')).json()).toMatchObject({
+      spec: { limitBytes: null, source: null },
+    });
+  });
+
+  it('shows everything that the fakes say, member by member', async () => {
+    expect((await server.inject('/v1/status')).json()).toEqual(services.status());
+    expect((await server.inject('/v1/volfiles')).json()).toEqual(services.volfileList);
+    expect((await server.inject('/v1/quotas')).json()).toEqual({
+      items: services.quotas.list(),
+      refused: services.quotas.refusals,
+      synced: true,
+    });
+  });
+
+  it('HEAD answers as GET without a body', async () => {
+    const reply = await server.inject({ method: 'HEAD', url: '/v1/status' });
+    expect([reply.statusCode, reply.body]).toEqual([200, '']);
+  });
+});
+
+describe('setting a limit', () => {
+  const put = async (pv: string, limitBytes: unknown) =>
+    server.inject({ method: 'PUT', url: `/v1/quotas/${pv}`, payload: { limitBytes } });
+
+  it('says 201 for the first and 200 for the next', async () => {
+    expect((await put('pvc-free', '10Gi')).statusCode).toBe(201);
+    const second = await put('pvc-free', '21474836480');
+    expect(second.statusCode).toBe(200);
+    expect(second.json()).toMatchObject({ pv: 'pvc-free', spec: { limitBytes: '21474836480' } });
+    expect(services.quotas.calls).toEqual(['set pvc-free 10737418240', 'set pvc-free 21474836480']);
+  });
+
+  it.each(['0', '-1', '10 apples', '1.5', '9223372036854775808', '0x10', '1e3', 'NaN', '１０'])(
+    'refuses the size %s with 422 and touches nothing',
+    async (size) => {
+      const reply = await put('pvc-1', size);
+      expect(reply.statusCode).toBe(422);
+      expect(reply.json()).toMatchObject({ status: 422, reason: 'BadRequest' });
+      expect(services.quotas.calls).toEqual([]);
+    },
+  );
+
+  it.each([
+    ['a number', 10_737_418_240],
+    ['nothing', ''],
+    ['null', null],
+    ['an object', {}],
+    ['a list', ['1Gi']],
+    ['a novel', '1'.repeat(33)],
+  ])('refuses %s as a size with 400', async (_what, size) => {
+    const reply = await put('pvc-1', size);
+    expect(reply.statusCode).toBe(400);
+    expect(reply.json()).toMatchObject({ status: 400, reason: 'InvalidRequest' });
+    expect(reply.json().detail).toContain('limitBytes');
+    expect(services.quotas.calls).toEqual([]);
+  });
+
+  it('refuses members that it does not know', async () => {
+    const payload = { limitBytes: '1Gi', softLimitBytes: '1Mi' };
+    const reply = await server.inject({ method: 'PUT', url: '/v1/quotas/pvc-1', payload });
+    expect(reply.statusCode).toBe(400);
+    expect(reply.json().detail).toContain('additional properties');
+    expect(services.quotas.calls).toEqual([]);
+  });
+
+  it('is 404 for a PV that is not here', async () => {
+    const reply = await put('pvc-gone', '1Gi');
+    expect(reply.json()).toMatchObject({ status: 404, reason: 'NotFound', detail: 'no PV "pvc-gone" on this brick' });
+  });
+
+  it('cannot be made to pollute prototypes', async () => {
+    const reply = await server.inject({
+      method: 'PUT',
+      url: '/v1/quotas/pvc-1',
+      headers: { 'content-type': 'application/json' },
+      payload: '{"limitBytes":"1Gi","__proto__":{"x":1}}',
+    });
+    expect(reply.statusCode).toBe(400);
+  });
+});
+
+describe('removing a limit', () => {
+  it('is the same the second time', async () => {
+    for (const _ of [1, 2]) {
+      const reply = await server.inject({ method: 'DELETE', url: '/v1/quotas/pvc-1' });
+      expect(reply.statusCode).toBe(200);
+      expect(reply.json()).toMatchObject({ spec: { limitBytes: null } });
+    }
+  });
+
+  it('is 404 for a PV that is not here', async () => {
+    expect((await server.inject({ method: 'DELETE', url: '/v1/quotas/pvc-gone' })).statusCode).toBe(404);
+  });
+});
+
+describe('names of PVs', () => {
+  it.each(['a%2Fb', '..%2f..%2fetc', '%00', 'x%00y', '..', '%2e%2e', '%1b%5b2J', 'a%0ab', '%c2%9b', 'x'.repeat(256)])(
+    '%s is refused',
+    async (name) => {
+      for (const method of ['GET', 'PUT', 'DELETE'] as const) {
+        const payload = method === 'PUT' ? { payload: { limitBytes: '1Gi' } } : {};
+        const reply = await server.inject({ method, url: `/v1/quotas/${name}`, ...payload });
+        expect([400, 404]).toContain(reply.statusCode);
+        expect(reply.headers['content-type']).toMatch(PROBLEM);
+      }
+      expect(services.quotas.calls).toEqual([]);
+    },
+  );
+
+  it.each(['%zz', '%', '%e0%a4%a', '%ff'])('with a broken escape (%s) is refused as a problem', async (name) => {
+    const reply = await server.inject(`/v1/quotas/${name}`);
+    expect(reply.statusCode).toBe(400);
+    expect(reply.headers['content-type']).toMatch(PROBLEM);
+    expect(reply.headers['x-request-id']).toBe(reply.json().instance);
+  });
+
+  it('longer than any name is refused as a problem', async () => {
+    const reply = await server.inject(`/v1/quotas/${'x'.repeat(3000)}`);
+    expect(reply.statusCode).toBe(414);
+    expect(reply.json()).toMatchObject({ status: 414, title: 'URI too long' });
+  });
+
+  it.each(['pvc-ünï', 'x'.repeat(255), 'a b', '日本', 'a\'b"c', 'a;b', '%25', 'é'.repeat(127)])(
+    '%s is just a name',
+    async (pv) => {
+      services.quotas.limits.set(pv, 1024n);
+      const reply = await server.inject(`/v1/quotas/${encodeURIComponent(pv)}`);
+      expect(reply.statusCode).toBe(200);
+      expect(reply.json()).toMatchObject({ pv });
+    },
+  );
+});
+
+describe('heal', () => {
+  it('starts with 202 and the place to look, and is the same the second time', async () => {
+    const request = { method: 'POST', url: '/v1/heal', payload: { kind: 'full' } } as const;
+    const first = await server.inject(request);
+    expect(first.statusCode).toBe(202);
+    expect(Check(healOperationSchema, first.json())).toBe(true);
+    expect((await server.inject(request)).json()).toEqual(first.json());
+    const { location } = first.headers;
+    const found = await server.inject(String(location));
+    expect(found.statusCode).toBe(200);
+    expect(found.json()).toEqual(first.json());
+  });
+
+  it.each([{}, { kind: 'bad' }, { kind: 'full', force: true }, null, [], 'full'])('refuses %j', async (payload) => {
+    const reply = await server.inject({
+      method: 'POST',
+      url: '/v1/heal',
+      headers: { 'content-type': 'application/json' },
+      payload: JSON.stringify(payload),
+    });
+    expect(reply.statusCode).toBe(400);
+    expect(reply.json()).toMatchObject({ reason: 'InvalidRequest' });
+    expect(services.heal.operations.size).toBe(0);
+  });
+
+  it('says why it cannot start', async () => {
+    services.heal.failure = new AgentError('ProcessUnproven', 'the socket is not proven to be the heal daemon');
+    const reply = await server.inject({ method: 'POST', url: '/v1/heal', payload: { kind: 'index' } });
+    expect(reply.json()).toMatchObject({ status: 409, reason: 'ProcessUnproven' });
+  });
+
+  it('knows only its operations', async () => {
+    expect((await server.inject('/v1/operations/nope')).json()).toMatchObject({ status: 404, reason: 'NotFound' });
+    expect((await server.inject(`/v1/operations/${'x'.repeat(65)}`)).json()).toMatchObject({ status: 400 });
+  });
+});
