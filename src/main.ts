@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 /** Process entry: what was typed, what was configured, how it ended. */
-import { loadConfig, readConfigFile } from './agent/config/load.ts';
+import { loadConfig, readConfigFile, type Config } from './agent/config/load.ts';
 import { configOptions } from './agent/config/schema.ts';
+import { runOffline } from './agent/offline.ts';
 import { runAgent } from './agent/run.ts';
 import { AGENT_VERSION } from './agent/version.ts';
 import { terminal } from './cli/output.ts';
@@ -11,10 +12,12 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   version: AGENT_VERSION,
   output: terminal,
   env: process.env,
-  run: async (flags, configFile) => {
-    const file = configFile === undefined ? undefined : { path: configFile, content: readConfigFile(configFile) };
-    const known = Object.fromEntries(configOptions.map(({ key }) => [key, flags[key]]));
-    const config = loadConfig({ flags: known, env: process.env, ...(file === undefined ? {} : { file }) });
-    return await runAgent(config);
-  },
+  run: async (flags, configFile) => await runAgent(configure(flags, configFile)),
+  offline: async (flags, configFile, run) => await runOffline(configure(flags, configFile), run),
 });
+
+function configure(flags: Record<string, string>, configFile: string | undefined): Config {
+  const file = configFile === undefined ? undefined : { path: configFile, content: readConfigFile(configFile) };
+  const known = Object.fromEntries(configOptions.map(({ key }) => [key, flags[key]]));
+  return loadConfig({ flags: known, env: process.env, ...(file === undefined ? {} : { file }) });
+}

@@ -1,10 +1,22 @@
 import { pino, type Logger } from 'pino';
 
+const STDOUT = 1;
+const STDERR = 2;
+
 /**
  * JSON lines on stdout, one an event, times in ISO 8601. Written synchronously: a line that matters most is the one before
  * a crash.
  */
 export function createLogger(level: string, base: Record<string, unknown>): Logger {
+  return logTo(STDOUT, level, base);
+}
+
+/** The same for commands, whose stdout is their answer. */
+export function createCommandLogger(level: string, base: Record<string, unknown>): Logger {
+  return logTo(STDERR, level, base);
+}
+
+function logTo(dest: number, level: string, base: Record<string, unknown>): Logger {
   return pino(
     {
       level,
@@ -13,6 +25,6 @@ export function createLogger(level: string, base: Record<string, unknown>): Logg
       formatters: { level: (label) => ({ level: label }) },
       redact: { paths: ['*.authorization', '*.token', '*.password'], censor: '[redacted]' },
     },
-    pino.destination({ dest: 1, sync: true }),
+    pino.destination({ dest, sync: true }),
   );
 }

@@ -1,13 +1,16 @@
-import { Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { configOptions } from '../agent/config/schema.ts';
+import type { OfflineRun } from '../agent/offline.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import { configCommand } from './commands/config.ts';
 import { healStart, healStatus } from './commands/heal.ts';
+import { printOfflineVerify, printPrepared } from './commands/prepare.ts';
 import { quotaGet, quotaList, quotaRemove, quotaSet } from './commands/quota.ts';
 import { quotaExplain } from './commands/quota-explain.ts';
 import { quotaVerify } from './commands/quota-verify.ts';
 import { statusCommand } from './commands/status.ts';
 import { volfileStatus } from './commands/volfile.ts';
+import type { OfflineReport } from '../quota/offline.ts';
 import { AgentClient } from './client.ts';
 import type { Output } from './output.ts';
 
@@ -20,8 +23,12 @@ export interface ProgramOptions {
   env: Record<string, string | undefined>;
   /** Starts the daemon with flags by configuration key; resolves when it has stopped. */
   run: (flags: Record<string, string>, configFile: string | undefined) => Promise<ExitCode>;
+  /** Settles or looks at the quota of a stopped brick, with the same configuration. */
+  offline: (flags: Record<string, string>, configFile: string | undefined, run: OfflineRun) => Promise<OfflineReport>;
 }
 
+/** As long as a pod may well wait for its brick. */
+const DEFAULT_DEADLINE_S = 60;
 const DEFAULT_SOCKET = '/run/brick-agent/agent.sock';
 
 /** Parses the command line, runs the command and says how it ended. Never throws. */
@@ -52,17 +59,22 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
     .showHelpAfterError('(--help shows what there is)');
 
   const run = program.command('run').description('Run the agent beside a brick.');
-  run.option('--config <path>', 'configuration file, YAML or JSON (environment: BRICK_AGENT_CONFIG)');
-  for (const option of configOptions) {
-    const names = option.kadaluEnv === undefined ? option.env : `${option.kadaluEnv}, ${option.env}`;
-    const byDefault = option.byDefault === undefined ? '' : `, default: ${String(option.byDefault)}`;
-    run.addOption(
-      new Option(`${option.flag} <${option.placeholder}>`, `${option.description} (environment: ${names}${byDefault})`),
-    );
-  }
+  addConfiguration(run);
   run.action(async (flags: Record<string, string>) => {
     const { config, ...rest } = flags;
     setExit(await options.run(rest, config ?? env['BRICK_AGENT_CONFIG']));
+  });
+
+  const prepare = program
+    .command('prepare')
+    .description('Before glusterfsd starts: write limits and the measured usage to the stopped brick.')
+    .option('--best-effort', 'exit 0 although the time was too short for some PVs')
+    .addOption(deadlineOption())
+    .addOption(outputOption());
+  addConfiguration(prepare);
+  prepare.action(async (flags: OfflineFlags & { bestEffort?: boolean }) => {
+    const report = await offline(options, flags, true);
+    setExit(printPrepared(report, output, { json: flags.output === 'json', bestEffort: flags.bestEffort === true }));
   });
 
   const client = (command: Command): AgentClient => {
@@ -70,11 +82,7 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
     return new AgentClient(socketPath);
   };
   const query = (parent: Command, name: string, description: string): Command =>
-    parent
-      .command(name)
-      .description(description)
-      .addOption(new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table'))
-      .addOption(socketOption(env));
+    parent.command(name).description(description).addOption(outputOption()).addOption(socketOption(env));
   const format = (command: Command): boolean => command.opts<{ output: string }>().output === 'json';
 
   query(program, 'status', 'The brick, its quotas, heal and volfiles at a glance.').action(
@@ -101,9 +109,18 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
     async (pv: string, _flags, command: Command) =>
       setExit(await quotaExplain(client(command), output, format(command), pv)),
   );
-  query(quota, 'verify', 'Compare what is wanted with disk and running brick; exit 1 on any difference.').action(
-    async (_flags, command: Command) => setExit(await quotaVerify(client(command), output, format(command))),
-  );
+  const verify = query(quota, 'verify', 'Compare what is wanted with disk and running brick; exit 1 on any difference.')
+    .option('--offline', "a stopped brick: compare with the measured usage; takes the flags of 'run'")
+    .addOption(deadlineOption());
+  // The configuration is for --offline only; the socket is there already.
+  addConfiguration(verify, { hidden: true, without: 'socketPath' });
+  verify.action(async (flags: OfflineFlags & { offline?: boolean }, command: Command) => {
+    setExit(
+      flags.offline === true
+        ? printOfflineVerify(await offline(options, flags, false), output, format(command))
+        : await quotaVerify(client(command), output, format(command)),
+    );
+  });
 
   const heal = program.command('heal').description('Self-heal.');
   query(heal, 'status', 'The backlog of this brick and the operations on it.').action(
@@ -126,6 +143,47 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
     .option('--schema', 'print its JSON schema')
     .action((flags: { schema?: boolean }) => configCommand(output, flags.schema === true));
   return program;
+}
+
+/** What commander makes of a command that works on a stopped brick: its own flags beside those of the configuration. */
+interface OfflineFlags extends Record<string, unknown> {
+  output: string;
+  deadline: number;
+}
+
+async function offline({ offline: run, env }: ProgramOptions, flags: OfflineFlags, write: boolean) {
+  const texts = Object.entries(flags).filter((flag): flag is [string, string] => typeof flag[1] === 'string');
+  const { config, ...rest } = Object.fromEntries(texts);
+  return await run(rest, config ?? env['BRICK_AGENT_CONFIG'], { write, deadlineMs: flags.deadline * 1000 });
+}
+
+/** Every key of the configuration as a flag. */
+function addConfiguration(command: Command, { hidden = false, without = '' } = {}): void {
+  const add = (option: Option): void => void command.addOption(option.hideHelp(hidden));
+  add(new Option('--config <path>', 'configuration file, YAML or JSON (environment: BRICK_AGENT_CONFIG)'));
+  for (const option of configOptions) {
+    if (option.key === without) continue;
+    const names = option.kadaluEnv === undefined ? option.env : `${option.kadaluEnv}, ${option.env}`;
+    const byDefault = option.byDefault === undefined ? '' : `, default: ${String(option.byDefault)}`;
+    const description = `${option.description} (environment: ${names}${byDefault})`;
+    add(new Option(`${option.flag} <${option.placeholder}>`, description));
+  }
+}
+
+function outputOption(): Option {
+  return new Option('-o, --output <format>', 'how to print').choices(['table', 'json']).default('table');
+}
+
+function deadlineOption(): Option {
+  return new Option('--deadline <seconds>', 'how long to measure usage')
+    .argParser(parseSeconds)
+    .default(DEFAULT_DEADLINE_S);
+}
+
+function parseSeconds(text: string): number {
+  const seconds = Number(text);
+  if (/^\d{1,6}(\.\d{1,3})?$/.test(text)) return seconds;
+  throw new InvalidArgumentError('Not a number of seconds.');
 }
 
 function socketOption(env: ProgramOptions['env']): Option {

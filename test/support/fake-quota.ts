@@ -93,6 +93,7 @@ export class FakeBrick implements QuotaBackend, QuotaBrick {
       const directory = this.directories.get(change.path);
       if (directory === undefined) return { path: change.path, kind: 'failed', message: 'ENOENT' };
       if (change.limitBytes !== undefined) directory.disk.limit = change.limitBytes ?? undefined;
+      if (change.sizeBytes !== undefined) directory.disk.size = change.sizeBytes;
       if (change.namespace === true) directory.disk.namespace = true;
       if (change.record !== undefined) directory.disk.record = change.record ?? undefined;
       return { path: change.path, kind: 'written' };

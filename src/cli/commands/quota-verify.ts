@@ -11,7 +11,7 @@ type QuotaItem = QuotaList['items'][number];
 /** One thing that is not as it should be. */
 export interface Difference {
   pv: string;
-  what: 'OnDisk' | 'Live' | 'Enforced' | 'Entry' | 'List';
+  what: 'OnDisk' | 'Live' | 'Enforced' | 'Usage' | 'Entry' | 'List';
   wanted: string;
   found: string;
   why: string;
