@@ -1,13 +1,23 @@
-import { Type, type Static } from 'typebox';
+import { Type, type Static, type TSchema } from 'typebox';
 
 /** What the API says and takes, in one place; the OpenAPI document is made from it. Byte counts are decimal strings. */
 
-const Nullable = <T extends Parameters<typeof Type.Union>[0][number]>(schema: T) => Type.Union([schema, Type.Null()]);
+/**
+ * The schema or null, in one `type` and not as a union: of a union, the serializer must find the member that fits, and one odd
+ * value that fits none would fail the whole answer.
+ */
+const Nullable = <T extends TSchema>(schema: T) => Type.Unsafe<Static<T> | null>(withNull(schema));
+const withNull = (schema: TSchema & { type?: unknown; enum?: readonly unknown[] }): TSchema => ({
+  ...schema,
+  ...(schema.type === undefined ? {} : { type: [schema.type, 'null'] }),
+  ...(schema.enum === undefined ? {} : { enum: [...schema.enum, null] }),
+});
 const Bytes = Type.String({
   pattern: '^(0|[1-9][0-9]{0,18})$',
   description: 'Bytes, decimal.',
   examples: ['10737418240'],
 });
+const SignedBytes = Type.String({ pattern: '^(0|-?[1-9][0-9]{0,18})$', description: 'Bytes, decimal.' });
 const Time = Type.String({ description: 'ISO 8601 time.' });
 
 export const conditionSchema = Type.Object({
@@ -42,6 +52,22 @@ export const versionSchema = Type.Object({
 
 const limitSourceSchema = Type.Enum(['Api', 'Peer', 'File', 'Kadalu', 'Disk']);
 
+export const usageSchema = Type.Object(
+  {
+    bytes: Nullable(Bytes),
+    source: Type.Enum(['Scan', 'ScanPlusCounter', 'CounterOnly', 'Unknown']),
+    scannedBytes: Nullable(Bytes),
+    scannedAt: Nullable(Time),
+    files: Nullable(Type.Integer({ minimum: 0 })),
+    counterBytes: Nullable(SignedBytes),
+    driftBytes: Nullable(SignedBytes),
+  },
+  {
+    description:
+      "What a PV occupies on this brick, as du counts: the last scan, and the change of the brick's own counter since. driftBytes: the counter minus what it should have been at the scan.",
+  },
+);
+
 export const quotaViewSchema = Type.Object({
   pv: Type.String(),
   path: Type.String({ description: 'Directory below the brick root.' }),
@@ -58,6 +84,7 @@ export const quotaViewSchema = Type.Object({
     onDiskLimitBytes: Nullable(Bytes),
     liveLimitBytes: Nullable(Bytes),
     usedBytes: Nullable(Bytes),
+    usage: usageSchema,
     observedGeneration: Type.Integer(),
     conditions: Type.Array(conditionSchema),
   }),

@@ -65,6 +65,16 @@ describe('what is asked for', () => {
     });
   });
 
+  it('shows an odd value of one PV as it is, and the others with it', async () => {
+    const odd = services.quotas.list();
+    const [first] = odd;
+    if (first !== undefined) first.status.usedBytes = '-4096';
+    services.quotas.list = () => odd;
+    const reply = await server.inject('/v1/quotas');
+    expect(reply.statusCode).toBe(200);
+    expect(reply.json().items).toEqual(odd);
+  });
+
   it('HEAD answers as GET without a body', async () => {
     const reply = await server.inject({ method: 'HEAD', url: '/v1/status' });
     expect([reply.statusCode, reply.body]).toEqual([200, '']);
