@@ -17,9 +17,16 @@ const O_PATH = 0o10000000;
 const MAX_DEPTH = 2048;
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;
 const DIRECTORY_HANDLE = /^\.\.\/\.\.\/[0-9a-f]{2}\/[0-9a-f]{2}\/([0-9a-f-]{36})\/([^/]+)$/s;
-const GFID2PATH = 'trusted.gfid2path.';
+export const GFID2PATH = 'trusted.gfid2path.';
 /** posix makes no more than 100 links of a file unless told otherwise; the first that holds is enough. */
-const MAX_NAMES = 128;
+export const MAX_NAMES = 128;
+
+/** One name of an object that is no directory. */
+export interface NameRecord {
+  parent: Gfid;
+  /** In latin1, one character a byte. */
+  name: string;
+}
 
 export type GfidPlace =
   /** Relative to the brick's root in latin1, one character a byte; empty for the root. */
@@ -50,26 +57,30 @@ export class GfidPaths {
   }
 
   #directoryPlace(gfid: Gfid): GfidPlace {
-    const path = this.#directory(gfid);
+    const path = this.directory(gfid);
     // An interrupted rename or rmdir leaves a handle that leads nowhere.
     if (path === undefined || this.#lstat(this.#absolute(path)) === undefined) return { kind: 'gone' };
     return { kind: 'path', path };
   }
 
   #filePlace(handle: string, stat: fs.Stats): GfidPlace {
-    for (const { parent, name } of this.#names(handle)) {
-      const directory = this.#directory(parent);
+    const [path] = this.names(this.#records(handle), stat);
+    return path === undefined ? { kind: 'nameless' } : { kind: 'path', path };
+  }
+
+  /** The paths among the records of names that still lead to the inode; a name may have been given to something else since. */
+  *names(records: Iterable<NameRecord>, stat: Pick<fs.Stats, 'dev' | 'ino'>): Generator<string> {
+    for (const { parent, name } of records) {
+      const directory = this.directory(parent);
       if (directory === undefined) continue;
       const path = directory === '' ? name : `${directory}/${name}`;
       const found = this.#lstat(this.#absolute(path));
-      // A record of a name that has since been given to something else does not count.
-      if (found?.ino === stat.ino && found.dev === stat.dev) return { kind: 'path', path };
+      if (found?.ino === stat.ino && found.dev === stat.dev) yield path;
     }
-    return { kind: 'nameless' };
   }
 
   /** The path of a directory by way of its parents' handles; undefined when one is missing. */
-  #directory(gfid: Gfid): string | undefined {
+  directory(gfid: Gfid): string | undefined {
     const names: string[] = [];
     const passed: Gfid[] = [];
     let at = gfid;
@@ -94,7 +105,7 @@ export class GfidPaths {
     return path;
   }
 
-  #names(handle: string): { parent: Gfid; name: string }[] {
+  #records(handle: string): NameRecord[] {
     let fd: number;
     try {
       fd = fs.openSync(handle, O_PATH | fs.constants.O_NOFOLLOW);
@@ -141,11 +152,12 @@ export class GfidPaths {
   }
 }
 
-function parseGfid2Path(value: Buffer): { parent: Gfid; name: string } | undefined {
+/** @returns undefined for what posix would not write */
+export function parseGfid2Path(value: Buffer): NameRecord | undefined {
   const text = value.toString('latin1');
   const parent = text.slice(0, 36);
   const name = text.slice(37);
-  if (!UUID.test(parent) || text[36] !== '/' || name === '' || name.includes('/') || name === '.' || name === '..') {
+  if (!UUID.test(parent) || text[36] !== '/' || name === '' || /[/\0]/.test(name) || name === '.' || name === '..') {
     return undefined;
   }
   return { parent, name };

@@ -3,13 +3,22 @@ import type { ErrorCode } from '../../lib/errors.ts';
 import type { Gfid } from '../../lib/gfid.ts';
 import type { BrickFacts } from '../facts.ts';
 import type { GfidPlace } from '../gfid-path.ts';
+import type { HealObject, HealPage, MissingObject } from '../heal-entries.ts';
 import type { HealIndexCounts } from '../heal-index.ts';
+import type { GfidIndex } from '../heal-window.ts';
 import type { Inventory } from '../pv-inventory.ts';
 import type { BackendChange, BackendRead, BackendWrite } from '../quota-xattrs.ts';
 
 export interface BrickOps {
   facts: { input: Record<string, never>; output: BrickFacts };
-  healIndex: { input: { processKey: string | undefined }; output: HealIndexCounts };
+  healIndex: { input: { processKey: string | undefined }; output: HealIndexCounts & { isEmptyBrick: boolean } };
+  /** Undefined: there is no such index. A position is the last gfid of the page before. */
+  healPage: { input: { index: GfidIndex; after: Gfid | undefined; limit: number }; output: HealPage | undefined };
+  /** Paths are relative to the brick's root in latin1. Undefined: nothing at that path. */
+  healObject: {
+    input: { gfid: Gfid } | { path: string };
+    output: { gfid: Gfid; object: HealObject | MissingObject; waitsIn: GfidIndex[] } | undefined;
+  };
   inventory: {
     input: { readKadalu: boolean; known: number | undefined };
     output: { version: number; inventory: Inventory | undefined };

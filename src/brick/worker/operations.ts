@@ -2,7 +2,9 @@ import { AgentError } from '../../lib/errors.ts';
 import { placeOf, readBrickFacts } from '../facts.ts';
 import { GfidPaths } from '../gfid-path.ts';
 import { DirectoryHandle } from '../handle.ts';
-import { HealIndex } from '../heal-index.ts';
+import { findHealObject, readHealPage } from '../heal-entries.ts';
+import { HealIndex, isEmptyBrick } from '../heal-index.ts';
+import { HealWindow } from '../heal-window.ts';
 import { PvInventory } from '../pv-inventory.ts';
 import { readQuotas, writeQuotas } from '../quota-xattrs.ts';
 import type { BrickOps, BrickRequest } from './messages.ts';
@@ -11,6 +13,7 @@ import type { BrickOps, BrickRequest } from './messages.ts';
 export class BrickOperations {
   readonly #brickPath: string;
   readonly #healIndex = new HealIndex();
+  readonly #healWindow = new HealWindow();
   readonly #inventory = new PvInventory();
 
   constructor(brickPath: string) {
@@ -23,7 +26,11 @@ export class BrickOperations {
     if (root === undefined) throw new AgentError('BrickIo', `${this.#brickPath}: does not exist`);
     switch (request.op) {
       case 'healIndex':
-        return this.#healIndex.count(root, request.input.processKey);
+        return { ...this.#healIndex.count(root, request.input.processKey), isEmptyBrick: isEmptyBrick(root) };
+      case 'healPage':
+        return readHealPage(root, this.#healWindow, request.input);
+      case 'healObject':
+        return findHealObject(root, request.input);
       case 'inventory':
         return this.#inventory.take(root, request.input.readKadalu, request.input.known);
       case 'locate': {
