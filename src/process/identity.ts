@@ -36,7 +36,13 @@ export type ProofFailure =
   | 'LockedByOther';
 
 export type ProcessProof =
-  | { ok: true; process: ProcessInfo; evidence: 'lock' | 'start-time' }
+  | {
+      ok: true;
+      process: ProcessInfo;
+      evidence: 'lock' | 'start-time';
+      /** Wall-clock milliseconds. glusterfsd writes it right before it reads its volfile (measured on 11.1). */
+      pidFileWrittenAt: number;
+    }
   | { ok: false; reason: ProofFailure; message: string };
 
 export interface ProcOptions {
@@ -114,7 +120,8 @@ export async function proveProcess(options: ProveOptions): Promise<ProcessProof>
     return fail('WrongExecutable', `pid ${file.pid} of ${pidFile} runs ${process.exe}, not ${exeNames.join(' or ')}`);
   }
   const holders = await lockHolders(file, options.procRoot);
-  if (holders.includes(file.pid)) return { ok: true, process, evidence: 'lock' };
+  const pidFileWrittenAt = file.mtimeMs;
+  if (holders.includes(file.pid)) return { ok: true, process, evidence: 'lock', pidFileWrittenAt };
   const other = holders[0];
   if (other !== undefined) {
     return fail('LockedByOther', `${pidFile} names pid ${file.pid} but is locked by pid ${other}`);
@@ -122,7 +129,7 @@ export async function proveProcess(options: ProveOptions): Promise<ProcessProof>
   if (process.startedAt > file.mtimeMs + PID_FILE_SLACK_MS) {
     return fail('PidReused', `pid ${file.pid} is younger than ${pidFile}: the number was given to another process`);
   }
-  return { ok: true, process, evidence: 'start-time' };
+  return { ok: true, process, evidence: 'start-time', pidFileWrittenAt };
 }
 
 /** The same process still, or already gone or another one with its pid. */

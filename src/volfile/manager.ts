@@ -12,10 +12,8 @@ export interface VolfileManagerOptions {
   /** The mounted ConfigMap, or a plain directory. */
   dir: string;
   targets: readonly VolfileTarget[];
-  /** Major version of the processes; undefined while it is not known. */
+  /** Major version of the processes; undefined: as each process shows it. */
   glusterVersion: () => '10' | '11' | undefined;
-  /** See listXlators; undefined when it cannot be seen. */
-  xlators?: () => ReadonlySet<string> | undefined;
   /** A younger process gets no signal. Default: MIN_PROCESS_AGE_MS. In milliseconds. */
   minProcessAgeMs?: number;
   clock: Clock;
@@ -44,8 +42,7 @@ export class VolfileManager {
   constructor(options: VolfileManagerOptions) {
     this.#options = options;
     const { clock, dir, log, signal } = options;
-    const shared = { ...options, xlators: options.xlators ?? ((): undefined => undefined) };
-    this.#targets = options.targets.map((target) => new TargetState(target, shared));
+    this.#targets = options.targets.map((target) => new TargetState(target, options));
     this.#loop = new Loop({
       name: 'volfile',
       intervalMs: PROCESS_POLL_MS,

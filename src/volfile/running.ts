@@ -39,13 +39,16 @@ export class FileHistory {
     if (this.#versions.length > MAX_VERSIONS) this.#versions.shift();
   }
 
-  /** What a process that started then has read; undefined when that is not certain, or could not have been parsed. */
-  readBy(startedAt: number): RunningGraph | undefined {
+  /**
+   * What a process has read that was started at the first time, and was glusterfsd at the second (a shell may come before it).
+   * Undefined when that is not certain, or could not have been parsed.
+   */
+  readBy(startedAt: number, upAt: number): RunningGraph | undefined {
     const index = this.#versions.findLastIndex(({ since }) => since <= startedAt - TIME_ERROR_MS);
     const version = this.#versions[index];
     const next = this.#versions[index + 1];
     if (version?.graph === undefined) return undefined;
-    if (next !== undefined && next.since <= startedAt + READ_WINDOW_MS) return undefined;
+    if (next !== undefined && next.since <= upAt + READ_WINDOW_MS) return undefined;
     return { graph: version.graph, sha256: version.sha256, halfApplied: false };
   }
 }

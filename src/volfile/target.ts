@@ -1,16 +1,15 @@
 /** One process and its volfile: remembers what the process runs and what was decided, and acts once for each change. */
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
-import { GLUSTER_EXE_NAMES, proveProcess, type ProcessInfo } from '../process/identity.ts';
+import { GLUSTER_EXE_NAMES, proveProcess, type ProcessProof } from '../process/identity.ts';
 import type { SignalOptions } from '../process/signal.ts';
-import { answers, pathSeenBy, reload, type ReloadResult } from './apply.ts';
-import { parseGlusterArguments, type GlusterArguments } from './cmdline.ts';
+import { answers, reload } from './apply.ts';
+import type { GlusterArguments } from './cmdline.ts';
+import { KnownProcess } from './known-process.ts';
 import type { ExpectedFacts } from './lint/rule.ts';
-import { readLogEnd } from './log-file.ts';
 import type { OptionChange } from './plan.ts';
-import { isPoisoned, linesSinceStart, loggedGraph } from './process-log.ts';
 import { hashVolfile, type VolfileSet } from './read-set.ts';
-import { FileHistory, type RunningGraph } from './running.ts';
+import { FileHistory } from './running.ts';
 import { decide, type Settled } from './state.ts';
 import {
   HISTORY_LENGTH,
@@ -36,9 +35,8 @@ export interface VolfileTarget {
 }
 
 export interface TargetOptions {
+  /** Major version of the processes; undefined: as each process shows it. */
   glusterVersion: () => '10' | '11' | undefined;
-  /** Types of translators that are installed beside the processes, e.g. `features/index`; undefined when not known. */
-  xlators: () => ReadonlySet<string> | undefined;
   /** Default: MIN_PROCESS_AGE_MS. In milliseconds. */
   minProcessAgeMs?: number;
   clock: Clock;
@@ -47,28 +45,11 @@ export interface TargetOptions {
   system?: SignalOptions;
 }
 
-/** A process that has just started may not have written its graph to its log yet. In milliseconds. */
-export const LOG_COMPLETE_MS = 30_000;
-
 /**
  * A SIGHUP that comes while a process still starts makes it load its file a second time beside the first, and when that fails,
  * it exits (measured on 11.1). A start takes a tenth of a second; a loaded machine gets a hundred times that. In milliseconds.
  */
 export const MIN_PROCESS_AGE_MS = 10_000;
-
-/** What is known of the one process that runs now. */
-interface Knowledge {
-  process: ProcessInfo;
-  args: GlusterArguments;
-  running: RunningGraph | undefined;
-  poisoned: boolean;
-  /** SHA-256 of the file for which the log was searched. */
-  searchedFor: string | undefined;
-  /** SHA-256 of the file about which the last word is spoken, so that a signal is sent once. */
-  settledFor: string | undefined;
-  /** The outcome of a reload since which the process does not answer. */
-  unanswered: Settled | undefined;
-}
 
 type Readable = Wanted & { readable: true };
 
@@ -78,7 +59,7 @@ export class TargetState {
   readonly #judge: FileJudge;
   readonly #versions = new FileHistory();
   readonly #history: OutcomeRecord[] = [];
-  #known: Knowledge | undefined;
+  #known: KnownProcess | undefined;
   /** The process of #known was there in the last pass. */
   #live = false;
   #wanted: Wanted | undefined;
@@ -115,12 +96,14 @@ export class TargetState {
 
   /** Looks at the file and the process, and acts where it is safe. @returns whether the status changed */
   async pass(set: VolfileSet, signal: AbortSignal): Promise<boolean> {
-    const gluster = this.#options.glusterVersion();
     const { process: role, expected = {}, pidFile, exeNames = GLUSTER_EXE_NAMES } = this.#target;
-    const wanted = this.#judge.judge(set, { role, expected, gluster, xlators: this.#options.xlators() });
-    if (wanted.readable) this.#versions.record(wanted.sha256, wanted.graph, wanted.changedAt);
     const proof = await proveProcess({ ...this.#options.system, pidFile, exeNames });
-    const known = proof.ok ? this.#rebase(proof.process) : undefined;
+    const known = proof.ok ? await this.#meet(proof) : undefined;
+    const installation = this.#known?.installation;
+    const gluster = this.#options.glusterVersion() ?? majorVersion(installation?.version);
+    const wanted = this.#judge.judge(set, { role, expected, gluster, xlators: installation?.xlators });
+    if (wanted.readable) this.#versions.record(wanted.sha256, wanted.graph, wanted.changedAt);
+    known?.consult(this.#versions);
     this.#live = proof.ok;
     // The last word counts only while nothing else was said since: a file that came and went again is looked at anew.
     if (
@@ -133,7 +116,7 @@ export class TargetState {
       return known.unanswered === undefined ? false : await this.#ask(known, wanted, known.unanswered, signal);
     }
     if (known !== undefined) known.unanswered = undefined;
-    if (known !== undefined && wanted.readable) await this.#searchLog(known, wanted.sha256);
+    if (known !== undefined && wanted.readable) await known.searchLog(wanted.sha256, this.#options.clock.now());
     const decision = decide({
       wanted,
       proof,
@@ -151,23 +134,22 @@ export class TargetState {
     if (known === undefined || !wanted.readable) return false;
     const foreign = readsAnother(known.args, this.#target.file);
     if (foreign !== undefined) return this.#settle({ ...foreign, changes: decision.changes }, wanted);
-    if (this.#ageOf(known) < (this.#options.minProcessAgeMs ?? MIN_PROCESS_AGE_MS)) {
+    if (known.age(this.#options.clock.now()) < (this.#options.minProcessAgeMs ?? MIN_PROCESS_AGE_MS)) {
       const message = `pid ${known.process.pid} has just started; a reload now could end it`;
       return this.#settle(settled('Pending', 'JustStarted', message, decision.changes), wanted);
     }
     return await this.#reload(known, wanted, decision.changes, signal);
   }
 
-  async #reload(known: Knowledge, wanted: Readable, changes: OptionChange[], signal: AbortSignal): Promise<boolean> {
+  async #reload(known: KnownProcess, wanted: Readable, changes: OptionChange[], signal: AbortSignal): Promise<boolean> {
     const { clock, log, system } = this.#options;
-    const { args, process } = known;
-    const seenPath = args.volfile === undefined ? undefined : pathSeenBy(process.pid, args.volfile, system?.procRoot);
+    const { logFile, process, seenPath } = known;
     const result = await reload({
       process,
       seenPath,
       wantedHash: wanted.sha256,
       changes,
-      logFile: this.#logFile(known),
+      logFile,
       clock,
       signal,
       ...(system === undefined ? {} : { system }),
@@ -177,7 +159,7 @@ export class TargetState {
     if (signalledAt === undefined) return this.#settle(verdict, wanted);
     const after = seenPath === undefined ? undefined : await hashVolfile(seenPath);
     const meanwhile = after !== undefined && after !== wanted.sha256;
-    remember(known, result, wanted, meanwhile);
+    known.remember(result, wanted, meanwhile);
     const success = !meanwhile && (outcome === 'Applied' || outcome === 'Unchanged');
     this.#reloads[success ? 'succeeded' : 'failed'] += 1;
     this.#lastReload = { at: signalledAt, success, durationMs };
@@ -189,7 +171,7 @@ export class TargetState {
   }
 
   /** The last word on a reload, unless the process does not answer: then it is asked again in each pass. */
-  async #ask(known: Knowledge, wanted: Readable, verdict: Settled, signal: AbortSignal): Promise<boolean> {
+  async #ask(known: KnownProcess, wanted: Readable, verdict: Settled, signal: AbortSignal): Promise<boolean> {
     const { pid } = known.process;
     if (await answers(this.#target.probe, `pid ${pid}`, signal)) {
       known.unanswered = undefined;
@@ -200,46 +182,12 @@ export class TargetState {
     return this.#settle({ ...verdict, outcome: 'Failed', reason: 'NotAnswering', message }, wanted);
   }
 
-  /** A process that was started since is another one: it has read the file that was there then, and its parser is whole. */
-  #rebase(process: ProcessInfo): Knowledge {
-    const before = this.#known;
-    if (before?.process.pid === process.pid && before.process.startTicks === process.startTicks) return before;
-    const known: Knowledge = {
-      process,
-      args: parseGlusterArguments(process.cmdline),
-      running: this.#versions.readBy(process.startedAt),
-      poisoned: false,
-      searchedFor: undefined,
-      settledFor: undefined,
-      unanswered: undefined,
-    };
-    this.#known = known;
-    return known;
-  }
-
-  /** Once for each file: the log tells what neither this agent's memory nor the times of the files can. */
-  async #searchLog(known: Knowledge, key: string): Promise<void> {
-    const logFile = this.#logFile(known);
-    if (logFile === undefined || known.searchedFor === key) return;
-    const text = await readLogEnd(logFile);
-    if (text === undefined) return;
-    const lines = linesSinceStart(text, known.process.startedAt);
-    known.poisoned ||= isPoisoned(lines);
-    const graph = known.running === undefined ? loggedGraph(lines) : undefined;
-    if (graph !== undefined) known.running = { graph, sha256: undefined, halfApplied: false };
-    if (known.running !== undefined || this.#ageOf(known) > LOG_COMPLETE_MS) known.searchedFor = key;
-  }
-
-  /** In milliseconds. */
-  #ageOf({ process }: Knowledge): number {
-    return this.#options.clock.now() - process.startedAt;
-  }
-
-  #logFile({ args, process }: Knowledge): string | undefined {
-    if (this.#target.logFile !== undefined) return this.#target.logFile;
-    return args.logFile === undefined
-      ? undefined
-      : pathSeenBy(process.pid, args.logFile, this.#options.system?.procRoot);
+  async #meet(proof: ProcessProof & { ok: true }): Promise<KnownProcess> {
+    if (this.#known?.isStill(proof.process) !== true) {
+      this.#known = new KnownProcess(proof, this.#target.logFile, this.#options.system?.procRoot);
+    }
+    await this.#known.findInstallation();
+    return this.#known;
   }
 
   #settle(next: Settled, wanted: Wanted): boolean {
@@ -260,15 +208,6 @@ export class TargetState {
 
 const MEANWHILE = 'the file changed while the process read it: what it runs is not known to the byte';
 
-/** What the process runs after a signal. Only options differed, so its tree is known even where its values are not. */
-function remember(known: Knowledge, { graph }: ReloadResult, wanted: Readable, meanwhile: boolean): void {
-  if (graph === 'poisoned') known.poisoned = true;
-  if (graph === 'half' && known.running !== undefined) known.running = { ...known.running, halfApplied: true };
-  if (wanted.graph === undefined || (graph !== 'taken' && graph !== 'unsure')) return;
-  const sha256 = graph === 'taken' && !meanwhile ? wanted.sha256 : undefined;
-  known.running = { graph: wanted.graph, sha256, halfApplied: false };
-}
-
 function readsAnother(args: GlusterArguments, file: string): Settled | undefined {
   if (args.volfileServer) return settled('Unverified', 'NoVolfile', 'the process gets its volfile from a server');
   if (args.volfile === undefined) {
@@ -276,6 +215,11 @@ function readsAnother(args: GlusterArguments, file: string): Settled | undefined
   }
   if (args.volfile.split('/').at(-1) === file) return undefined;
   return settled('Unverified', 'OtherFile', `the process reads ${args.volfile}, not ${file}`);
+}
+
+function majorVersion(version: string | undefined): '10' | '11' | undefined {
+  const major = version?.split('.')[0];
+  return major === '10' || major === '11' ? major : undefined;
 }
 
 function hashOf(wanted: Wanted | undefined): string | undefined {

@@ -20,7 +20,6 @@ export interface XlatorOptions {
 export const ANY: ValueKind = { kind: 'any' };
 export const BOOL: ValueKind = { kind: 'bool' };
 export const PATH: ValueKind = { kind: 'path' };
-export const SIZE: ValueKind = { kind: 'size' };
 export const TIME: ValueKind = { kind: 'time' };
 export const INT: ValueKind = { kind: 'int' };
 export const INT_MAX = 2 ** 31 - 1;

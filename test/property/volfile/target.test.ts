@@ -91,7 +91,6 @@ class World {
       },
       {
         glusterVersion: () => '11',
-        xlators: () => undefined,
         clock: gluster.clock,
         log: silentLog,
         system: gluster.system,

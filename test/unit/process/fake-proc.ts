@@ -14,6 +14,7 @@ export interface FakeProcess {
   unixTable?: string;
   status?: string;
   limits?: string;
+  maps?: string;
 }
 
 export class FakeProc {
@@ -57,6 +58,7 @@ export class FakeProc {
       join(dir, 'limits'),
       options.limits ?? 'Max open files            1024                 4096   files\n',
     );
+    if (options.maps !== undefined) writeFileSync(join(dir, 'maps'), options.maps);
     for (const [fd, target] of Object.entries(options.fds ?? {})) symlinkSync(target, join(dir, 'fd', fd));
   }
 

@@ -65,7 +65,12 @@ describe('readProcess', () => {
 describe('proveProcess', () => {
   it('accepts a process older than its pid file', async () => {
     writePid('42\n', STARTED + 30);
-    expect(await proveProcess(options)).toMatchObject({ ok: true, process: { pid: 42 }, evidence: 'start-time' });
+    expect(await proveProcess(options)).toMatchObject({
+      ok: true,
+      process: { pid: 42 },
+      evidence: 'start-time',
+      pidFileWrittenAt: STARTED + 30,
+    });
   });
 
   it('refuses a process younger than the file: the pid was used again', async () => {

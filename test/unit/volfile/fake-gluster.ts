@@ -29,6 +29,8 @@ export class FakeGluster {
   loaded = '';
   volfile = '/etc/volfiles/brick.vol';
   extraArguments: string[] = [];
+  /** What the kernel shows as loaded; undefined: we may not look. */
+  maps: string | undefined;
   probe = true;
   #file = '';
   #startTicks = 0;
@@ -75,6 +77,7 @@ export class FakeGluster {
       pid: PID,
       exe: '/usr/sbin/glusterfsd',
       startTicks: this.#startTicks,
+      ...(this.maps === undefined ? {} : { maps: this.maps }),
       cmdline: ['glusterfsd', '-N', '-f', this.volfile, '-l', '/brick.log', ...this.extraArguments],
     });
     this.writeFile(text);

@@ -6,7 +6,6 @@ import { systemClock } from '../../../src/lib/clock.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import { VolfileManager } from '../../../src/volfile/manager.ts';
 import type { VolfileStatus } from '../../../src/volfile/status.ts';
-import { listXlators } from '../../../src/volfile/xlator-dir.ts';
 import { FakeGluster } from './fake-gluster.ts';
 import { edit, sample } from './samples.ts';
 
@@ -99,18 +98,5 @@ describe('VolfileManager', () => {
     expect(manager.status()).toMatchObject([{ outcome: 'Rejected', reason: 'FileUnreadable' }]);
     stop.abort();
     await manager.stopped();
-  });
-});
-
-describe('listXlators', () => {
-  it('lists types, and nothing when there is nothing', async () => {
-    mkdirSync(join(dir, 'features'));
-    writeFileSync(join(dir, 'features', 'index.so'), '');
-    writeFileSync(join(dir, 'features', 'index.la'), '');
-    writeFileSync(join(dir, 'meta.so'), '');
-    expect(await listXlators(dir)).toEqual(new Set(['features/index']));
-    expect(await listXlators(join(dir, 'nope'))).toBeUndefined();
-    rmSync(join(dir, 'features'), { recursive: true });
-    expect(await listXlators(dir)).toBeUndefined();
   });
 });

@@ -105,15 +105,23 @@ describe('FileHistory', () => {
   ])('knows what a process has read: file changed %s', (_what, times, expected) => {
     const history = new FileHistory();
     for (const [index, since] of times.entries()) history.record(`v${index}`, graph, since);
-    expect(history.readBy(START)?.sha256).toBe(expected);
+    expect(history.readBy(START, START)?.sha256).toBe(expected);
+  });
+
+  it('counts the time in which a shell was there before glusterfsd', () => {
+    const history = new FileHistory();
+    history.record('v0', graph, START - 10_000);
+    history.record('v1', graph, START + 10_000);
+    expect(history.readBy(START, START + 60_000)).toBeUndefined();
+    expect(history.readBy(START, START + 1000)?.sha256).toBe('v0');
   });
 
   it('knows nothing of a file that could not be parsed, and keeps the first time of a content', () => {
     const history = new FileHistory();
     history.record('v0', graph, START - 10_000);
     history.record('v0', graph, START + 5000);
-    expect(history.readBy(START)?.sha256).toBe('v0');
+    expect(history.readBy(START, START)?.sha256).toBe('v0');
     history.record('v1', undefined, START - 5000);
-    expect(history.readBy(START)).toBeUndefined();
+    expect(history.readBy(START, START)).toBeUndefined();
   });
 });

@@ -1,3 +1,4 @@
+import { utimesSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../src/lib/log.ts';
 import { HISTORY_LENGTH } from '../../../src/volfile/status.ts';
@@ -38,7 +39,6 @@ function newTarget(logFile: string | undefined = gluster.logFile): TargetState {
     },
     {
       glusterVersion: () => version,
-      xlators: () => undefined,
       clock: gluster.clock,
       log: silentLog,
       system: gluster.system,
@@ -99,6 +99,15 @@ describe('what a process runs', () => {
     await see(A);
     expect(verdict()).toBe('Unchanged/AlreadyLoaded');
     expect(gluster.hups).toHaveLength(1);
+  });
+
+  it('is not known when a shell waited before it became glusterfsd, and the file changed meanwhile', async () => {
+    gluster.start(1000, A, false);
+    await see(A, LONG_AGO);
+    gluster.start(100, A, false);
+    utimesSync(gluster.pidFile, (NOW - 40_000) / 1000, (NOW - 40_000) / 1000);
+    await see(OTHER_TREE, NOW - 60_000);
+    expect(verdict()).toBe('Unverified/RunningGraphUnknown');
   });
 
   it('is the newest file after a restart', async () => {
@@ -197,6 +206,22 @@ describe('a change of options', () => {
     version = '11';
     await see(withoutQuota(B));
     expect(verdict()).toBe('Applied/ValuesSeen');
+  });
+
+  it('goes to a process that shows its version by itself, unless it is GlusterFS 10', async () => {
+    const maps = (number: string): string =>
+      `7f00-7f01 r-xp 0 0:0 1   /usr/lib/glusterfs/${number}/xlator/protocol/server.so\n`;
+    version = undefined;
+    for (const [number, expected] of [
+      ['10.3', 'Rejected/LintError'],
+      ['9.6', 'Unverified/VersionUnknown'],
+      ['11.1', 'Applied/ValuesSeen'],
+    ] as const) {
+      gluster.maps = maps(number);
+      gluster.start(Number(number.split('.')[0]) * 10, A);
+      await see(B);
+      expect([number, verdict()]).toEqual([number, expected]);
+    }
   });
 
   it('waits until the process is safely up', async () => {
