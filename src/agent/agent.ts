@@ -1,10 +1,11 @@
 import type { Logger } from 'pino';
+import { ScanWorker } from '../brick/scan/client.ts';
 import { BrickWorker } from '../brick/worker/client.ts';
 import { STALE_AFTER_MS } from '../heal/backlog.ts';
 import { ShdDaemon } from '../heal/shd-daemon.ts';
 import { HealTracker } from '../heal/tracker.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
-import { errorMessage } from '../lib/errors.ts';
+import { AgentError, errorMessage } from '../lib/errors.ts';
 import { Loop, type LoopStats } from '../lib/loop.ts';
 import { agentCollector } from '../metrics/collectors/agent.ts';
 import { brickCollector, type BrickSnapshot } from '../metrics/collectors/brick.ts';
@@ -18,6 +19,7 @@ import { MetricsRegistry } from '../metrics/registry.ts';
 import { Auditor } from '../quota/auditor.ts';
 import { QuotaEnforcer } from '../quota/enforcer.ts';
 import { layoutOf } from '../quota/layout.ts';
+import { UsageScanner } from '../quota/scanner.ts';
 import { BrickClient } from '../rpc/brick-client.ts';
 import { ManagementClient } from '../rpc/management-client.ts';
 import { VolfileManager } from '../volfile/manager.ts';
@@ -35,6 +37,8 @@ import { RuntimeMonitor } from './runtime.ts';
 
 /** Pause between two looks whether an audit is due, in milliseconds; a restarted brick is audited soon. */
 const AUDIT_CHECK_MS = 2_000;
+/** Pause between two looks whether a PV is due for a scan, in milliseconds; each finished scan starts the next at once. */
+const SCAN_CHECK_MS = 2_000;
 
 /**
  * Everything that runs, wired together. Construction does nothing outside; `start` begins the loops, `stop` ends them.
@@ -46,6 +50,7 @@ export class Agent {
   readonly monitor: BrickMonitor;
   readonly processes: ProcessMonitor;
   readonly quota: QuotaEnforcer;
+  readonly scanner: UsageScanner;
   readonly heal: HealTracker;
   /** Undefined when no peers are configured. */
   readonly peers: Peers | undefined;
@@ -58,9 +63,11 @@ export class Agent {
   readonly #brickManagement: ManagementClient;
   readonly #shdManagement: ManagementClient;
   readonly #shd: ShdDaemon;
+  readonly #scanWorker: ScanWorker;
   readonly #runtime = new RuntimeMonitor();
   #loops: Loop[] = [];
   #quotaLoop: Loop | undefined;
+  #scanLoop: Loop | undefined;
   #healLoop: Loop | undefined;
   #volfiles: VolfileManager | undefined;
 
@@ -103,6 +110,13 @@ export class Agent {
     ]);
     this.peers = this.#createPeers(token);
     this.quota = this.#createQuota();
+    this.#scanWorker = new ScanWorker({
+      brickPath: config.brickPath,
+      deadlineMs: config.brickDeadlineMs,
+      clock,
+      log: log.child({ part: 'scan' }),
+    });
+    this.scanner = this.#createScanner();
     this.#shd = new ShdDaemon({ socketPath: config.shdSocket, pidFile: config.shdPidFile, clock, observer: rpc });
     this.heal = this.#createHeal();
     this.livez = livenessChecks(() => this.loopStats(), clock);
@@ -151,6 +165,7 @@ export class Agent {
     loop('identity', config.identityIntervalMs, async (signal) => await this.monitor.pass(signal));
     loop('process', config.identityIntervalMs, async () => await this.processes.pass());
     this.#quotaLoop = loop('quota', config.quotaIntervalMs, async (signal) => await this.quota.pass(signal));
+    this.#scanLoop = loop('scan', SCAN_CHECK_MS, async (signal) => await this.scanner.pass(signal));
     if (config.quotaAuditIntervalMs > 0) {
       const auditor = this.#createAuditor();
       loop('audit', AUDIT_CHECK_MS, async (signal) => await auditor.pass(signal));
@@ -167,6 +182,8 @@ export class Agent {
     const ends = [
       ...this.#loops.map(async (loop) => await loop.stopped()),
       this.heal.settled(),
+      this.scanner.settled(),
+      this.#scanWorker.stop(),
       this.brick.stop(),
       this.#volfiles?.stopped() ?? Promise.resolve(),
       // A pass that hangs in the brick ends with its worker.
@@ -207,6 +224,28 @@ export class Agent {
       clock: this.#clock,
       log: this.#log.child({ part: 'quota' }),
       verifyIntervalMs: config.quotaVerifyIntervalMs,
+    });
+  }
+
+  #createScanner(): UsageScanner {
+    const { config, quota, monitor } = this;
+    return new UsageScanner({
+      port: {
+        scan: async (path, options) => {
+          const { place } = monitor;
+          if (place === undefined) throw new AgentError('BrickFenced', 'the brick is fenced');
+          return await this.#scanWorker.scan(path, { ...options, place });
+        },
+      },
+      backend: new WorkerQuotaBackend(this.worker, false, () => monitor.place),
+      brick: new WireQuotaBrick(this.brick),
+      fence: () => monitor.fence,
+      targets: () => quota.scanTargets(),
+      take: (target, scan) => quota.takeScan(target, scan),
+      clock: this.#clock,
+      log: this.#log.child({ part: 'scan' }),
+      intervalMs: config.quotaScanIntervalMs,
+      wake: () => this.#scanLoop?.wake(),
     });
   }
 

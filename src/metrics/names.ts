@@ -105,9 +105,20 @@ export const METRICS = {
     help: "Bytes of a PV on this brick by the brick's own counter.",
     labels: ['pv'],
   },
+  gluster_quota_scanned_bytes: {
+    type: 'gauge',
+    help: 'Bytes that a PV occupied on this brick when it was scanned last, as du counts; absent before the first scan.',
+    labels: ['pv'],
+  },
+  gluster_quota_scan_age_seconds: { type: 'gauge', help: 'Time since the last scan of a PV.', labels: ['pv'] },
+  gluster_quota_drift_bytes: {
+    type: 'gauge',
+    help: "The brick's own counter minus what it should have been at the last scan; absent while unknown.",
+    labels: ['pv'],
+  },
   gluster_quota_condition: {
     type: 'gauge',
-    help: '1 when the condition (OnDisk, Live, Enforced) holds for a PV with a limit, 0 when it does not; absent while unknown.',
+    help: '1 when the condition (OnDisk, Live, Enforced, UsageTrue) holds for a PV with a limit, 0 when it does not; absent while unknown.',
     labels: ['pv', 'condition'],
   },
   gluster_quota_pvs: { type: 'gauge', help: 'PVs that the agent knows on this brick.', labels: [] },

@@ -12,6 +12,8 @@ import { isSettled, judge, newState, unsettle, viewOf, type PvState, type QuotaV
 import type { QuotaFileContent } from './quota-file.ts';
 import { encodeRecord, type QuotaRecord } from './record.ts';
 import { Reconciler } from './reconciler.ts';
+import type { ScanTarget } from './scanner.ts';
+import { forgetCounter, type UsageScan } from './usage.ts';
 
 /** Limits from a mounted file: always the last good ones. */
 export interface QuotaFile {
@@ -111,6 +113,24 @@ export class QuotaEnforcer {
       state.audit = audit;
       judge(state, layout, clock.now());
     }
+  }
+
+  /** PVs whose usage can be measured here: an arbiter's files are empty. */
+  scanTargets(): ScanTarget[] {
+    if (this.#options.layout.isArbiter) return [];
+    return [...this.#states.values()].map(({ pv, path, live, scan }) => ({
+      pv,
+      path,
+      gfid: live.kind === 'result' && live.result.kind !== 'missing' ? live.result.gfid : undefined,
+      last: scan,
+    }));
+  }
+
+  takeScan({ pv, path }: ScanTarget, scan: UsageScan): void {
+    const state = this.#states.get(pv);
+    if (state?.path !== path) return;
+    state.scan = scan;
+    judge(state, this.#options.layout, this.#options.clock.now());
   }
 
   /** One pass over the brick. @throws AgentError when the backend as a whole does not answer */
@@ -228,10 +248,12 @@ export class QuotaEnforcer {
   }
 
   #forgetLive(): void {
-    this.#seenGeneration = this.#options.brick.generation;
+    const { generation } = this.#options.brick;
+    this.#seenGeneration = generation;
     for (const state of this.#states.values()) {
       state.namespaceMade = undefined;
       state.audit = undefined;
+      if (state.scan !== undefined && state.scan.brickGeneration !== generation) state.scan = forgetCounter(state.scan);
     }
   }
 

@@ -8,6 +8,7 @@ import { judgeEnforced } from './enforced.ts';
 import { brickLimit, type QuotaLayout } from './layout.ts';
 import { shownLimit, shownUsage } from './live-limit.ts';
 import type { LiveResult } from './live-quota.ts';
+import { judgeUsage, usageView, type UsageScan, type UsageView } from './usage.ts';
 
 /** What the enforcer last saw of the backend. */
 export type BackendView =
@@ -40,6 +41,8 @@ export interface PvState {
   namespaceMade: 'Empty' | 'WithEntries' | undefined;
   /** The last audit of this brick process since the directory is a namespace. */
   audit: PvAudit | undefined;
+  /** The last scan of what the PV really uses. */
+  scan: UsageScan | undefined;
   conditions: Condition[];
 }
 
@@ -62,6 +65,8 @@ export interface QuotaView {
     liveLimitBytes: string | null;
     /** The brick's own counter; null while it is not known. */
     usedBytes: string | null;
+    /** What the PV really uses, as far as is known. */
+    usage: UsageView;
     observedGeneration: number;
     conditions: Condition[];
   };
@@ -80,6 +85,7 @@ export function viewOf(state: PvState, layout: QuotaLayout): QuotaView {
       onDiskLimitBytes: typeof quota?.limitBytes === 'bigint' ? quota.limitBytes.toString() : null,
       liveLimitBytes: text(liveLimitBytes(state)),
       usedBytes: text(usedBytes(state)),
+      usage: usageView(state.scan, countedBytes(state)),
       observedGeneration: state.generation,
       conditions: state.conditions,
     },
@@ -91,6 +97,12 @@ export function softLimitBytes(state: PvState, layout: QuotaLayout): bigint | un
   const { softRatio } = state.wishes;
   if (softRatio === undefined || state.desired.limitBytes === undefined) return undefined;
   return BigInt(Math.floor(Number(brickLimit(state.desired.limitBytes, layout)) * softRatio));
+}
+
+/** The brick's counter to the byte, as of its last flush. */
+export function countedBytes(state: PvState): bigint | undefined {
+  const size = state.backend.kind === 'present' ? state.backend.quota.sizeBytes : undefined;
+  return typeof size === 'bigint' ? size : undefined;
 }
 
 /** The limit that the running brick shows, in bytes of this brick; undefined while unknown or none. */
@@ -107,9 +119,7 @@ export function usedBytes(state: PvState): bigint | undefined {
   const statfs = statfsOf(state);
   if (statfs === undefined || !statfs.simpleQuota) return undefined;
   const shown = shownUsage(statfs);
-  if (shown !== undefined) return shown;
-  const size = state.backend.kind === 'present' ? state.backend.quota.sizeBytes : undefined;
-  return typeof size === 'bigint' ? size : undefined;
+  return shown ?? countedBytes(state);
 }
 
 function sourcesOf({ desired, wishes }: PvState): { source: LimitSource; limitBytes: string }[] {
@@ -139,6 +149,7 @@ export function newState(place: PvPlace): PvState {
     live: { kind: 'unknown', reason: 'NotRead', message: 'not read yet' },
     namespaceMade: undefined,
     audit: undefined,
+    scan: undefined,
     conditions: [],
   };
 }
@@ -158,7 +169,7 @@ export function judge(state: PvState, layout: QuotaLayout, now: number): void {
   const enforced = judgeEnforced({ live, limited: desired.limitBytes !== undefined, namespaceMade, audit, now });
   state.conditions = updateConditions(
     state.conditions,
-    [judgeOnDisk(state, layout), live, enforced, ...judgeSoftLimit(state, layout)],
+    [judgeOnDisk(state, layout), live, enforced, ...judgeCounter(state, layout), ...judgeSoftLimit(state, layout)],
     now,
     state.generation,
   );
@@ -251,6 +262,11 @@ function judgeLive(state: PvState): ConditionInput {
         ? { type, status: 'True', reason: 'NoLimit', message: 'no limit is wanted and none is in force' }
         : { type, status: 'True', reason: 'AsWanted', message: 'read back from the running brick' };
   }
+}
+
+/** Only where a limit makes the brick count; an arbiter counts nothing that means anything (measured on 11.1). */
+function judgeCounter({ desired, scan }: PvState, layout: QuotaLayout): ConditionInput[] {
+  return desired.limitBytes === undefined || layout.isArbiter ? [] : [judgeUsage(scan)];
 }
 
 /** Only where a soft limit is wanted. */

@@ -27,7 +27,9 @@ export async function waitLimit(lab: Lab, agents: readonly LabAgent[], pv: strin
       for (const agent of agents) {
         const quota = await quotaOf(agent, pv);
         if (quota?.status.brickLimitBytes !== String(brickBytes)) return false;
-        const unsettled = quota.status.conditions.some(({ type, status }) => type !== 'Enforced' && status !== 'True');
+        const unsettled = quota.status.conditions.some(
+          ({ type, status }) => ['OnDisk', 'Live'].includes(type) && status !== 'True',
+        );
         if (unsettled) return false;
       }
       return true;

@@ -5,6 +5,7 @@ import type { ApiServices, HealService, QuotaService } from '../../src/agent/htt
 import type { Condition } from '../../src/lib/conditions.ts';
 import { AgentError } from '../../src/lib/errors.ts';
 import type { QuotaView } from '../../src/quota/pv-state.ts';
+import { usageView } from '../../src/quota/usage.ts';
 
 const TIME = '2026-01-02T03:04:05.000Z';
 
@@ -30,6 +31,7 @@ export function quotaView(pv: string, limitBytes: bigint | null): QuotaView {
       onDiskLimitBytes: limit,
       liveLimitBytes: limit,
       usedBytes: '4096',
+      usage: usageView(undefined, 4096n),
       observedGeneration: 1,
       conditions: [condition('OnDisk'), condition('Live'), condition('Enforced', 'Unknown', 'NotAudited')],
     },

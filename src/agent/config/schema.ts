@@ -171,6 +171,14 @@ export const configSchema = Type.Object(
       30_000,
       1_000,
     ),
+    quotaScanIntervalMs: Type.Integer({
+      description:
+        'Pause between two scans of a PV, which measure what it really uses; also once after each start. 0: only on request.',
+      default: 21_600_000,
+      minimum: 0,
+      maximum: 2_147_483_647,
+      placeholder: 'ms',
+    }),
     quotaAuditIntervalMs: Type.Integer({
       description:
         "Pause between two audits of the brick's memory by statedump, which prove that limits hold below the PV's root; 0: never.",

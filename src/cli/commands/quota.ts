@@ -102,9 +102,16 @@ function status(item: QuotaItem, type: string): string | undefined {
 
 /** The first thing that is not as it should be; one word, `quota get` has the sentence. */
 function whyNot(item: QuotaItem): string {
-  return item.status.conditions.find((condition) => condition.status !== 'True')?.reason ?? '';
+  return item.status.conditions.find((condition) => condition.status !== 'True' && !isNoNews(condition))?.reason ?? '';
 }
 
 function isGood(item: QuotaItem): boolean {
-  return item.status.conditions.every((condition) => condition.type === 'Enforced' || condition.status === 'True');
+  return item.status.conditions.every(
+    (condition) => condition.type === 'Enforced' || condition.status === 'True' || isNoNews(condition),
+  );
+}
+
+/** A PV that was not scanned yet is no finding: scans take their time. */
+function isNoNews({ type, status: value }: QuotaItem['status']['conditions'][number]): boolean {
+  return type === 'UsageTrue' && value === 'Unknown';
 }

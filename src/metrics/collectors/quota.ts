@@ -1,5 +1,7 @@
 import { liveLimitBytes, usedBytes, type PvState } from '../../quota/pv-state.ts';
 import type { Refusal } from '../../brick/pv-inventory.ts';
+import { systemClock, type Clock } from '../../lib/clock.ts';
+import { estimateUsage } from '../../quota/usage.ts';
 import type { Collector } from '../registry.ts';
 
 export interface QuotaSource {
@@ -8,8 +10,8 @@ export interface QuotaSource {
   states(): Iterable<PvState>;
 }
 
-/** Limits, usage and conditions of every PV. PVs without a limit have no series of their own. */
-export function quotaCollector(source: QuotaSource): Collector {
+/** Limits, usage and conditions of every PV. PVs without a limit have no series but those of their scans. */
+export function quotaCollector(source: QuotaSource, clock: Pick<Clock, 'now'> = systemClock): Collector {
   return {
     name: 'quota',
     collect(emit) {
@@ -17,7 +19,13 @@ export function quotaCollector(source: QuotaSource): Collector {
       let pvs = 0;
       for (const state of source.states()) {
         pvs += 1;
-        const { pv, desired, backend } = state;
+        const { pv, desired, backend, scan } = state;
+        if (scan !== undefined) {
+          const { driftBytes, ageMs = 0 } = estimateUsage(scan, undefined, clock.now());
+          emit('gluster_quota_scanned_bytes', { pv }, Number(scan.diskBytes));
+          emit('gluster_quota_scan_age_seconds', { pv }, ageMs / 1000);
+          emit('gluster_quota_drift_bytes', { pv }, number(driftBytes));
+        }
         if (desired.limitBytes === undefined) continue;
         emit('gluster_quota_limit_bytes', { pv, source: desired.source ?? '' }, Number(desired.limitBytes));
         const onDisk = backend.kind === 'present' ? backend.quota.limitBytes : undefined;

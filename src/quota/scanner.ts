@@ -1,0 +1,258 @@
+import type { Clock } from '../lib/clock.ts';
+import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
+import type { Gfid } from '../lib/gfid.ts';
+import type { Log } from '../lib/log.ts';
+import type { ScanResult } from '../brick/scan/messages.ts';
+import type { ScanTotals } from '../brick/scan/tree.ts';
+import type { Fence, QuotaBackend, QuotaBrick } from './ports.ts';
+import type { UsageScan } from './usage.ts';
+
+/**
+ * Part of the time that a scan works. Half leaves the disk to the brick as often as not; a brick of 10 million files still
+ * takes about a minute and a half with a warm cache.
+ */
+const DUTY = 0.5;
+/** Before a PV whose scan failed is tried again, in milliseconds. */
+const RETRY_MS = 60_000;
+
+export interface ScanPort {
+  /** @returns undefined when there is no such directory */
+  scan(
+    path: string,
+    options: { duty: number; signal: AbortSignal; onProgress: (totals: ScanTotals) => void },
+  ): Promise<ScanResult | undefined>;
+}
+
+export interface ScanTarget {
+  pv: string;
+  path: string;
+  /** Undefined while the running brick has not told it. */
+  gfid: Gfid | undefined;
+  /** The last scan. */
+  last: UsageScan | undefined;
+}
+
+export interface ScanProgress {
+  pv: string;
+  /** Wall-clock milliseconds. */
+  startedAt: number;
+  files: number;
+  diskBytes: number;
+  filesPerSecond: number;
+  /** From the number of files of the scan before; undefined without one. */
+  totalFiles: number | undefined;
+  etaMs: number | undefined;
+}
+
+export interface ScanStatus {
+  running: ScanProgress | undefined;
+  /** PVs that somebody asked for and that are not done. */
+  requested: string[];
+  /** PVs whose last scan failed, and why. */
+  failed: { pv: string; message: string }[];
+}
+
+export interface ScannerOptions {
+  port: ScanPort;
+  backend: QuotaBackend;
+  brick: QuotaBrick;
+  fence: () => Fence;
+  targets: () => ScanTarget[];
+  take: (target: ScanTarget, scan: UsageScan) => void;
+  clock: Clock;
+  log: Log;
+  /** Between two scans of a PV, in milliseconds; 0: only on request. */
+  intervalMs: number;
+  /** Asks for the next pass. */
+  wake: () => void;
+}
+
+interface Running {
+  target: ScanTarget;
+  startedAt: number;
+  startedMonotonic: number;
+  totals: ScanTotals | undefined;
+  stop: AbortController;
+  done: Promise<void>;
+}
+
+/**
+ * Decides which PV is scanned next: those that somebody asked for, then those that are due, least recently scanned first. One
+ * at a time. A pass only starts a scan and comes back: a scan may take hours.
+ */
+export class UsageScanner {
+  readonly #options: ScannerOptions;
+  readonly #requested = new Set<string>();
+  readonly #failed = new Map<string, { at: number; message: string }>();
+  #running: Running | undefined;
+
+  constructor(options: ScannerOptions) {
+    this.#options = options;
+  }
+
+  async pass(signal: AbortSignal): Promise<void> {
+    const { fence, targets } = this.#options;
+    if (this.#running !== undefined) {
+      if (!fence().open) this.#running.stop.abort();
+      return;
+    }
+    if (!fence().open || signal.aborted) return;
+    const all = targets();
+    this.#forgetGone(all);
+    const target = this.#next(all);
+    if (target !== undefined) this.#start(target, signal);
+  }
+
+  /** Scans a PV before all that nobody asked for; asking again while it waits or runs changes nothing. @throws AgentError `NotFound` */
+  request(pv: string): void {
+    if (!this.#options.targets().some((target) => target.pv === pv)) {
+      throw new AgentError('NotFound', `no PV "${pv}" to scan on this brick`);
+    }
+    if (this.#running?.target.pv === pv) return;
+    this.#requested.add(pv);
+    this.#options.wake();
+  }
+
+  status(): ScanStatus {
+    const running = this.#running === undefined ? undefined : this.#progress(this.#running);
+    const requested = [...this.#requested];
+    return { running, requested, failed: [...this.#failed].map(([pv, { message }]) => ({ pv, message })) };
+  }
+
+  /** Resolves when no scan runs any more. Never rejects. */
+  async settled(): Promise<void> {
+    await this.#running?.done;
+  }
+
+  #forgetGone(targets: readonly ScanTarget[]): void {
+    const names = new Set(targets.map(({ pv }) => pv));
+    for (const pv of this.#requested) if (!names.has(pv)) this.#requested.delete(pv);
+    for (const pv of this.#failed.keys()) if (!names.has(pv)) this.#failed.delete(pv);
+  }
+
+  #next(targets: readonly ScanTarget[]): ScanTarget | undefined {
+    for (const pv of this.#requested) return targets.find((target) => target.pv === pv);
+    let next: ScanTarget | undefined;
+    for (const target of targets) {
+      if (this.#isDue(target) && (next === undefined || scannedAt(target) < scannedAt(next))) next = target;
+    }
+    return next;
+  }
+
+  #isDue({ pv, last, gfid }: ScanTarget): boolean {
+    const { intervalMs, clock, brick } = this.#options;
+    if (intervalMs === 0) return false;
+    const failed = this.#failed.get(pv);
+    if (failed !== undefined && clock.monotonic() - failed.at < RETRY_MS) return false;
+    if (last === undefined) return true;
+    // A new brick process starts from what was flushed last: whether that was all only a scan can tell.
+    const isNewProcess = gfid !== undefined && brick.isUp && last.brickGeneration !== brick.generation;
+    return isNewProcess || clock.now() - last.at >= intervalMs;
+  }
+
+  #start(target: ScanTarget, signal: AbortSignal): void {
+    const { clock, log, wake } = this.#options;
+    const stop = new AbortController();
+    const abort = (): void => stop.abort();
+    signal.addEventListener('abort', abort, { once: true });
+    const running: Running = {
+      target,
+      startedAt: clock.now(),
+      startedMonotonic: clock.monotonic(),
+      totals: undefined,
+      stop,
+      done: Promise.resolve(),
+    };
+    this.#running = running;
+    running.done = this.#run(running, stop.signal)
+      .then(
+        () => void this.#failed.delete(target.pv),
+        (error: unknown) => {
+          if (stop.signal.aborted && isAgentError(error, 'Aborted')) return;
+          const message = errorMessage(error);
+          if (this.#failed.get(target.pv)?.message !== message) log.warn({ pv: target.pv, err: error }, 'scan failed');
+          this.#failed.set(target.pv, { at: clock.monotonic(), message });
+        },
+      )
+      .finally(() => {
+        signal.removeEventListener('abort', abort);
+        this.#requested.delete(target.pv);
+        this.#running = undefined;
+        wake();
+      });
+  }
+
+  async #run(running: Running, signal: AbortSignal): Promise<void> {
+    const { port, take, clock, log, brick } = this.#options;
+    const { target } = running;
+    const counterBefore = await this.#counter(target, signal);
+    const generation = brick.generation;
+    const result = await port.scan(target.path, {
+      duty: DUTY,
+      signal,
+      onProgress: (totals) => {
+        running.totals = totals;
+      },
+    });
+    if (result === undefined) throw new AgentError('NotFound', `${target.path} is not on this brick`);
+    const counterAfter = await this.#counter(target, signal);
+    // Two processes' counters are no two readings of one.
+    const sameProcess = brick.generation === generation;
+    const scan: UsageScan = {
+      at: clock.now(),
+      diskBytes: BigInt(result.diskBytes),
+      expectedCounter: BigInt(result.counterBytes),
+      counterBefore: sameProcess ? counterBefore : undefined,
+      counterAfter: sameProcess ? counterAfter : undefined,
+      files: result.files,
+      directories: result.directories,
+      durationMs: result.durationMs,
+      incomplete: incompleteWhy(result),
+      brickGeneration: generation,
+    };
+    log.debug({ pv: target.pv, files: scan.files, ms: Math.round(scan.durationMs) }, 'PV scanned');
+    take(target, scan);
+  }
+
+  /** The exact counter after a flush; undefined where the brick keeps none or does not answer. */
+  async #counter({ gfid, path }: ScanTarget, signal: AbortSignal): Promise<bigint | undefined> {
+    const { brick, backend } = this.#options;
+    if (gfid === undefined || !brick.isUp || brick.hasSimpleQuota === false) return undefined;
+    try {
+      if (!(await brick.statfs(gfid, signal)).simpleQuota) return undefined;
+    } catch (error) {
+      // The scan is worth its time without the brick's word.
+      if (isAgentError(error, 'RpcDisconnected', 'GlusterError', 'Timeout')) return undefined;
+      throw error;
+    }
+    const [read] = await backend.read([path], signal);
+    const size = read?.kind === 'present' ? read.quota.sizeBytes : undefined;
+    return typeof size === 'bigint' ? size : undefined;
+  }
+
+  #progress({ target, startedAt, startedMonotonic, totals }: Running): ScanProgress {
+    const seconds = (this.#options.clock.monotonic() - startedMonotonic) / 1000;
+    const files = totals?.files ?? 0;
+    const filesPerSecond = seconds > 0 ? files / seconds : 0;
+    const totalFiles = target.last?.files;
+    const isKnown = totalFiles !== undefined && filesPerSecond > 0;
+    return {
+      pv: target.pv,
+      startedAt,
+      files,
+      diskBytes: totals?.diskBytes ?? 0,
+      filesPerSecond,
+      totalFiles,
+      etaMs: isKnown ? (Math.max(0, totalFiles - files) / filesPerSecond) * 1000 : undefined,
+    };
+  }
+}
+
+function scannedAt({ last }: ScanTarget): number {
+  return last?.at ?? Number.NEGATIVE_INFINITY;
+}
+
+function incompleteWhy({ unreadable, unreadableWhy }: ScanTotals): string | undefined {
+  if (unreadable === 0) return undefined;
+  return unreadable === 1 ? unreadableWhy : `${unreadableWhy}, and ${unreadable - 1} more directories`;
+}
