@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import { silentLog } from '../../../src/lib/log.ts';
+import { UsageTeller, type UsageBrick } from '../../../src/quota/usage-teller.ts';
+import { subvolumeOf, volumeUsage, type BrickUsage } from '../../../src/quota/volume-usage.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
+
+const of = (subvolume: number, usedBytes: bigint, ageMs = 10): BrickUsage => ({ subvolume, usedBytes, ageMs });
+const never = new AbortController().signal;
+
+describe('volumeUsage', () => {
+  it('adds subvolumes up and takes the fullest brick of each other one', () => {
+    const usage = volumeUsage(
+      { subvolume: 0, usedBytes: 5n },
+      [of(1, 7n, 50), of(1, 3n), of(2, 1n, 20)],
+      new Set([0, 1, 2]),
+    );
+    expect(usage).toEqual({ kind: 'Sum', usedBytes: 13n, oldestMs: 50 });
+  });
+
+  it('never counts a fuller brother of our own set: a sink must be able to fill', () => {
+    const usage = volumeUsage({ subvolume: 0, usedBytes: 5n }, [of(0, 100n), of(1, 1n)], new Set([0, 1]));
+    expect(usage).toMatchObject({ usedBytes: 6n });
+  });
+
+  it('says what is missing instead of a sum that would let too much pass', () => {
+    expect(volumeUsage({ subvolume: 0, usedBytes: 5n }, [of(1, 1n)], new Set([0, 1, 2]))).toEqual({
+      kind: 'Incomplete',
+      missing: [2],
+    });
+  });
+
+  it('is nothing to add up on one subvolume', () => {
+    expect(volumeUsage({ subvolume: 0, usedBytes: 5n }, [of(0, 9n)], new Set([0]))).toEqual({ kind: 'OwnOnly' });
+  });
+
+  it('numbers subvolumes set by set', () => {
+    expect([0, 1, 2, 3, 5, 6].map((index) => subvolumeOf(index, 3))).toEqual([0, 0, 0, 1, 1, 2]);
+  });
+});
+
+class FakeUsageBrick implements UsageBrick {
+  isUp = true;
+  told: bigint[] = [];
+  failure: Error | undefined;
+  used = 4096n * 3n;
+  limit = 4096n * 10n;
+
+  async statfs() {
+    if (this.failure !== undefined) throw this.failure;
+    const blocks = this.limit / 4096n + 1n;
+    const free = blocks - this.used / 4096n;
+    return { blockSize: 4096n, blocks, free: free > 0n ? free : 0n, simpleQuota: true };
+  }
+
+  async flushedSize() {
+    return this.used;
+  }
+
+  async tellUsage(_gfid: string, bytes: bigint) {
+    this.told.push(bytes);
+  }
+}
+
+function teller(brick: FakeUsageBrick, subvolumes: number[], others: BrickUsage[]): UsageTeller {
+  return new UsageTeller({
+    brick,
+    targets: () => [{ pv: 'pvc-1', gfid: '11111111-1111-4111-8111-111111111111' }],
+    ownSubvolume: 0,
+    others: () => others,
+    subvolumes: () => new Set(subvolumes),
+    clock: new ManualClock(),
+    log: silentLog,
+  });
+}
+
+describe('UsageTeller', () => {
+  it('tells the sum, in every pass', async () => {
+    const brick = new FakeUsageBrick();
+    const usages = teller(brick, [0, 1], [of(1, 1000n)]);
+    await usages.pass(never);
+    await usages.pass(never);
+    expect(brick.told).toEqual([12_288n + 1000n, 12_288n + 1000n]);
+    expect(usages.ownUsage()).toMatchObject([{ pv: 'pvc-1', usedBytes: 12_288n }]);
+  });
+
+  it('never tells anything on a volume of one subvolume, since the first word changes the brick', async () => {
+    const brick = new FakeUsageBrick();
+    await teller(brick, [0], []).pass(never);
+    expect(brick.told).toEqual([]);
+  });
+
+  it('tells nothing while a subvolume has not told us', async () => {
+    const brick = new FakeUsageBrick();
+    const usages = teller(brick, [0, 1], []);
+    await usages.pass(never);
+    expect(brick.told).toEqual([]);
+    expect(usages.usageOf('pvc-1')).toEqual({ kind: 'Incomplete', missing: [1] });
+    expect(usages.ownUsage()).toHaveLength(1);
+  });
+
+  it('reads the exact count of a PV above its limit', async () => {
+    const brick = new FakeUsageBrick();
+    brick.used = 4096n * 30n;
+    await teller(brick, [0, 1], [of(1, 0n)]).pass(never);
+    expect(brick.told).toEqual([4096n * 30n]);
+  });
+
+  it('forgets what it cannot read, and does not fail with it', async () => {
+    const brick = new FakeUsageBrick();
+    const usages = teller(brick, [0, 1], [of(1, 0n)]);
+    await usages.pass(never);
+    brick.failure = new Error('ESTALE');
+    await usages.pass(never);
+    expect(usages.ownUsage()).toEqual([]);
+  });
+});
