@@ -12,17 +12,20 @@ import { brickCollector, type BrickSnapshot } from '../metrics/collectors/brick.
 import { healCollector } from '../metrics/collectors/heal.ts';
 import { processCollector, type ProcessSnapshot } from '../metrics/collectors/process.ts';
 import { quotaCollector } from '../metrics/collectors/quota.ts';
+import { quotaGuardCollector } from '../metrics/collectors/quota-guard.ts';
 import { RpcCounter } from '../metrics/collectors/rpc.ts';
 import { runtimeCollector } from '../metrics/collectors/runtime.ts';
 import { volfileCollector, type VolfileSnapshot } from '../metrics/collectors/volfile.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
 import { Auditor } from '../quota/auditor.ts';
 import { QuotaEnforcer } from '../quota/enforcer.ts';
+import { QuotaGuard } from '../quota/guard.ts';
 import { layoutOf } from '../quota/layout.ts';
 import { UsageScanner } from '../quota/scanner.ts';
 import { BrickClient } from '../rpc/brick-client.ts';
 import { ManagementClient } from '../rpc/management-client.ts';
 import { VolfileManager } from '../volfile/manager.ts';
+import { readQuotaFilter } from '../volfile/quota-filter.ts';
 import type { VolfileTarget } from '../volfile/target.ts';
 import { BrickAudit } from './brick-audit.ts';
 import { BrickMonitor } from './brick-monitor.ts';
@@ -34,6 +37,7 @@ import { ProcessMonitor } from './process-monitor.ts';
 import { QuotaFileSource } from './quota-file-source.ts';
 import { WireQuotaBrick, WorkerQuotaBackend } from './quota-adapters.ts';
 import { RuntimeMonitor } from './runtime.ts';
+import { WireGuardBrick } from './wire-guard.ts';
 
 /** Pause between two looks whether an audit is due, in milliseconds; a restarted brick is audited soon. */
 const AUDIT_CHECK_MS = 2_000;
@@ -64,6 +68,7 @@ export class Agent {
   readonly #shdManagement: ManagementClient;
   readonly #shd: ShdDaemon;
   readonly #scanWorker: ScanWorker;
+  readonly #guard: QuotaGuard | undefined;
   readonly #runtime = new RuntimeMonitor();
   #loops: Loop[] = [];
   #quotaLoop: Loop | undefined;
@@ -110,6 +115,7 @@ export class Agent {
     ]);
     this.peers = this.#createPeers(token);
     this.quota = this.#createQuota();
+    this.#guard = config.quotaGuardIntervalMs > 0 ? this.#createGuard() : undefined;
     this.#scanWorker = new ScanWorker({
       brickPath: config.brickPath,
       deadlineMs: config.brickDeadlineMs,
@@ -127,6 +133,7 @@ export class Agent {
         brickCollector(() => this.#brickSnapshot()),
         processCollector(() => this.#processSnapshots()),
         quotaCollector(this.quota),
+        quotaGuardCollector(() => this.#guard?.stats),
         healCollector(() => this.heal.status()),
         volfileCollector(() => this.#volfileSnapshots()),
         rpc.collector(),
@@ -170,6 +177,8 @@ export class Agent {
       const auditor = this.#createAuditor();
       loop('audit', AUDIT_CHECK_MS, async (signal) => await auditor.pass(signal));
     }
+    const guard = this.#guard;
+    if (guard !== undefined) loop('guard', config.quotaGuardIntervalMs, async (signal) => await guard.pass(signal));
     this.#healLoop = loop('heal', config.healIntervalMs, async (signal) => await this.heal.pass(signal));
     const { peers } = this;
     if (peers !== undefined) loop('peers', config.peerIntervalMs, async (signal) => await peers.pass(signal));
@@ -246,6 +255,17 @@ export class Agent {
       log: this.#log.child({ part: 'scan' }),
       intervalMs: config.quotaScanIntervalMs,
       wake: () => this.#scanLoop?.wake(),
+    });
+  }
+
+  #createGuard(): QuotaGuard {
+    const { config, brick, quota } = this;
+    return new QuotaGuard({
+      brick: new WireGuardBrick(brick),
+      targets: () => quota.auditTargets().map(({ target }) => target),
+      hasFilter: async () => await readQuotaFilter(config.volfileDir, config.brickVolfile),
+      clock: this.#clock,
+      log: this.#log.child({ part: 'guard' }),
     });
   }
 

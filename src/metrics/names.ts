@@ -123,6 +123,16 @@ export const METRICS = {
   },
   gluster_quota_pvs: { type: 'gauge', help: 'PVs that the agent knows on this brick.', labels: [] },
   gluster_quota_refused_entries: { type: 'gauge', help: 'Quota entries that were refused as wrong.', labels: [] },
+  gluster_quota_tampering_total: {
+    type: 'counter',
+    help: 'Times that a PV got beyond its limit because enforcement was switched off on the whole brick (off) or because the brick was told a false usage (faked).',
+    labels: ['kind'],
+  },
+  gluster_quota_rearms_total: {
+    type: 'counter',
+    help: 'Times that enforcement was switched on as a precaution, whether it was off or not.',
+    labels: [],
+  },
   gluster_heal_pending_entries: {
     type: 'gauge',
     help: 'Entries of a heal index of this brick (xattrop, dirty, entry-changes).',

@@ -179,6 +179,14 @@ export const configSchema = Type.Object(
       maximum: 2_147_483_647,
       placeholder: 'ms',
     }),
+    quotaGuardIntervalMs: Type.Integer({
+      description:
+        'Pause between two looks whether a tenant has switched enforcement off or told a false usage, which is put right at once; 0: never.',
+      default: 5_000,
+      minimum: 0,
+      maximum: 86_400_000,
+      placeholder: 'ms',
+    }),
     quotaAuditIntervalMs: Type.Integer({
       description:
         "Pause between two audits of the brick's memory by statedump, which prove that limits hold below the PV's root; 0: never.",

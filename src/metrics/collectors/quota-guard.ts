@@ -1,0 +1,16 @@
+import type { GuardStats } from '../../quota/guard.ts';
+import type { Collector } from '../registry.ts';
+
+/** What the guard found. @param read undefined while there is no guard */
+export function quotaGuardCollector(read: () => GuardStats | undefined): Collector {
+  return {
+    name: 'quota-guard',
+    collect(emit) {
+      const stats = read();
+      if (stats === undefined) return;
+      emit('gluster_quota_tampering_total', { kind: 'off' }, stats.tampering.off);
+      emit('gluster_quota_tampering_total', { kind: 'faked' }, stats.tampering.faked);
+      emit('gluster_quota_rearms_total', {}, stats.rearms);
+    },
+  };
+}

@@ -1,0 +1,214 @@
+import type { Clock } from '../lib/clock.ts';
+import { isAgentError } from '../lib/errors.ts';
+import type { Gfid } from '../lib/gfid.ts';
+import type { Log } from '../lib/log.ts';
+import { mapPool } from '../lib/pool.ts';
+import { shownUsage, type QuotaStatfs } from './live-limit.ts';
+
+/** What the guard asks of the running brick. Every call throws AgentError as QuotaBrick's do. */
+export interface GuardBrick {
+  readonly isUp: boolean;
+  readonly generation: number;
+  readonly hasSimpleQuota: boolean | undefined;
+  statfs(gfid: Gfid, signal: AbortSignal): Promise<QuotaStatfs>;
+  /** Bytes that the brick has last flushed; undefined: never. */
+  flushedBytes(gfid: Gfid, signal: AbortSignal): Promise<bigint | undefined>;
+  /** Whether the brick would refuse that many more bytes in that PV now. Writes nothing, whatever the answer. */
+  wouldRefuse(gfid: Gfid, bytes: bigint, signal: AbortSignal): Promise<boolean>;
+  /** Switches the check of limits of the whole brick on or off. */
+  setChecks(on: boolean, signal: AbortSignal): Promise<void>;
+  /** Tells the brick what a PV uses. The first such message ends its own addition, for all PVs, until it restarts. */
+  tellUsage(gfid: Gfid, bytes: bigint, signal: AbortSignal): Promise<void>;
+}
+
+/** A PV whose limit is live on the brick. */
+export interface GuardTarget {
+  pv: string;
+  gfid: Gfid;
+}
+
+export interface GuardStats {
+  /** Times that enforcement was found switched off, and that a PV's usage was found faked. */
+  tampering: { off: number; faked: number };
+  /** Times that enforcement was switched on without knowing whether it was off. */
+  rearms: number;
+}
+
+export interface QuotaGuardOptions {
+  brick: GuardBrick;
+  targets: () => GuardTarget[];
+  /** Whether the brick's volfile has the filter of quota messages: a second simple-quota with use-backend above the first. */
+  hasFilter: () => Promise<boolean>;
+  clock: Clock;
+  log: Log;
+}
+
+/** PVs looked at in one pass, in turns: at some 50 µs each a pass stays below 0.1 s. */
+const MAX_PER_PASS = 1_000;
+/** Calls to the brick at the same time; half of what a server reads ahead per connection (64). */
+const WIDTH = 32;
+/** A PV that is over its limit and does not grow is probed again after this long, in milliseconds: each probe is a line in the brick's log. */
+const PROBE_AGAIN_MS = 60_000;
+/** More than any limit can leave free, and no overflow of the brick's signed sums: refused unless nothing is checked. */
+const HUGE_BYTES = 2n ** 60n;
+
+/**
+ * Any tenant can switch enforcement off for the whole brick, or tell the brick a false usage of its PV; neither leaves a trace
+ * in the brick's log (measured on 11.1). So enforcement is switched on in every pass, and tampering is told by what it is good
+ * for: a PV that gets over its limit, where the brick does not refuse one more byte.
+ */
+export class QuotaGuard {
+  readonly stats: GuardStats = { tampering: { off: 0, faked: 0 }, rearms: 0 };
+  readonly #options: QuotaGuardOptions;
+  #generation = -1;
+  /** A false usage was found in this brick process: it no longer adds up by itself, so it is told in every pass. */
+  #mustTell = false;
+  #filter: 'Unknown' | 'Absent' | 'Present' = 'Unknown';
+  #next = 0;
+  /** PVs over their limit, as last probed. */
+  #over = new Map<Gfid, { bytes: bigint; probedAt: number }>();
+
+  constructor(options: QuotaGuardOptions) {
+    this.#options = options;
+  }
+
+  /** @throws AgentError when the brick does not answer */
+  async pass(signal: AbortSignal): Promise<void> {
+    const { brick } = this.#options;
+    if (!brick.isUp || brick.hasSimpleQuota !== true) return;
+    if (brick.generation !== this.#generation) this.#forget();
+    const all = this.#options.targets();
+    if (all.length === 0) return;
+    if (await this.#servesFilter(all, signal)) return;
+    const some = this.#turn(all);
+    const used = await mapPool(some, WIDTH, async (target) => await this.#look(target, signal));
+    const suspects = some.filter((target, index) => this.#isSuspect(target, used[index]));
+    const fooled = await this.#fooled(suspects, signal);
+    await brick.setChecks(true, signal);
+    this.stats.rearms += 1;
+    await this.#findFaked(fooled, signal);
+    if (this.#mustTell) {
+      await mapPool(some, WIDTH, async ({ gfid }, index) => {
+        const bytes = used[index]?.bytes;
+        if (bytes !== undefined) await refusable(brick.tellUsage(gfid, bytes, signal));
+      });
+    }
+  }
+
+  #forget(): void {
+    this.#generation = this.#options.brick.generation;
+    this.#mustTell = false;
+    this.#filter = 'Unknown';
+    this.#over = new Map();
+  }
+
+  #turn(all: readonly GuardTarget[]): GuardTarget[] {
+    if (all.length <= MAX_PER_PASS) return [...all];
+    const start = this.#next % all.length;
+    this.#next = start + MAX_PER_PASS;
+    return [...all.slice(start), ...all.slice(0, start)].slice(0, MAX_PER_PASS);
+  }
+
+  /** Undefined: no longer there, or no limit in force. */
+  async #look({ gfid }: GuardTarget, signal: AbortSignal): Promise<{ bytes: bigint; isOver: boolean } | undefined> {
+    const { brick } = this.#options;
+    const statfs = await refusable(brick.statfs(gfid, signal));
+    if (statfs === undefined || !statfs.simpleQuota) return undefined;
+    const bytes = shownUsage(statfs);
+    if (bytes !== undefined) return { bytes, isOver: false };
+    // A full PV still shows a free block; none is left only beyond the limit, where the answer is capped.
+    const flushed = await refusable(brick.flushedBytes(gfid, signal));
+    return { bytes: flushed ?? statfs.blocks * statfs.blockSize, isOver: true };
+  }
+
+  /** Over its limit, for the first time or by more than before: the check may not be at work. */
+  #isSuspect({ gfid }: GuardTarget, look: { bytes: bigint; isOver: boolean } | undefined): boolean {
+    if (look?.isOver !== true) {
+      this.#over.delete(gfid);
+      return false;
+    }
+    const known = this.#over.get(gfid);
+    const now = this.#options.clock.monotonic();
+    if (known !== undefined && look.bytes <= known.bytes && now - known.probedAt < PROBE_AGAIN_MS) return false;
+    this.#over.set(gfid, { bytes: look.bytes, probedAt: now });
+    return true;
+  }
+
+  /** Those of the suspects that the brick would let grow; says so when that is because nothing is checked at all. */
+  async #fooled(suspects: readonly GuardTarget[], signal: AbortSignal): Promise<GuardTarget[]> {
+    const { brick, log } = this.#options;
+    const fooled: GuardTarget[] = [];
+    for (const target of suspects) {
+      if ((await refusable(brick.wouldRefuse(target.gfid, 1n, signal))) === false) fooled.push(target);
+    }
+    const [first] = fooled;
+    if (first !== undefined && (await refusable(brick.wouldRefuse(first.gfid, HUGE_BYTES, signal))) === false) {
+      this.stats.tampering.off += 1;
+      log.warn(
+        { pvs: fooled.map(({ pv }) => pv) },
+        'enforcement was switched off on the whole brick, and PVs grew beyond their limits: switched on again',
+      );
+    }
+    return fooled;
+  }
+
+  /** With the check on, one that still lets a PV grow beyond its limit has been told a false usage. */
+  async #findFaked(fooled: readonly GuardTarget[], signal: AbortSignal): Promise<void> {
+    const { brick, log } = this.#options;
+    for (const { pv, gfid } of fooled) {
+      if ((await refusable(brick.wouldRefuse(gfid, 1n, signal))) !== false) continue;
+      this.stats.tampering.faked += 1;
+      this.#mustTell = true;
+      log.warn({ pv }, 'the brick was told a false usage of this PV: it is told the true one from now on');
+    }
+  }
+
+  /**
+   * The filter swallows what tenants send, so the real simple-quota below it cannot be reached, also not by us. It must itself
+   * be made transparent, and stay so: it counts nothing, but may hold a size from the brick's start.
+   */
+  async #servesFilter(targets: readonly GuardTarget[], signal: AbortSignal): Promise<boolean> {
+    const { brick, hasFilter, log } = this.#options;
+    if (this.#filter === 'Absent') return false;
+    if (this.#filter === 'Unknown' && !(await hasFilter())) {
+      this.#filter = 'Absent';
+      return false;
+    }
+    await brick.setChecks(false, signal);
+    if (this.#filter === 'Unknown') {
+      // The volfile may say more than the process runs. Then nothing is checked now, which must not last.
+      const probed = await this.#isStillChecked(targets, signal).catch(async (error: unknown) => {
+        await brick.setChecks(true, signal);
+        throw error;
+      });
+      if (probed !== true) {
+        await brick.setChecks(true, signal);
+        if (probed === false) this.#filter = 'Absent';
+        return false;
+      }
+      this.#filter = 'Present';
+      log.info({}, 'the brick runs a filter of quota messages: it is kept transparent');
+    }
+    await mapPool(targets, WIDTH, async ({ gfid }) => await refusable(brick.tellUsage(gfid, 0n, signal)));
+    return true;
+  }
+
+  /** Undefined: no PV answered. */
+  async #isStillChecked(targets: readonly GuardTarget[], signal: AbortSignal): Promise<boolean | undefined> {
+    for (const { gfid } of targets) {
+      const refused = await refusable(this.#options.brick.wouldRefuse(gfid, HUGE_BYTES, signal));
+      if (refused !== undefined) return refused;
+    }
+    return undefined;
+  }
+}
+
+/** Undefined when the brick refused this one call: a PV that is just being removed must not stop the others. */
+async function refusable<T>(call: Promise<T>): Promise<T | undefined> {
+  try {
+    return await call;
+  } catch (error) {
+    if (isAgentError(error, 'GlusterError')) return undefined;
+    throw error;
+  }
+}
