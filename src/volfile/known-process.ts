@@ -26,6 +26,7 @@ export class KnownProcess {
   unanswered: Settled | undefined;
   /** Wall-clock milliseconds; a program may become glusterfsd long after its process was started. */
   readonly #upAt: number;
+  readonly #pidFileWrittenAt: number;
   readonly #logFile: string | undefined;
   readonly #procRoot: string | undefined;
   #searchedFor: string | undefined;
@@ -35,6 +36,7 @@ export class KnownProcess {
     this.process = proof.process;
     this.args = parseGlusterArguments(proof.process.cmdline);
     this.#upAt = Math.max(proof.process.startedAt, proof.pidFileWrittenAt);
+    this.#pidFileWrittenAt = proof.pidFileWrittenAt;
     this.#procRoot = procRoot;
     this.#logFile = logFile ?? (this.args.logFile === undefined ? undefined : this.#see(this.args.logFile));
   }
@@ -63,7 +65,7 @@ export class KnownProcess {
 
   /** What it has read when it started, where the times of its file tell. */
   consult(versions: FileHistory): void {
-    this.running ??= versions.readBy(this.process.startedAt, this.#upAt);
+    this.running ??= versions.readBy(this.process.startedAt, this.#pidFileWrittenAt);
   }
 
   /** Once for each file: its log tells what neither this agent's memory nor the times of the files can. */

@@ -19,11 +19,17 @@ interface Version {
   since: number;
 }
 
-/** A process reads its volfile within milliseconds of its start; a loaded machine may take longer. In milliseconds. */
+/** 11.1 reads its volfile 4 ms after it wrote its pid file; a loaded machine may take longer. In milliseconds. */
 export const READ_WINDOW_MS = 2000;
 
 /** Start times are good to about 20 ms, file times to one tick of the kernel (10 ms at worst). In milliseconds. */
 export const TIME_ERROR_MS = 50;
+
+/** Both times are of files, by the same clock of the kernel: two of its ticks. In milliseconds. */
+export const FILE_TIME_ERROR_MS = 20;
+
+/** A shell may prepare a brick for a while before it becomes glusterfsd; a pid file written later than this was touched. */
+export const MAX_SHELL_MS = 60_000;
 
 /** A process is restarted soon after it died; older versions than these are not asked for. */
 const MAX_VERSIONS = 20;
@@ -40,11 +46,14 @@ export class FileHistory {
   }
 
   /**
-   * What a process has read that was started at the first time, and was glusterfsd at the second (a shell may come before it).
-   * Undefined when that is not certain, or could not have been parsed.
+   * What a process has read that was started at the first time and wrote its pid file at the second, right before it read its
+   * volfile. Undefined when that is not certain, or could not have been parsed.
    */
-  readBy(startedAt: number, upAt: number): RunningGraph | undefined {
-    const index = this.#versions.findLastIndex(({ since }) => since <= startedAt - TIME_ERROR_MS);
+  readBy(startedAt: number, pidFileWrittenAt: number): RunningGraph | undefined {
+    const upAt = Math.max(startedAt, pidFileWrittenAt);
+    const wroteItself = upAt - startedAt <= MAX_SHELL_MS && upAt === pidFileWrittenAt;
+    const atLatest = wroteItself ? upAt - FILE_TIME_ERROR_MS : startedAt - TIME_ERROR_MS;
+    const index = this.#versions.findLastIndex(({ since }) => since <= atLatest);
     const version = this.#versions[index];
     const next = this.#versions[index + 1];
     if (version?.graph === undefined) return undefined;

@@ -5,7 +5,7 @@ import { ROOT_GFID } from '../../src/lib/gfid.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { VolfileManager } from '../../src/volfile/manager.ts';
 import { parseText } from '../../src/volfile/parse.ts';
-import { TIME_ERROR_MS } from '../../src/volfile/running.ts';
+import { FILE_TIME_ERROR_MS } from '../../src/volfile/running.ts';
 import type { VolfileStatus } from '../../src/volfile/status.ts';
 import type { Brick } from '../lab/brick.ts';
 import { probeConnect } from '../lab/daemon.ts';
@@ -86,7 +86,7 @@ async function pastTheStart(): Promise<void> {
 /** A file that changes within moments of the start leaves it open which one was read. */
 async function pastTheWrite(): Promise<void> {
   await new Promise((resolve) => {
-    setTimeout(resolve, 4 * TIME_ERROR_MS);
+    setTimeout(resolve, 2 * FILE_TIME_ERROR_MS);
   });
 }
 

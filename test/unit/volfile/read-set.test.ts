@@ -97,23 +97,29 @@ describe('FileHistory', () => {
 
   it.each([
     ['long before', [START - 10_000], 'v0'],
-    ['just before: too close to tell', [START - 10], undefined],
+    ['just before', [START - 10], 'v0'],
     ['after', [START + 10_000], undefined],
-    ['before, and another long after', [START - 10_000, START + READ_WINDOW_MS + 1], 'v0'],
-    ['before, and another while it may have been reading', [START - 10_000, START + READ_WINDOW_MS], undefined],
+    ['before, and another long after', [START - 10_000, START + 60 + READ_WINDOW_MS + 1], 'v0'],
+    ['before, and another while it may have been reading', [START - 10_000, START + 60 + READ_WINDOW_MS], undefined],
     ['twice before', [START - 20_000, START - 10_000], 'v1'],
   ])('knows what a process has read: file changed %s', (_what, times, expected) => {
     const history = new FileHistory();
     for (const [index, since] of times.entries()) history.record(`v${index}`, graph, since);
-    expect(history.readBy(START, START)?.sha256).toBe(expected);
+    expect(history.readBy(START, START + 60)?.sha256).toBe(expected);
   });
 
-  it('counts the time in which a shell was there before glusterfsd', () => {
+  it.each([
+    ['long before both', [-10_000], 0, 'v0'],
+    ['while a shell prepared the brick', [-10_000, 10_000], 20_000, 'v1'],
+    ['right before the pid file was written', [-10_000, 9970], 10_000, 'v1'],
+    ['too close to it to tell', [-10_000, 9990], 10_000, undefined],
+    ['right after it', [-10_000, 10_500], 10_000, undefined],
+    ['after the start, and the pid file was touched much later', [-10_000, 10_000], 600_000, undefined],
+    ['after a pid file older than the process', [-10_000, -1000], -5000, 'v1'],
+  ])('goes by the time of the pid file: file changed %s', (_what, changes, written, expected) => {
     const history = new FileHistory();
-    history.record('v0', graph, START - 10_000);
-    history.record('v1', graph, START + 10_000);
-    expect(history.readBy(START, START + 60_000)).toBeUndefined();
-    expect(history.readBy(START, START + 1000)?.sha256).toBe('v0');
+    for (const [index, change] of changes.entries()) history.record(`v${index}`, graph, START + change);
+    expect(history.readBy(START, START + written)?.sha256).toBe(expected);
   });
 
   it('knows nothing of a file that could not be parsed, and keeps the first time of a content', () => {
