@@ -20,8 +20,10 @@ import { MetricsRegistry } from '../metrics/registry.ts';
 import { Auditor } from '../quota/auditor.ts';
 import { QuotaEnforcer } from '../quota/enforcer.ts';
 import { QuotaGuard } from '../quota/guard.ts';
-import { layoutOf } from '../quota/layout.ts';
+import { bricksPerSubvolume, layoutOf } from '../quota/layout.ts';
 import { UsageScanner } from '../quota/scanner.ts';
+import { UsageTeller } from '../quota/usage-teller.ts';
+import { subvolumeOf } from '../quota/volume-usage.ts';
 import { BrickClient } from '../rpc/brick-client.ts';
 import { ManagementClient } from '../rpc/management-client.ts';
 import { VolfileManager } from '../volfile/manager.ts';
@@ -35,7 +37,7 @@ import { livenessChecks, readinessChecks } from './health-checks.ts';
 import { Peers } from './peers.ts';
 import { ProcessMonitor } from './process-monitor.ts';
 import { QuotaFileSource } from './quota-file-source.ts';
-import { WireQuotaBrick, WorkerQuotaBackend } from './quota-adapters.ts';
+import { WireQuotaBrick, WireUsageBrick, WorkerQuotaBackend } from './quota-adapters.ts';
 import { RuntimeMonitor } from './runtime.ts';
 import { WireGuardBrick } from './wire-guard.ts';
 
@@ -58,6 +60,10 @@ export class Agent {
   readonly heal: HealTracker;
   /** Undefined when no peers are configured. */
   readonly peers: Peers | undefined;
+  /** Number of the replica or disperse set of this brick. */
+  readonly subvolume: number;
+  /** Undefined when no peers are configured, or the sets cannot be told apart. */
+  readonly usageTeller: UsageTeller | undefined;
   readonly metrics: MetricsRegistry;
   readonly livez: readonly HealthCheck[];
   readonly readyz: readonly HealthCheck[];
@@ -115,7 +121,9 @@ export class Agent {
     ]);
     this.peers = this.#createPeers(token);
     this.quota = this.#createQuota();
-    this.#guard = config.quotaGuardIntervalMs > 0 ? this.#createGuard() : undefined;
+    const perSubvolume = bricksPerSubvolume(config.volumeType, config.disperseData, config.disperseRedundancy);
+    this.subvolume = perSubvolume === undefined ? 0 : subvolumeOf(config.brickIndex, perSubvolume);
+    this.usageTeller = perSubvolume === undefined ? undefined : this.#createUsageTeller();
     this.#scanWorker = new ScanWorker({
       brickPath: config.brickPath,
       deadlineMs: config.brickDeadlineMs,
@@ -123,6 +131,7 @@ export class Agent {
       log: log.child({ part: 'scan' }),
     });
     this.scanner = this.#createScanner();
+    this.#guard = config.quotaGuardIntervalMs > 0 ? this.#createGuard() : undefined;
     this.#shd = new ShdDaemon({ socketPath: config.shdSocket, pidFile: config.shdPidFile, clock, observer: rpc });
     this.heal = this.#createHeal();
     this.livez = livenessChecks(() => this.loopStats(), clock);
@@ -182,6 +191,10 @@ export class Agent {
     this.#healLoop = loop('heal', config.healIntervalMs, async (signal) => await this.heal.pass(signal));
     const { peers } = this;
     if (peers !== undefined) loop('peers', config.peerIntervalMs, async (signal) => await peers.pass(signal));
+    const { usageTeller } = this;
+    if (usageTeller !== undefined) {
+      loop('usage', config.usageIntervalMs, async (signal) => await usageTeller.pass(signal));
+    }
     this.#volfiles = this.#startVolfiles();
   }
 
@@ -214,6 +227,20 @@ export class Agent {
     return new Peers({ addresses: peers.split(','), volumeId, token, clock: this.#clock, log });
   }
 
+  #createUsageTeller(): UsageTeller | undefined {
+    const { peers, quota, subvolume } = this;
+    if (peers === undefined) return undefined;
+    return new UsageTeller({
+      brick: new WireUsageBrick(this.brick),
+      targets: () => quota.limitedTargets(),
+      ownSubvolume: subvolume,
+      others: (pv) => peers.usageOf(pv),
+      subvolumes: () => peers.subvolumes().add(subvolume),
+      clock: this.#clock,
+      log: this.#log.child({ part: 'usage' }),
+    });
+  }
+
   #createQuota(): QuotaEnforcer {
     const { config } = this;
     const layout = layoutOf(config.volumeType, config.brickIndex, config.disperseData);
@@ -236,6 +263,17 @@ export class Agent {
     });
   }
 
+  #createGuard(): QuotaGuard {
+    const { config, brick, quota } = this;
+    return new QuotaGuard({
+      brick: new WireGuardBrick(brick),
+      targets: () => quota.auditTargets().map(({ target }) => target),
+      hasFilter: async () => await readQuotaFilter(config.volfileDir, config.brickVolfile),
+      clock: this.#clock,
+      log: this.#log.child({ part: 'guard' }),
+    });
+  }
+
   #createScanner(): UsageScanner {
     const { config, quota, monitor } = this;
     return new UsageScanner({
@@ -255,17 +293,6 @@ export class Agent {
       log: this.#log.child({ part: 'scan' }),
       intervalMs: config.quotaScanIntervalMs,
       wake: () => this.#scanLoop?.wake(),
-    });
-  }
-
-  #createGuard(): QuotaGuard {
-    const { config, brick, quota } = this;
-    return new QuotaGuard({
-      brick: new WireGuardBrick(brick),
-      targets: () => quota.auditTargets().map(({ target }) => target),
-      hasFilter: async () => await readQuotaFilter(config.volfileDir, config.brickVolfile),
-      clock: this.#clock,
-      log: this.#log.child({ part: 'guard' }),
     });
   }
 

@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import type { PeerWish } from '../quota/desired.ts';
+import { UNKNOWN_SUBVOLUME, type BrickUsage } from '../quota/volume-usage.ts';
 import { peerQuotasSchema, type PeerQuotas } from './http/schemas.ts';
 
 /** A peer that does not answer within this is asked again with the next pass, in milliseconds. */
@@ -24,6 +25,11 @@ interface Peer {
   address: string;
   /** The last good answer; kept when the peer goes away, so that its agent's restart takes no limit from anybody. */
   wishes: ReadonlyMap<string, PeerWish>;
+  /** Bytes and the age in milliseconds that they had when the peer answered, by PV. */
+  usage: ReadonlyMap<string, { usedBytes: bigint; ageMs: number }>;
+  subvolume: number | undefined;
+  /** Monotonic milliseconds of the last good answer; clocks of bricks need not agree. */
+  heardAt: number;
   answeredAt: number | undefined;
   error: string | undefined;
 }
@@ -51,6 +57,9 @@ export class Peers {
     this.#peers = options.addresses.map((address) => ({
       address,
       wishes: new Map(),
+      usage: new Map(),
+      subvolume: undefined,
+      heardAt: 0,
       answeredAt: undefined,
       error: 'not asked yet',
     }));
@@ -75,6 +84,21 @@ export class Peers {
     return best;
   }
 
+  /** What the other bricks count for a PV. */
+  usageOf(pv: string): BrickUsage[] {
+    const now = this.#options.clock.monotonic();
+    return this.#peers.flatMap(({ usage, subvolume, heardAt }) => {
+      const told = usage.get(pv);
+      if (told === undefined || subvolume === undefined) return [];
+      return [{ subvolume, usedBytes: told.usedBytes, ageMs: told.ageMs + (now - heardAt) }];
+    });
+  }
+
+  /** Numbers of the subvolumes of the peers; a peer that has never answered may be in any. */
+  subvolumes(): Set<number> {
+    return new Set(this.#peers.map(({ subvolume }) => subvolume ?? UNKNOWN_SUBVOLUME));
+  }
+
   /** Asks every peer once, all at the same time; one that does not answer costs the others nothing. */
   async pass(signal: AbortSignal): Promise<void> {
     await Promise.all(this.#peers.map(async (peer) => await this.#ask(peer, signal)));
@@ -90,6 +114,11 @@ export class Peers {
       peer.wishes = new Map(
         answer.quotas.map(({ pv, source, limitBytes }) => [pv, { source, limitBytes: BigInt(limitBytes) }]),
       );
+      peer.usage = new Map(
+        answer.usage.map(({ pv, usedBytes, ageMs }) => [pv, { usedBytes: BigInt(usedBytes), ageMs }]),
+      );
+      peer.subvolume = answer.subvolume;
+      peer.heardAt = clock.monotonic();
       peer.answeredAt = clock.now();
       if (peer.error !== undefined) log.info({ peer: peer.address, quotas: peer.wishes.size }, 'peer answers');
       peer.error = undefined;

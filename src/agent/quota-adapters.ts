@@ -1,14 +1,15 @@
 /** Connects quota's ports to the brick worker and to the wire client. */
 import type { Inventory } from '../brick/pv-inventory.ts';
-import type { BackendChange, BackendRead, BackendWrite } from '../brick/quota-xattrs.ts';
+import { SIZE_XATTR, type BackendChange, type BackendRead, type BackendWrite } from '../brick/quota-xattrs.ts';
 import type { BrickWorker } from '../brick/worker/client.ts';
 import { AgentError } from '../lib/errors.ts';
 import type { Gfid } from '../lib/gfid.ts';
 import type { QuotaStatfs } from '../quota/live-limit.ts';
 import type { QuotaBackend, QuotaBrick } from '../quota/ports.ts';
+import type { UsageBrick } from '../quota/usage-teller.ts';
 import type { BrickClient } from '../rpc/brick-client.ts';
 import { PID } from '../rpc/credential.ts';
-import { gfxText } from '../rpc/gfx-dict.ts';
+import { gfxIntegerOf, gfxText } from '../rpc/gfx-dict.ts';
 
 /** PVs in one message to the worker: at some 30 µs each no other call waits for long behind it. */
 const BATCH = 500;
@@ -89,6 +90,32 @@ export class WireQuotaBrick implements QuotaBrick {
 
   async setLimit(gfid: Gfid, limitBytes: bigint, signal: AbortSignal): Promise<void> {
     const values = new Map([['trusted.gfs.squota.limit', gfxText(limitBytes.toString())]]);
+    await this.#client.setXattr(gfid, values, { pid: PID.quotaHelper, signal });
+  }
+}
+
+export class WireUsageBrick implements UsageBrick {
+  readonly #client: BrickClient;
+
+  constructor(client: BrickClient) {
+    this.#client = client;
+  }
+
+  get isUp(): boolean {
+    return this.#client.isUp;
+  }
+
+  async statfs(gfid: Gfid, signal: AbortSignal): Promise<QuotaStatfs> {
+    return await this.#client.statfs(gfid, { pid: PID.quotaHelper, signal });
+  }
+
+  async flushedSize(gfid: Gfid, signal: AbortSignal): Promise<bigint | undefined> {
+    const value = await this.#client.getXattr(gfid, SIZE_XATTR, { pid: PID.quotaHelper, signal });
+    return gfxIntegerOf(value);
+  }
+
+  async tellUsage(gfid: Gfid, bytes: bigint, signal: AbortSignal): Promise<void> {
+    const values = new Map([['glusterfs.quota.total-usage', gfxText(bytes.toString())]]);
     await this.#client.setXattr(gfid, values, { pid: PID.quotaHelper, signal });
   }
 }

@@ -10,7 +10,15 @@ import type { Server } from './http/server.ts';
 import type { ApiServices } from './http/services.ts';
 import { createLogger } from './logger.ts';
 import { AGENT_VERSION } from './version.ts';
-import { healView, operationView, peerQuotasView, statusView, versionView, volfileListView } from './views.ts';
+import {
+  healView,
+  operationView,
+  scanStatusView,
+  peerQuotasView,
+  statusView,
+  versionView,
+  volfileListView,
+} from './views.ts';
 
 /** Longest that stopping may take before the process just ends, in milliseconds. */
 const STOP_DEADLINE_MS = 4_500;
@@ -89,6 +97,7 @@ function apiServices(agent: Agent): ApiServices {
     version: () => versionView(agent, AGENT_VERSION),
     status: () => statusView(agent, AGENT_VERSION),
     quotas: agent.quota,
+    scans: { status: () => scanStatusView(agent), request: (pv) => agent.scanner.request(pv) },
     heal: {
       view: () => healView(agent),
       operation: (id) => {

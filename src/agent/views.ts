@@ -7,6 +7,7 @@ import type {
   HealOperationView,
   HealView,
   PeerQuotas,
+  ScanStatusView,
   StatusView,
   VersionView,
   VolfileListView,
@@ -38,6 +39,26 @@ export function healView(agent: Agent): HealView {
   };
 }
 
+export function scanStatusView({ scanner }: Agent): ScanStatusView {
+  const { running, requested, failed } = scanner.status();
+  return {
+    running:
+      running === undefined
+        ? null
+        : {
+            pv: running.pv,
+            startedAt: new Date(running.startedAt).toISOString(),
+            files: running.files,
+            diskBytes: String(running.diskBytes),
+            filesPerSecond: running.filesPerSecond,
+            totalFiles: running.totalFiles ?? null,
+            etaSeconds: running.etaMs === undefined ? null : running.etaMs / 1000,
+          },
+    requested,
+    failed,
+  };
+}
+
 export function operationView(operation: HealOperation): HealOperationView {
   const { id, kind, state, accepted, children, startedAt, finishedAt, backlogAtStart, backlogNow, message } = operation;
   return {
@@ -65,11 +86,16 @@ export function volfileListView(agent: Agent): VolfileListView {
   return { configured: true, items: volfiles.status().map(volfileView) };
 }
 
-export function peerQuotasView({ config, quota }: Agent): PeerQuotas {
+export function peerQuotasView({ config, quota, subvolume, usageTeller }: Agent): PeerQuotas {
   const quotas = quota
     .ownWishes()
     .map(({ pv, source, limitBytes }) => ({ pv, source, limitBytes: String(limitBytes) }));
-  return { volumeId: config.volumeId, brickIndex: config.brickIndex, quotas };
+  const usage = (usageTeller?.ownUsage() ?? []).map(({ pv, usedBytes, ageMs }) => ({
+    pv,
+    usedBytes: String(usedBytes),
+    ageMs,
+  }));
+  return { volumeId: config.volumeId, brickIndex: config.brickIndex, quotas, subvolume, usage };
 }
 
 export function statusView(agent: Agent, version: string): StatusView {

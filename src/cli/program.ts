@@ -7,6 +7,7 @@ import { healStart, healStatus } from './commands/heal.ts';
 import { printOfflineVerify, printPrepared } from './commands/prepare.ts';
 import { quotaGet, quotaList, quotaRemove, quotaSet } from './commands/quota.ts';
 import { quotaExplain } from './commands/quota-explain.ts';
+import { quotaScan } from './commands/quota-scan.ts';
 import { quotaVerify } from './commands/quota-verify.ts';
 import { statusCommand } from './commands/status.ts';
 import { volfileStatus } from './commands/volfile.ts';
@@ -108,6 +109,13 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
   query(quota, 'explain <pv>', 'All that is known of one PV, in words, and what to do.').action(
     async (pv: string, _flags, command: Command) =>
       setExit(await quotaExplain(client(command), output, format(command), pv)),
+  );
+  query(
+    quota,
+    'scan [pv]',
+    "Measure what a PV, or every PV, really uses, and compare the brick's counter with it.",
+  ).action(async (pv: string | undefined, _flags, command: Command) =>
+    setExit(await quotaScan(client(command), output, format(command), pv)),
   );
   const verify = query(quota, 'verify', 'Compare what is wanted with disk and running brick; exit 1 on any difference.')
     .option('--offline', "a stopped brick: compare with the measured usage; takes the flags of 'run'")

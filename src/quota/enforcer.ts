@@ -133,6 +133,14 @@ export class QuotaEnforcer {
     judge(state, this.#options.layout, this.#options.clock.now());
   }
 
+  /** PVs whose limit is in force in the running brick. */
+  limitedTargets(): { pv: string; gfid: Gfid }[] {
+    return [...this.#states.values()].flatMap(({ pv, live, desired }) => {
+      if (desired.limitBytes === undefined || live.kind !== 'result' || live.result.kind !== 'settled') return [];
+      return [{ pv, gfid: live.result.gfid }];
+    });
+  }
+
   /** One pass over the brick. @throws AgentError when the backend as a whole does not answer */
   async pass(signal: AbortSignal): Promise<void> {
     await this.#mutex.run(async () => await this.#pass(signal));

@@ -103,11 +103,13 @@ export class UsageScanner {
     if (target !== undefined) this.#start(target, signal);
   }
 
-  /** Scans a PV before all that nobody asked for; asking again while it waits or runs changes nothing. @throws AgentError `NotFound` */
+  /** Scans a PV before all that nobody asked for; asking again while it waits or runs changes nothing. @throws AgentError `NotFound`, `BrickFenced` */
   request(pv: string): void {
     if (!this.#options.targets().some((target) => target.pv === pv)) {
       throw new AgentError('NotFound', `no PV "${pv}" to scan on this brick`);
     }
+    const fence = this.#options.fence();
+    if (!fence.open) throw new AgentError('BrickFenced', `the brick is fenced: ${fence.reason}`);
     if (this.#running?.target.pv === pv) return;
     this.#requested.add(pv);
     this.#options.wake();

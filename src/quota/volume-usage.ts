@@ -1,3 +1,6 @@
+/** Stands for the subvolume of a brick that has never told. */
+export const UNKNOWN_SUBVOLUME = -1;
+
 /**
  * What a PV uses on the whole volume, in bytes as one brick counts them.
  *

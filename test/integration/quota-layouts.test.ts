@@ -30,6 +30,7 @@ async function startPeers(theLab: Lab, volume: Volume): Promise<LabAgent[]> {
         BRICK_AGENT_API_LISTEN: peers[index],
         BRICK_AGENT_PEERS: peers.filter((_, other) => other !== index).join(','),
         BRICK_AGENT_PEER_INTERVAL_MS: '500',
+        BRICK_AGENT_USAGE_INTERVAL_MS: '500',
         BRICK_AGENT_QUOTA_INTERVAL_MS: '500',
       };
       return await startAgent(theLab, volume, brick, { env });
@@ -78,6 +79,21 @@ describe('limits on other layouts', () => {
     const pv = await createPv(client, 'pvc-distributed', 8 * MiB);
     await waitLimit(theLab, agents, pv.name, 8 * MiB);
     const sources = await Promise.all(agents.map(async (agent) => (await quotaOf(agent, pv.name))?.spec.source));
+    // Files land on both subvolumes by their names. Each alone would let 8 MiB pass; told of one another they stop at 8 MiB
+    // together, and at what is written while the word goes round.
+    let written = 0;
+    let errno: string | undefined;
+    for (let file = 0; file < 64 && errno === undefined; file += 1) {
+      const result = await writeUntilError(`${pv.path}/file-${file}`, 64 * 1024, 256 * 1024);
+      written += result.written;
+      errno = result.errno;
+      await new Promise((resolve) => {
+        setTimeout(resolve, 100);
+      });
+    }
+    expect(errno).toBe('EDQUOT');
+    expect(written).toBeGreaterThan(7 * MiB);
+    expect(written).toBeLessThan(12 * MiB);
     expect(sources.toSorted((a, b) => String(a).localeCompare(String(b)))).toEqual([
       'Kadalu',
       'Kadalu',

@@ -1,7 +1,7 @@
 /** An agent as the HTTP routes see it: answers from memory, with every member of every view filled in. */
 import { pino } from 'pino';
-import type { HealOperationView, HealView, VolfileListView } from '../../src/agent/http/schemas.ts';
-import type { ApiServices, HealService, QuotaService } from '../../src/agent/http/services.ts';
+import type { HealOperationView, HealView, ScanStatusView, VolfileListView } from '../../src/agent/http/schemas.ts';
+import type { ApiServices, HealService, QuotaService, ScanService } from '../../src/agent/http/services.ts';
 import type { Condition } from '../../src/lib/conditions.ts';
 import { AgentError } from '../../src/lib/errors.ts';
 import type { QuotaView } from '../../src/quota/pv-state.ts';
@@ -95,6 +95,32 @@ export function operationView(id: string, kind: 'index' | 'full' = 'index'): Hea
   };
 }
 
+export class FakeScans implements ScanService {
+  readonly requested: string[] = [];
+  failure: Error | undefined;
+
+  status(): ScanStatusView {
+    return {
+      running: {
+        pv: 'pvc-1',
+        startedAt: TIME,
+        files: 1000,
+        diskBytes: '4096000',
+        filesPerSecond: 250.5,
+        totalFiles: 2000,
+        etaSeconds: 4,
+      },
+      requested: this.requested,
+      failed: [{ pv: 'pvc-free', message: 'a scan hangs' }],
+    };
+  }
+
+  request(pv: string): void {
+    if (this.failure !== undefined) throw this.failure;
+    this.requested.push(pv);
+  }
+}
+
 export class FakeHeal implements HealService {
   readonly operations = new Map<string, HealOperationView>();
   state: HealView['state'] = 'Progressing';
@@ -174,6 +200,7 @@ export function volfileList(): VolfileListView {
 
 export class FakeServices implements ApiServices {
   readonly quotas = new FakeQuotas();
+  readonly scans = new FakeScans();
   readonly heal = new FakeHeal();
   ready = true;
   fenced = false;

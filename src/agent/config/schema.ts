@@ -55,6 +55,14 @@ export const configSchema = Type.Object(
         placeholder: 'K',
       }),
     ),
+    disperseRedundancy: Type.Optional(
+      Type.Integer({
+        description: 'Redundant fragments of a Disperse volume; tells its sets apart when it is distributed.',
+        minimum: 1,
+        maximum: 127,
+        placeholder: 'R',
+      }),
+    ),
     brickPath: path('Directory of the brick on the backend.', { kadaluEnv: 'BRICK_PATH' }),
     brickMount: Type.String({
       description:
@@ -163,6 +171,11 @@ export const configSchema = Type.Object(
         placeholder: 'host:port,…',
       }),
     ),
+    usageIntervalMs: milliseconds(
+      'Pause between two rounds of telling the bricks of a distributed volume its usage.',
+      5_000,
+      500,
+    ),
     peerIntervalMs: milliseconds('Pause between two questions to the peers.', 5_000, 500),
     quotaFile: Type.Optional(path('File with limits, YAML or JSON, mostly a mounted ConfigMap; see docs/quota.md.')),
     quotaIntervalMs: milliseconds('Pause between two quota passes.', 2_000, 100),
@@ -171,20 +184,20 @@ export const configSchema = Type.Object(
       30_000,
       1_000,
     ),
-    quotaScanIntervalMs: Type.Integer({
-      description:
-        'Pause between two scans of a PV, which measure what it really uses; also once after each start. 0: only on request.',
-      default: 21_600_000,
-      minimum: 0,
-      maximum: 2_147_483_647,
-      placeholder: 'ms',
-    }),
     quotaGuardIntervalMs: Type.Integer({
       description:
         'Pause between two looks whether a tenant has switched enforcement off or told a false usage, which is put right at once; 0: never.',
       default: 5_000,
       minimum: 0,
       maximum: 86_400_000,
+      placeholder: 'ms',
+    }),
+    quotaScanIntervalMs: Type.Integer({
+      description:
+        'Pause between two scans of a PV, which measure what it really uses; also once after each start. 0: only on request.',
+      default: 21_600_000,
+      minimum: 0,
+      maximum: 2_147_483_647,
       placeholder: 'ms',
     }),
     quotaAuditIntervalMs: Type.Integer({

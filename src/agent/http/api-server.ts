@@ -7,6 +7,7 @@ import { AgentError, errnoOf, errorMessage } from '../../lib/errors.ts';
 import { healRoutes } from './routes/heal.ts';
 import { peerRoute } from './routes/peer.ts';
 import { quotaRoutes } from './routes/quotas.ts';
+import { scanRoutes } from './routes/scans.ts';
 import { statusRoutes } from './routes/status.ts';
 import { volfileRoutes } from './routes/volfiles.ts';
 import { createServer, type Server } from './server.ts';
@@ -53,6 +54,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<Server
   });
   statusRoutes(server, options.services);
   quotaRoutes(server, options.services.quotas);
+  scanRoutes(server, options.services.scans);
   healRoutes(server, options.services.heal);
   volfileRoutes(server, options.services.volfiles);
   peerRoute(server, options.services.peerQuotas);

@@ -102,6 +102,10 @@ export const peerQuotasSchema = Type.Object({
   quotas: Type.Array(
     Type.Object({ pv: Type.String(), source: Type.Enum(['Api', 'File', 'Kadalu']), limitBytes: Bytes }),
   ),
+  subvolume: Type.Integer({ minimum: 0, description: 'Number of the replica or disperse set that this brick is in.' }),
+  usage: Type.Array(Type.Object({ pv: Type.String(), usedBytes: Bytes, ageMs: Type.Number({ minimum: 0 }) }), {
+    description: "This brick's own count of each PV; empty on a volume without distribution.",
+  }),
 });
 
 export const quotaPutSchema = Type.Object(
@@ -115,6 +119,22 @@ export const quotaPutSchema = Type.Object(
   },
   { additionalProperties: false },
 );
+
+export const scanStatusSchema = Type.Object({
+  running: Nullable(
+    Type.Object({
+      pv: Type.String(),
+      startedAt: Time,
+      files: Type.Integer({ minimum: 0 }),
+      diskBytes: Bytes,
+      filesPerSecond: Type.Number({ minimum: 0 }),
+      totalFiles: Nullable(Type.Integer({ minimum: 0, description: 'Of the scan before.' })),
+      etaSeconds: Nullable(Type.Number({ minimum: 0 })),
+    }),
+  ),
+  requested: Type.Array(Type.String(), { description: 'PVs that were asked for and are not done.' }),
+  failed: Type.Array(Type.Object({ pv: Type.String(), message: Type.String() })),
+});
 
 export const pvParamsSchema = Type.Object({
   pv: Type.String({
@@ -231,6 +251,7 @@ export const statusSchema = Type.Object({
 
 export type QuotaList = Static<typeof quotaListSchema>;
 export type PeerQuotas = Static<typeof peerQuotasSchema>;
+export type ScanStatusView = Static<typeof scanStatusSchema>;
 export type Problem = Static<typeof problemSchema>;
 export type VersionView = Static<typeof versionSchema>;
 export type HealView = Static<typeof healSchema>;

@@ -1,7 +1,15 @@
 import type { HealthCheck } from '../health.ts';
 import type { QuotaView } from '../../quota/pv-state.ts';
 import type { Refusal } from '../../brick/pv-inventory.ts';
-import type { HealOperationView, HealView, PeerQuotas, StatusView, VersionView, VolfileListView } from './schemas.ts';
+import type {
+  HealOperationView,
+  HealView,
+  PeerQuotas,
+  ScanStatusView,
+  StatusView,
+  VersionView,
+  VolfileListView,
+} from './schemas.ts';
 
 /** What the routes need of the agent; the tests give them fakes, the agent gives them itself. */
 
@@ -12,6 +20,12 @@ export interface QuotaService {
   get(pv: string): QuotaView | undefined;
   setLimit(pv: string, limitBytes: bigint, signal: AbortSignal): Promise<{ view: QuotaView; created: boolean }>;
   removeLimit(pv: string, signal: AbortSignal): Promise<QuotaView>;
+}
+
+export interface ScanService {
+  status(): ScanStatusView;
+  /** @throws AgentError `NotFound` */
+  request(pv: string): void;
 }
 
 export interface HealService {
@@ -32,6 +46,7 @@ export interface ApiServices {
   version: () => VersionView;
   status: () => StatusView;
   quotas: QuotaService;
+  scans: ScanService;
   heal: HealService;
   volfiles: () => VolfileListView;
   peerQuotas: () => PeerQuotas;

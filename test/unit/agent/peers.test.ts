@@ -28,7 +28,16 @@ async function peer(listener: RequestListener): Promise<string> {
 function telling(quotas: { pv: string; source: string; limitBytes: string }[], volumeId = VOLUME): RequestListener {
   return (request, response) => {
     if (request.headers.authorization !== 'Bearer secret-of-the-pod') response.writeHead(401).end('{}');
-    else response.end(JSON.stringify({ volumeId, brickIndex: 1, quotas }));
+    else
+      response.end(
+        JSON.stringify({
+          volumeId,
+          brickIndex: 1,
+          quotas,
+          subvolume: 1,
+          usage: [{ pv: 'a', usedBytes: '77', ageMs: 5 }],
+        }),
+      );
   };
 }
 
@@ -57,6 +66,11 @@ describe('Peers', () => {
     expect(peers.wishFor('a')).toEqual({ source: 'Api', limitBytes: 100n });
     expect(peers.wishFor('b')).toEqual({ source: 'Api', limitBytes: 7n });
     expect(peers.wishFor('c')).toBeUndefined();
+    expect(peers.usageOf('a')).toEqual([
+      { subvolume: 1, usedBytes: 77n, ageMs: 5 },
+      { subvolume: 1, usedBytes: 77n, ageMs: 5 },
+    ]);
+    expect([...peers.subvolumes()]).toEqual([1]);
   });
 
   it('keeps what a peer said last when it goes away, and says so', async () => {
@@ -85,5 +99,6 @@ describe('Peers', () => {
     await peers.pass(never);
     expect(peers.status()[0]?.error).toContain(reason);
     expect(peers.wishFor('a')).toEqual({ source: 'Api', limitBytes: 1n });
+    expect([...peers.subvolumes()]).toEqual([-1, 1]);
   });
 });
