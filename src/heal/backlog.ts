@@ -31,6 +31,8 @@ export type BacklogReason =
   | 'ObservationFailed'
   /** Unknown: the last look is too long ago. */
   | 'ObservationTooOld'
+  /** Unknown: nothing is pending, but the brick is empty as if it had been wiped: then the indices know nothing of it. */
+  | 'BrickEmpty'
   /** Unknown: an index is missing or not counted to its end. */
   | 'CountUnknown';
 
@@ -42,6 +44,15 @@ export const STALL_AFTER_MS = 900_000;
 
 /** Looks are some seconds apart; one that is older than this says nothing of now. In milliseconds. */
 export const STALE_AFTER_MS = 60_000;
+
+/**
+ * One brick cannot tell a volume without data from a brick that has lost it: no index of any brick knows of the loss until the
+ * brick is marked as replaced (measured on 10.3).
+ */
+const BRICK_EMPTY =
+  'this brick is empty, so that nothing is pending means nothing: either the volume has no data yet, or this brick was wiped ' +
+  'or replaced and its data is missing; compare with the other bricks, and if they have data, start a full heal ' +
+  '(brick-agent heal start --full)';
 
 export interface BacklogOptions {
   stallAfterMs?: number;
@@ -165,6 +176,7 @@ export class Backlog {
 
   #judge({ counts }: Look, at: number): Pick<BacklogView, 'state' | 'reason' | 'message'> {
     if (isEmpty(counts)) {
+      if (counts.isEmptyBrick === true) return { state: 'Unknown', reason: 'BrickEmpty', message: BRICK_EMPTY };
       const message = `nothing waits for heal as far as this brick knows${inFlight(counts)}`;
       return { state: 'Complete', reason: 'NothingPending', message };
     }

@@ -195,6 +195,11 @@ export class HealRun {
       this.#finish('Succeeded', `the backlog of this brick is empty; ${this.#answer}`);
       return;
     }
+    if (view.reason === 'BrickEmpty') {
+      // An index heal cannot bring back what no index knows of.
+      this.#finish('Unknown', `${this.#answer}; ${view.message}`);
+      return;
+    }
     this.#operation = { ...this.#operation, message: `${this.#answer}; ${view.message}` };
     const now = this.#options.clock.monotonic();
     if (this.#isIdle(view, now)) {

@@ -3,6 +3,10 @@
  * self-heal daemon's side is `shd-daemon.ts`.
  */
 
+import type { HealObject, HealPage, MissingObject } from '../brick/heal-entries.ts';
+import type { GfidIndex } from '../brick/heal-window.ts';
+import type { Gfid } from '../lib/gfid.ts';
+
 export interface IndexCount {
   /** Undefined: there is no such index, or it could not be read. */
   entries: number | undefined;
@@ -18,12 +22,32 @@ export interface HealCounts {
   dirty: IndexCount;
   /** One entry for each changed name below a directory whose gfid is in `xattrop`. */
   entryChanges: IndexCount;
+  /** The brick holds nothing of any client; undefined: not looked at. */
+  isEmptyBrick?: boolean;
 }
 
 /** The brick's directory, by way of the worker thread. */
 export interface BacklogSource {
   /** @throws AgentError `BrickHung`, `BrickIo`, `Timeout` or `Aborted` */
   counts(signal: AbortSignal): Promise<HealCounts>;
+}
+
+/** The entries of the indices, by way of a thread of its own: a long listing must not hold up the other looks at the brick. */
+export interface EntrySource {
+  /** Undefined: there is no such index. @throws AgentError `BrickHung`, `BrickIo`, `Timeout` or `Aborted` */
+  page(
+    request: { index: GfidIndex; after: Gfid | undefined; limit: number },
+    signal: AbortSignal,
+  ): Promise<HealPage | undefined>;
+  /** Undefined: nothing at that path. Paths are relative to the brick's root in latin1. @throws as `page` */
+  object(wanted: { gfid: Gfid } | { path: string }, signal: AbortSignal): Promise<FoundObject | undefined>;
+}
+
+export interface FoundObject {
+  gfid: Gfid;
+  object: HealObject | MissingObject;
+  /** The indices in which it stands. */
+  waitsIn: GfidIndex[];
 }
 
 export type HealKind = 'index' | 'full';

@@ -54,6 +54,20 @@ describe('Backlog, from Unknown', () => {
     });
   });
 
+  it('stays Unknown, loudly, while an empty brick has nothing pending', () => {
+    backlog.observe({ ...counts(0), isEmptyBrick: true }, now, WALL);
+    expect(backlog.view(now)).toMatchObject({
+      state: 'Unknown',
+      reason: 'BrickEmpty',
+      message: expect.stringContaining('wiped or replaced'),
+      pending: { xattrop: 0, dirty: 0, entryChanges: 0 },
+    });
+    backlog.observe({ ...counts(2), isEmptyBrick: true }, now, WALL);
+    expect(state()).toBe('Progressing/Waiting');
+    backlog.observe({ ...counts(0), isEmptyBrick: false }, now, WALL);
+    expect(state()).toBe('Complete/NothingPending');
+  });
+
   it('goes to Progressing with anything pending', () => {
     look(3, 1);
     expect(backlog.view(now)).toMatchObject({

@@ -63,6 +63,17 @@ describe('an index heal', () => {
     expect(run.operation.state).toBe('Pending');
   });
 
+  it('ends Unknown on an empty brick, whose indices cannot know what it has lost', async () => {
+    const empty = { ...counts(0), isEmptyBrick: true };
+    begin('index', empty);
+    await pass(0, empty);
+    expect(run.operation).toMatchObject({
+      state: 'Unknown',
+      accepted: true,
+      message: expect.stringContaining('full heal'),
+    });
+  });
+
   it('is accepted before it is done, and Succeeded when the backlog is empty', async () => {
     begin('index');
     await run.advance(SIGNAL);

@@ -1,0 +1,65 @@
+/** One object that waits for heal, as it is told to people and programs. Pure. */
+import type { HealEntry, HealObject, ObjectType } from '../brick/heal-entries.ts';
+import { pvOfPath } from '../brick/pv-path.ts';
+import { bytesToText } from '../lib/byte-text.ts';
+import type { Gfid } from '../lib/gfid.ts';
+import { judgeCounters, type Judgement, type ReplicaSet, type Verdict } from './changelog.ts';
+
+export type EntryState =
+  | Verdict
+  /** The index has it, but this brick has no such object any more; the next crawl of the self-heal daemon removes the entry. */
+  | 'Stale'
+  /** A directory whose handle leads nowhere, as an interrupted rename leaves it. */
+  | 'Unresolved';
+
+export interface PendingEntry extends Omit<Judgement, 'verdict'> {
+  gfid: Gfid;
+  state: EntryState;
+  type: ObjectType | undefined;
+  /** From the volume's root, in the form of `lib/byte-text.ts`: `/subvol/ab/cd/pvc-1/file`. Several for a file with hard links. */
+  paths: string[];
+  /** Names that it has beyond those. */
+  unknownNames: number;
+  /** The PV that it belongs to; undefined: none, or not known. */
+  pv: string | undefined;
+  /** Wall-clock milliseconds: the object was changed then for the last time, so it waits since then or longer. */
+  changedAt: number | undefined;
+  isNamespace: boolean;
+}
+
+export function describeEntry({ gfid, object }: HealEntry, set: ReplicaSet | undefined): PendingEntry {
+  if (typeof object === 'string') {
+    return { ...NOTHING, gfid, state: object === 'gone' ? 'Stale' : 'Unresolved' };
+  }
+  const { verdict, ...judgement } = judgeCounters(object.counters, set);
+  return {
+    ...judgement,
+    gfid,
+    state: verdict,
+    type: object.type,
+    paths: object.paths.map((path) => bytesToText(`/${path}`)),
+    unknownNames: object.unknownNames,
+    pv: pvOf(object),
+    changedAt: object.changedAt,
+    isNamespace: object.isNamespace,
+  };
+}
+
+/** All names of a file are in the same PV: simple-quota refuses links between two. */
+export function pvOf({ paths: [path] }: HealObject): string | undefined {
+  const pv = path === undefined ? undefined : pvOfPath(path);
+  return pv === undefined ? undefined : bytesToText(pv);
+}
+
+const NOTHING = {
+  type: undefined,
+  paths: [],
+  unknownNames: 0,
+  pv: undefined,
+  changedAt: undefined,
+  isNamespace: false,
+  kinds: [],
+  blames: [],
+  dirty: undefined,
+  disperse: undefined,
+} satisfies Partial<PendingEntry>;
