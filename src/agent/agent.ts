@@ -198,18 +198,22 @@ export class Agent {
     this.#volfiles = this.#startVolfiles();
   }
 
-  /** Ends everything in order: loops first, then what they use. Never rejects. */
-  async stop(): Promise<void> {
+  /**
+   * Ends everything in order: loops first, then what they use. Never rejects.
+   *
+   * @returns false when a thread cannot end, because the brick hangs
+   */
+  async stop(): Promise<boolean> {
     this.#stop.abort();
+    const threads = Promise.all([this.worker.stop(), this.#scanWorker.stop()]);
     const ends = [
       ...this.#loops.map(async (loop) => await loop.stopped()),
       this.heal.settled(),
       this.scanner.settled(),
-      this.#scanWorker.stop(),
       this.brick.stop(),
       this.#volfiles?.stopped() ?? Promise.resolve(),
       // A pass that hangs in the brick ends with its worker.
-      this.worker.stop(),
+      threads,
     ];
     for (const end of await Promise.allSettled(ends)) {
       if (end.status === 'rejected') this.#log.error({ err: end.reason }, `stopping: ${errorMessage(end.reason)}`);
@@ -218,6 +222,7 @@ export class Agent {
     this.#shdManagement.close();
     this.#shd.close();
     this.#runtime.stop();
+    return (await threads).every(Boolean);
   }
 
   #createPeers(token: string | undefined): Peers | undefined {

@@ -42,11 +42,19 @@ export async function runAgent(config: Config): Promise<0> {
   }
   agent.start();
   return await new Promise<0>((resolve) => {
-    closeWithGrace({ delay: STOP_DEADLINE_MS, logger: log }, async ({ err, signal }) => {
+    const onTimeout = (): void => {
+      log.error({ deadlineMs: STOP_DEADLINE_MS }, 'stopping takes too long: ending without it');
+      endByForce();
+    };
+    closeWithGrace({ delay: STOP_DEADLINE_MS, logger: log, onTimeout }, async ({ err, signal }) => {
       if (err !== undefined) log.error({ err }, 'stopping after an unexpected error');
       else log.info({ signal }, 'stopping');
-      await stop(agent, servers);
+      const hasEnded = await stop(agent, servers);
       log.info({}, 'stopped');
+      if (!hasEnded) {
+        log.warn({}, 'a thread is held by a system call on the brick: ending by signal');
+        endByForce();
+      }
       resolve(0);
     });
   });
@@ -111,7 +119,15 @@ function apiServices(agent: Agent): ApiServices {
   };
 }
 
-async function stop(agent: Agent, servers: readonly Server[]): Promise<void> {
+/** @returns whether nothing is left that would hold up the exit of the process */
+async function stop(agent: Agent, servers: readonly Server[]): Promise<boolean> {
   // The loops end while the servers wait for requests in flight, which may need the loops' answers no more.
-  await Promise.all([agent.stop(), ...servers.map(async (server) => await server.close())]);
+  const [hasEnded] = await Promise.all([agent.stop(), ...servers.map(async (server) => await server.close())]);
+  return hasEnded;
+}
+
+/** `process.exit()` waits for all threads, also for one in a system call that never returns; the default action of a signal does not. */
+function endByForce(): void {
+  process.removeAllListeners('SIGTERM');
+  process.kill(process.pid, 'SIGTERM');
 }

@@ -2,6 +2,7 @@ import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../lib/clock.ts';
 import { AgentError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import { endThread } from '../end-thread.ts';
 import type { ScanRequest, ScanResponse, ScanResult, ScanWorkerData } from './messages.ts';
 import type { ScanTotals } from './tree.ts';
 
@@ -96,15 +97,15 @@ export class ScanWorker {
     });
   }
 
-  /** Ends the thread, if need be in the middle of a system call. */
-  async stop(): Promise<void> {
+  /** Ends the thread, if need be in the middle of its work. @returns false when a system call holds it; see endThread */
+  async stop(): Promise<boolean> {
     this.#stopped = true;
     const worker = this.#worker;
     this.#worker = undefined;
     const running = this.#take();
     if (running !== undefined) this.#cancel(running.id);
     running?.reject(new AgentError('Aborted', 'the scan worker is stopping'));
-    await worker?.terminate();
+    return worker === undefined || (await endThread(worker));
   }
 
   #cancel(id: number): void {

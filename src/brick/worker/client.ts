@@ -3,6 +3,7 @@ import { Backoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { AgentError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
+import { endThread } from '../end-thread.ts';
 import type { BrickOp, BrickOps, BrickResponse, BrickWorkerData } from './messages.ts';
 
 /** Calls that may wait for the worker; there is one caller a loop, so more is a mistake. */
@@ -100,17 +101,14 @@ export class BrickWorker {
     });
   }
 
-  /** Ends the thread, if need be in the middle of a system call; does not wait for a hung one. */
-  async stop(): Promise<void> {
+  /** Ends the thread, if need be in the middle of its work. @returns false when a system call holds it; see endThread */
+  async stop(): Promise<boolean> {
     this.#stopped = true;
     clearTimeout(this.#restartTimer);
     const worker = this.#worker;
     this.#worker = undefined;
     this.#failAll(new AgentError('Aborted', 'the brick worker is stopping'));
-    if (worker === undefined) return;
-    const ended = worker.terminate();
-    if (this.#hung === undefined) await ended;
-    else worker.unref();
+    return worker === undefined || (await endThread(worker));
   }
 
   #require(op: BrickOp): Worker {
