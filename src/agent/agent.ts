@@ -12,13 +12,14 @@ import { brickCollector, type BrickSnapshot } from '../metrics/collectors/brick.
 import { healCollector } from '../metrics/collectors/heal.ts';
 import { processCollector, type ProcessSnapshot } from '../metrics/collectors/process.ts';
 import { quotaCollector } from '../metrics/collectors/quota.ts';
-import { quotaGuardCollector } from '../metrics/collectors/quota-guard.ts';
+import { healLoopCollector, quotaGuardCollector } from '../metrics/collectors/quota-guard.ts';
 import { RpcCounter } from '../metrics/collectors/rpc.ts';
 import { runtimeCollector } from '../metrics/collectors/runtime.ts';
 import { volfileCollector, type VolfileSnapshot } from '../metrics/collectors/volfile.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
 import { Auditor } from '../quota/auditor.ts';
 import { QuotaEnforcer } from '../quota/enforcer.ts';
+import { HealLoops } from '../quota/heal-loop.ts';
 import { QuotaGuard } from '../quota/guard.ts';
 import { bricksPerSubvolume, layoutOf } from '../quota/layout.ts';
 import { UsageScanner } from '../quota/scanner.ts';
@@ -43,6 +44,8 @@ import { WireGuardBrick } from './wire-guard.ts';
 
 /** Pause between two looks whether an audit is due, in milliseconds; a restarted brick is audited soon. */
 const AUDIT_CHECK_MS = 2_000;
+/** Pause between two looks for heals that go round, in milliseconds; each costs some 60 µs a PV. */
+const HEAL_LOOP_CHECK_MS = 5_000;
 /** Pause between two looks whether a PV is due for a scan, in milliseconds; each finished scan starts the next at once. */
 const SCAN_CHECK_MS = 2_000;
 
@@ -74,6 +77,7 @@ export class Agent {
   readonly #shdManagement: ManagementClient;
   readonly #shd: ShdDaemon;
   readonly #scanWorker: ScanWorker;
+  readonly #healLoops: HealLoops | undefined;
   readonly #guard: QuotaGuard | undefined;
   readonly #runtime = new RuntimeMonitor();
   #loops: Loop[] = [];
@@ -131,6 +135,7 @@ export class Agent {
       log: log.child({ part: 'scan' }),
     });
     this.scanner = this.#createScanner();
+    this.#healLoops = this.#createHealLoops();
     this.#guard = config.quotaGuardIntervalMs > 0 ? this.#createGuard() : undefined;
     this.#shd = new ShdDaemon({ socketPath: config.shdSocket, pidFile: config.shdPidFile, clock, observer: rpc });
     this.heal = this.#createHeal();
@@ -143,6 +148,7 @@ export class Agent {
         processCollector(() => this.#processSnapshots()),
         quotaCollector(this.quota),
         quotaGuardCollector(() => this.#guard?.stats),
+        healLoopCollector(() => this.#healLoops),
         healCollector(() => this.heal.status()),
         volfileCollector(() => this.#volfileSnapshots()),
         rpc.collector(),
@@ -188,6 +194,10 @@ export class Agent {
     }
     const guard = this.#guard;
     if (guard !== undefined) loop('guard', config.quotaGuardIntervalMs, async (signal) => await guard.pass(signal));
+    const healLoops = this.#healLoops;
+    if (healLoops !== undefined) {
+      loop('heal-loops', HEAL_LOOP_CHECK_MS, async (signal) => await healLoops.pass(signal));
+    }
     this.#healLoop = loop('heal', config.healIntervalMs, async (signal) => await this.heal.pass(signal));
     const { peers } = this;
     if (peers !== undefined) loop('peers', config.peerIntervalMs, async (signal) => await peers.pass(signal));
@@ -298,6 +308,29 @@ export class Agent {
       log: this.#log.child({ part: 'scan' }),
       intervalMs: config.quotaScanIntervalMs,
       wake: () => this.#scanLoop?.wake(),
+    });
+  }
+
+  #createHealLoops(): HealLoops | undefined {
+    const { config, worker, monitor, quota } = this;
+    if (config.quotaHealLoops === 'off' || !['Replica2', 'Replica3', 'Arbiter'].includes(config.volumeType)) {
+      return undefined;
+    }
+    // glusterd and Kadalu number the children of a volume by its bricks.
+    const own = `${config.volume}-client-${config.brickIndex}`;
+    return new HealLoops({
+      ports: {
+        blames: async (paths, signal) => await worker.call('blames', { paths }, { signal }),
+        freeNamespace: async (path, signal) => {
+          const { place } = monitor;
+          return place !== undefined && (await worker.call('freeNamespace', { place, path, own }, { signal }));
+        },
+      },
+      targets: () => [...quota.states()],
+      own,
+      remedy: config.quotaHealLoops === 'end',
+      clock: this.#clock,
+      log: this.#log.child({ part: 'heal-loops' }),
     });
   }
 

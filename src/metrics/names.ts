@@ -133,6 +133,16 @@ export const METRICS = {
     help: 'Times that enforcement was switched on as a precaution, whether it was off or not.',
     labels: [],
   },
+  gluster_quota_heal_loops: {
+    type: 'gauge',
+    help: "PVs whose directory's metadata heal goes round for ever, seen on this brick as source or sink.",
+    labels: [],
+  },
+  gluster_quota_heal_loop_remedies_total: {
+    type: 'counter',
+    help: "Times that a namespace was removed from this brick's backend so that its heal could end.",
+    labels: [],
+  },
   gluster_heal_pending_entries: {
     type: 'gauge',
     help: 'Entries of a heal index of this brick (xattrop, dirty, entry-changes).',

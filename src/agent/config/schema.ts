@@ -200,6 +200,11 @@ export const configSchema = Type.Object(
       maximum: 2_147_483_647,
       placeholder: 'ms',
     }),
+    quotaHealLoops: word(['end', 'report', 'off'], {
+      description:
+        "What to do about the endless metadata heal of a PV's directory after a change while a brick was down: end it on the brick that is healed, only report it, or not look.",
+      default: 'end',
+    }),
     quotaAuditIntervalMs: Type.Integer({
       description:
         "Pause between two audits of the brick's memory by statedump, which prove that limits hold below the PV's root; 0: never.",

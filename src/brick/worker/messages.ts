@@ -1,6 +1,7 @@
 /** What the main thread may ask of a brick worker, and what comes back; both sides are typed by this table. */
 import type { ErrorCode } from '../../lib/errors.ts';
 import type { Gfid } from '../../lib/gfid.ts';
+import type { Blame } from '../afr-blame.ts';
 import type { BrickFacts } from '../facts.ts';
 import type { GfidPlace } from '../gfid-path.ts';
 import type { HealObject, HealPage, MissingObject } from '../heal-entries.ts';
@@ -25,6 +26,10 @@ export interface BrickOps {
   };
   /** In the order of the gfids. */
   locate: { input: { gfids: readonly Gfid[] }; output: GfidPlace[] };
+  /** In the order of the paths. */
+  blames: { input: { paths: readonly string[] }; output: Blame[][] };
+  /** Refused like `writeQuotas`. Whether the namespace was removed. */
+  freeNamespace: { input: { place: string; path: string; own: string }; output: boolean };
   readQuotas: { input: { paths: readonly string[] }; output: BackendRead[] };
   /** Refused with `BrickFenced` when the brick's `device:inode` is not `place`: another file system is there now. */
   writeQuotas: { input: { place: string; changes: readonly BackendChange[] }; output: BackendWrite[] };

@@ -1,4 +1,5 @@
 import { AgentError } from '../../lib/errors.ts';
+import { freeNamespace, readBlames } from '../afr-blame.ts';
 import { placeOf, readBrickFacts } from '../facts.ts';
 import { GfidPaths } from '../gfid-path.ts';
 import { DirectoryHandle } from '../handle.ts';
@@ -37,6 +38,11 @@ export class BrickOperations {
         const paths = new GfidPaths(root);
         return request.input.gfids.map((gfid) => paths.locate(gfid));
       }
+      case 'blames':
+        return readBlames(root, request.input.paths);
+      case 'freeNamespace':
+        assertPlace(root, request.input.place);
+        return freeNamespace(root, request.input.path, request.input.own);
       case 'readQuotas':
         return readQuotas(root, request.input.paths);
       case 'writeQuotas':

@@ -14,3 +14,16 @@ export function quotaGuardCollector(read: () => GuardStats | undefined): Collect
     },
   };
 }
+
+/** @param read undefined where nobody looks for loops */
+export function healLoopCollector(read: () => { active: number; remedies: number } | undefined): Collector {
+  return {
+    name: 'heal-loops',
+    collect(emit) {
+      const loops = read();
+      if (loops === undefined) return;
+      emit('gluster_quota_heal_loops', {}, loops.active);
+      emit('gluster_quota_heal_loop_remedies_total', {}, loops.remedies);
+    },
+  };
+}
