@@ -3,6 +3,8 @@ ARG NODE_IMAGE=docker.io/library/node:24-trixie-slim
 
 FROM ${NODE_IMAGE} AS build
 RUN apt-get update && apt-get install -y --no-install-recommends g++ make python3 && rm -rf /var/lib/apt/lists/*
+# fs-xattr is compiled with the headers of this Node, which the image has, not with downloaded ones.
+ENV npm_config_nodedir=/usr/local
 WORKDIR /src
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
@@ -11,10 +13,10 @@ COPY scripts/build.ts scripts/
 COPY src src
 RUN node scripts/build.ts
 # What is not in the bundle: fs-xattr and nothing else.
-RUN mkdir -p /out/node_modules/fs-xattr \
+RUN mkdir -p /out/node_modules/fs-xattr/build/Release \
  && cp -r dist package.json /out/ \
- && cp -rL node_modules/fs-xattr/package.json node_modules/fs-xattr/*.js node_modules/fs-xattr/build /out/node_modules/fs-xattr/ \
- && rm -rf /out/node_modules/fs-xattr/build/Release/obj.target
+ && cd node_modules/fs-xattr && cp package.json index.js /out/node_modules/fs-xattr/ \
+ && cp build/Release/xattr.node /out/node_modules/fs-xattr/build/Release/
 
 FROM ${NODE_IMAGE}
 LABEL org.opencontainers.image.title="gluster-brick-agent" \
