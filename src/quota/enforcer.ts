@@ -121,7 +121,10 @@ export class QuotaEnforcer {
     return [...this.#states.values()].map(({ pv, path, live, scan }) => ({
       pv,
       path,
-      gfid: live.kind === 'result' && live.result.kind !== 'missing' ? live.result.gfid : undefined,
+      gfid:
+        live.kind === 'result' && live.result.kind !== 'missing' && live.result.statfs.simpleQuota
+          ? live.result.gfid
+          : undefined,
       last: scan,
     }));
   }

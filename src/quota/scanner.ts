@@ -14,6 +14,8 @@ import type { UsageScan } from './usage.ts';
 const DUTY = 0.5;
 /** Before a PV whose scan failed is tried again, in milliseconds. */
 const RETRY_MS = 60_000;
+/** A PV is not scanned again before this many times as long as its last scan took, however often the brick restarts. */
+const GAP = 20;
 
 export interface ScanPort {
   /** @returns undefined when there is no such directory */
@@ -26,7 +28,7 @@ export interface ScanPort {
 export interface ScanTarget {
   pv: string;
   path: string;
-  /** Undefined while the running brick has not told it. */
+  /** Undefined while the running brick is not known to count the PV. */
   gfid: Gfid | undefined;
   /** The last scan. */
   last: UsageScan | undefined;
@@ -147,9 +149,12 @@ export class UsageScanner {
     const failed = this.#failed.get(pv);
     if (failed !== undefined && clock.monotonic() - failed.at < RETRY_MS) return false;
     if (last === undefined) return true;
-    // A new brick process starts from what was flushed last: whether that was all only a scan can tell.
-    const isNewProcess = gfid !== undefined && brick.isUp && last.brickGeneration !== brick.generation;
-    return isNewProcess || clock.now() - last.at >= intervalMs;
+    const ageMs = clock.now() - last.at;
+    if (ageMs < GAP * last.durationMs) return false;
+    // The counter can be compared from now on; a new brick process starts from what was flushed last, and whether that was all
+    // only a scan can tell.
+    const isNews = gfid !== undefined && (!last.counted || last.brickGeneration !== brick.generation);
+    return isNews || ageMs >= intervalMs;
   }
 
   #start(target: ScanTarget, signal: AbortSignal): void {
@@ -210,6 +215,7 @@ export class UsageScanner {
       directories: result.directories,
       durationMs: result.durationMs,
       incomplete: incompleteWhy(result),
+      counted: target.gfid !== undefined,
       brickGeneration: generation,
     };
     log.debug({ pv: target.pv, files: scan.files, ms: Math.round(scan.durationMs) }, 'PV scanned');

@@ -21,6 +21,8 @@ export interface UsageScan {
   durationMs: number;
   /** Why it is not complete; undefined when everything was seen. */
   incomplete: string | undefined;
+  /** Whether the running brick was known to count the PV. */
+  counted: boolean;
   /** Handshakes of the brick when it was scanned (QuotaBrick.generation). */
   brickGeneration: number;
 }

@@ -150,6 +150,7 @@ function scanned(state: PvState): PvState {
     directories: 1,
     durationMs: 2,
     incomplete: undefined,
+    counted: true,
     brickGeneration: 1,
   };
   return state;

@@ -1,0 +1,157 @@
+import { execFile } from 'node:child_process';
+import { link, mkdir, open, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startAgent, type LabAgent } from '../lab/agent.ts';
+import { Lab } from '../lab/lab.ts';
+import type { Mount } from '../lab/mount.ts';
+import { createPv, type Pv } from '../lab/pv.ts';
+import type { Volume } from '../lab/volume.ts';
+import { conditionOf, quotaOf, waitLimit, type QuotaItem } from '../support/agents.ts';
+
+const MiB = 1024 * 1024;
+/** In place of 30 s, so that the tests need not wait for it. */
+const VERIFY_OFTEN = { BRICK_AGENT_QUOTA_VERIFY_INTERVAL_MS: '2000' };
+
+let lab: Lab;
+let volume: Volume;
+let client: Mount;
+let agents: LabAgent[];
+
+beforeAll(async () => {
+  lab = await Lab.create({ name: 'quota-usage' });
+  volume = await lab.volume({ name: 'vol1', type: 'replica', bricks: 3 });
+  await volume.start();
+  client = await volume.mount();
+  agents = await Promise.all(volume.bricks.map(async (brick) => startAgent(lab, volume, brick, { env: VERIFY_OFTEN })));
+});
+afterAll(async () => lab.destroy());
+
+function first(): LabAgent {
+  const [agent] = agents;
+  if (agent === undefined) throw new Error('no agent');
+  return agent;
+}
+
+async function du(brick: number, pv: Pv): Promise<bigint> {
+  const path = `${volume.brick(brick).path}/${pv.relativePath}`;
+  const { stdout } = await promisify(execFile)('du', ['-s', '--block-size=1', path]);
+  return BigInt(stdout.split('\t')[0] ?? '');
+}
+
+/** Scans the PV now and answers what the agent says then. */
+async function scan(agent: LabAgent, pv: Pv): Promise<QuotaItem> {
+  const before = (await quotaOf(agent, pv.name))?.status.usage.scannedAt;
+  expect((await agent.api('POST', `/v1/quotas/${pv.name}/scan`)).status).toBe(202);
+  return await lab.waitFor(`scan of ${pv.name}`, async () => {
+    const quota = await quotaOf(agent, pv.name);
+    const { scannedAt = null } = quota?.status.usage ?? {};
+    return scannedAt !== null && scannedAt !== before ? quota : undefined;
+  });
+}
+
+/** The measured usage is du's to the byte on every brick. @returns drift by brick, in bytes */
+async function expectDu(pv: Pv): Promise<number[]> {
+  const drifts: number[] = [];
+  for (const [index, agent] of agents.entries()) {
+    const { usage } = (await scan(agent, pv)).status;
+    expect(usage.scannedBytes).toBe(String(await du(index, pv)));
+    drifts.push(Number(usage.driftBytes));
+  }
+  return drifts;
+}
+
+describe('usage on a replica-3 volume', () => {
+  it("is du's to the byte, and the brick's counter is what it should be to the byte", async () => {
+    const pv = await createPv(client, 'pvc-plain', 100 * MiB);
+    await waitLimit(lab, agents, pv.name, 100 * MiB);
+    await mkdir(`${pv.path}/dir/deeper`, { recursive: true });
+    for (let index = 0; index < 30; index += 1) {
+      await writeFile(`${pv.path}/dir/file-${index}`, Buffer.alloc(index * 1777, 1));
+    }
+    await writeFile(`${pv.path}/dir/deeper/large`, Buffer.alloc(3 * MiB, 1));
+    await symlink('x'.repeat(200), `${pv.path}/symlink`);
+    expect(await expectDu(pv)).toEqual([0, 0, 0]);
+    for (const agent of agents) expect(await conditionOf(agent, pv.name, 'UsageTrue')).toBe('True AsMeasured');
+  });
+
+  it('counts hard links once, holes not at all, and nothing that is gone', async () => {
+    const pv = await createPv(client, 'pvc-links', 100 * MiB);
+    await waitLimit(lab, agents, pv.name, 100 * MiB);
+    await mkdir(`${pv.path}/a`);
+    await mkdir(`${pv.path}/b`);
+    await writeFile(`${pv.path}/a/file`, Buffer.alloc(MiB, 1));
+    await link(`${pv.path}/a/file`, `${pv.path}/b/link`);
+    await link(`${pv.path}/a/file`, `${pv.path}/link`);
+    await writeFile(`${pv.path}/sparse`, Buffer.alloc(8192, 1));
+    await truncate(`${pv.path}/sparse`, 50 * MiB);
+    await writeFile(`${pv.path}/gone`, Buffer.alloc(MiB, 1));
+    await writeFile(`${pv.path}/replaced`, Buffer.alloc(MiB, 1));
+    await writeFile(`${pv.path}/a/replacement`, Buffer.alloc(100_000, 1));
+    await rm(`${pv.path}/gone`);
+    await rename(`${pv.path}/a/replacement`, `${pv.path}/replaced`);
+    expect(await expectDu(pv)).toEqual([0, 0, 0]);
+    const quota = await quotaOf(first(), pv.name);
+    expect(quota?.status.usage.files).toBe(5);
+  });
+
+  it("follows the brick's counter between scans", async () => {
+    const pv = await createPv(client, 'pvc-between', 100 * MiB);
+    await waitLimit(lab, agents, pv.name, 100 * MiB);
+    await writeFile(`${pv.path}/first`, Buffer.alloc(MiB, 1));
+    await expectDu(pv);
+    await writeFile(`${pv.path}/first`, Buffer.alloc(3 * MiB, 1));
+    const agent = first();
+    const usage = await lab.waitFor('the counter', async () => {
+      const now = (await quotaOf(agent, pv.name))?.status.usage;
+      return Number(now?.counterBytes) >= 3 * MiB ? now : undefined;
+    });
+    expect(usage.source).toBe('ScanPlusCounter');
+    expect(Number(usage.bytes) - Number(await du(0, pv))).toBe(0);
+  });
+
+  it('finds what an open and deleted file has left in the counter for ever', async () => {
+    const pv = await createPv(client, 'pvc-unlinked', 100 * MiB);
+    await waitLimit(lab, agents, pv.name, 100 * MiB);
+    const file = await open(`${pv.path}/open`, 'w');
+    await rm(`${pv.path}/open`);
+    await file.write(Buffer.alloc(5 * MiB, 1));
+    await file.close();
+    const drifts = await expectDu(pv);
+    for (const drift of drifts) expect(drift).toBeGreaterThan(4 * MiB);
+    for (const agent of agents) expect(await conditionOf(agent, pv.name, 'UsageTrue')).toBe('False CountsTooMuch');
+    const { text } = await first().ops('/metrics');
+    expect(text).toMatch(/^gluster_quota_drift_bytes\{.*pv="pvc-unlinked".*\} 5\d{6}$/m);
+  });
+
+  it('is asked for on the command line', async () => {
+    const agent = first();
+    const { code, stdout } = await agent.cli('quota', 'scan', 'pvc-plain');
+    expect(stdout).toMatch(/pvc-plain .* 32 .*True/);
+    expect(code).toBe(0);
+    const all = await agent.cli('quota', 'scan');
+    expect(all.stdout).toContain('CountsTooMuch');
+    expect(all.code).toBe(1);
+    expect((await agent.cli('quota', 'scan', 'pvc-none')).code).toBe(1);
+  });
+
+  it('survives a restart of the brick: scanned again, never called true by an old count', async () => {
+    const pv = await createPv(client, 'pvc-restart', 100 * MiB);
+    await waitLimit(lab, agents, pv.name, 100 * MiB);
+    await writeFile(`${pv.path}/file`, Buffer.alloc(4 * MiB, 1));
+    const brick = volume.brick(1);
+    const agent = agents[1];
+    if (agent === undefined) throw new Error('no agent');
+    await scan(agent, pv);
+    await writeFile(`${pv.path}/late`, Buffer.alloc(6 * MiB, 1));
+    // What was not flushed is lost with the process.
+    await brick.kill('SIGKILL');
+    await brick.start();
+    await client.waitConnected();
+    await lab.waitFor(
+      'the drift to be found',
+      async () => (await conditionOf(agent, pv.name, 'UsageTrue')) === 'False CountsTooLittle',
+    );
+    expect((await quotaOf(agent, pv.name))?.status.usage.scannedBytes).toBe(String(await du(1, pv)));
+  });
+});
