@@ -37,10 +37,10 @@ export class WorkerQuotaBackend implements QuotaBackend {
     return this.#inventory;
   }
 
-  async read(paths: readonly string[], signal: AbortSignal): Promise<BackendRead[]> {
+  async read(paths: readonly string[], signal: AbortSignal, entries = false): Promise<BackendRead[]> {
     const reads: BackendRead[] = [];
     for (const batch of batches(paths))
-      reads.push(...(await this.#worker.call('readQuotas', { paths: batch }, { signal })));
+      reads.push(...(await this.#worker.call('readQuotas', { paths: batch, entries }, { signal })));
     return reads;
   }
 

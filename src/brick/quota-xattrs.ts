@@ -2,7 +2,7 @@
 import { errorMessage } from '../lib/errors.ts';
 import { gfidFromBytes, type Gfid } from '../lib/gfid.ts';
 import { openBelow, type DirectoryHandle } from './handle.ts';
-import { getXattr, removeXattr, setXattr } from './xattr.ts';
+import { getXattr, listXattrs, removeXattr, setXattr } from './xattr.ts';
 
 export const NAMESPACE_XATTR = 'trusted.glusterfs.namespace';
 export const LIMIT_XATTR = 'trusted.gfs.squota.limit';
@@ -27,7 +27,8 @@ export interface BackendQuota {
   sizeBytes: bigint | 'Malformed' | undefined;
   /** Our record, undecoded. */
   record: string | undefined;
-  hasEntries: boolean;
+  /** Undefined: not looked at, as that costs more than all the rest. */
+  hasEntries: boolean | undefined;
 }
 
 /** One PV's answer: a bad one never stops the others. */
@@ -50,12 +51,13 @@ export interface BackendChange {
 
 export type BackendWrite = { path: string; kind: 'written' } | { path: string; kind: 'failed'; message: string };
 
-export function readQuotas(root: DirectoryHandle, paths: readonly string[]): BackendRead[] {
+/** @param entries whether to look if there are any */
+export function readQuotas(root: DirectoryHandle, paths: readonly string[], entries: boolean): BackendRead[] {
   return paths.map((path) => {
     try {
       using directory = openBelow(root, path);
       if (directory === undefined) return { path, kind: 'missing' };
-      return { path, kind: 'present', quota: readQuota(directory, path) };
+      return { path, kind: 'present', quota: readQuota(directory, path, entries) };
     } catch (error) {
       return { path, kind: 'failed', message: `${path}: ${errorMessage(error)}` };
     }
@@ -76,17 +78,19 @@ export function writeQuotas(root: DirectoryHandle, changes: readonly BackendChan
   });
 }
 
-function readQuota(directory: DirectoryHandle, path: string): BackendQuota {
-  const gfid = getXattr(directory, 'trusted.gfid');
-  const record = getXattr(directory, QUOTA_RECORD_XATTR);
+function readQuota(directory: DirectoryHandle, path: string, entries: boolean): BackendQuota {
+  const names = new Set(listXattrs(directory));
+  const get = (name: string): Buffer | undefined => (names.has(name) ? getXattr(directory, name) : undefined);
+  const gfid = get('trusted.gfid');
+  const record = get(QUOTA_RECORD_XATTR);
   return {
     path,
     gfid: gfid?.length === 16 ? gfidFromBytes(gfid) : undefined,
-    namespace: getXattr(directory, NAMESPACE_XATTR) !== undefined,
-    limitBytes: decimal(getXattr(directory, LIMIT_XATTR)),
-    sizeBytes: decimal(getXattr(directory, SIZE_XATTR)),
+    namespace: names.has(NAMESPACE_XATTR),
+    limitBytes: decimal(get(LIMIT_XATTR)),
+    sizeBytes: decimal(get(SIZE_XATTR)),
     record: record === undefined ? undefined : record.subarray(0, MAX_RECORD_BYTES).toString('utf8'),
-    hasEntries: directory.hasEntries(),
+    hasEntries: entries ? directory.hasEntries() : undefined,
   };
 }
 

@@ -4,11 +4,20 @@
  * Only the Sync functions of fs-xattr: the others can store garbage and leak (docs/adr/0001). It follows symlinks and cuts
  * paths at NUL, so it is only ever given `/proc/self/fd/N`.
  */
-import { getAttributeSync, removeAttributeSync, setAttributeSync } from 'fs-xattr';
+import { getAttributeSync, listAttributesSync, removeAttributeSync, setAttributeSync } from 'fs-xattr';
 import { brickIo, type DirectoryHandle } from './handle.ts';
 
 /** ENODATA; the number is tested because fs-xattr's `code` is not reliable for every errno. */
 const ENODATA = 61;
+
+/** Names of what is there. One call costs less than a single look for an attribute that is not there, which is an exception. */
+export function listXattrs(handle: DirectoryHandle): string[] {
+  try {
+    return listAttributesSync(handle.path);
+  } catch (cause) {
+    throw brickIo('listing xattrs', cause);
+  }
+}
 
 /** @returns undefined when the attribute is not there, which is also what a process without CAP_SYS_ADMIN sees of `trusted.*` */
 export function getXattr(handle: DirectoryHandle, name: string): Buffer | undefined {

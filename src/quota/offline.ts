@@ -260,7 +260,7 @@ function nothingOnDisk(path: string): BackendQuota {
     limitBytes: undefined,
     sizeBytes: undefined,
     record: undefined,
-    hasEntries: false,
+    hasEntries: undefined,
   };
 }
 

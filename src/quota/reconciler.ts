@@ -48,11 +48,12 @@ export class Reconciler {
     for (const state of states) judge(state, this.#layout, this.#clock.now());
   }
 
-  async #read(states: readonly PvState[], signal: AbortSignal): Promise<void> {
+  async #read(states: readonly PvState[], signal: AbortSignal, entries = false): Promise<void> {
     if (states.length === 0) return;
     const reads = await this.#backend.read(
       states.map((state) => state.path),
       signal,
+      entries,
     );
     for (const [index, state] of states.entries()) {
       const read = reads[index];
@@ -143,9 +144,9 @@ export class Reconciler {
       (state) =>
         state.live.kind === 'result' && state.live.result.kind === 'settled' && state.live.result.madeNamespace,
     );
-    await this.#read(made, signal);
+    await this.#read(made, signal, true);
     for (const state of made) {
-      if (state.backend.kind === 'present' && !state.backend.quota.hasEntries) state.namespaceMade = 'Empty';
+      if (state.backend.kind === 'present' && state.backend.quota.hasEntries === false) state.namespaceMade = 'Empty';
     }
   }
 

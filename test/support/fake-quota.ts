@@ -65,7 +65,7 @@ export class FakeBrick implements QuotaBackend, QuotaBrick {
     return { places, refusals: this.refusals };
   }
 
-  async read(paths: readonly string[]): Promise<BackendRead[]> {
+  async read(paths: readonly string[], _signal?: AbortSignal, entries = false): Promise<BackendRead[]> {
     this.#called('read');
     return paths.map((path) => {
       const directory = this.directories.get(path);
@@ -81,7 +81,7 @@ export class FakeBrick implements QuotaBackend, QuotaBrick {
           limitBytes: disk.limit,
           sizeBytes: disk.size,
           record: disk.record,
-          hasEntries,
+          hasEntries: entries ? hasEntries : undefined,
         },
       };
     });

@@ -44,7 +44,7 @@ export class BrickOperations {
         assertPlace(root, request.input.place);
         return freeNamespace(root, request.input.path, request.input.own);
       case 'readQuotas':
-        return readQuotas(root, request.input.paths);
+        return readQuotas(root, request.input.paths, request.input.entries);
       case 'writeQuotas':
         assertPlace(root, request.input.place);
         return writeQuotas(root, request.input.changes);

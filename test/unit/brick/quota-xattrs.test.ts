@@ -28,7 +28,7 @@ describe.runIf(isRoot)('quota xattrs', () => {
     expect(
       writeQuotas(root, [{ path, limitBytes: 1234n, namespace: true, sizeBytes: 77n, record: '{"v":1}' }]),
     ).toEqual([{ path, kind: 'written' }]);
-    expect(readQuotas(root, [path])).toEqual([
+    expect(readQuotas(root, [path], true)).toEqual([
       {
         path,
         kind: 'present',
@@ -47,7 +47,7 @@ describe.runIf(isRoot)('quota xattrs', () => {
     expect(getAttributeSync(full, 'trusted.gfs.squota.limit').toString()).toBe('1234');
     expect(getAttributeSync(full, 'trusted.gfs.squota.size').toString()).toBe('77\0');
     writeQuotas(root, [{ path, limitBytes: null, record: null }]);
-    expect(readQuotas(root, [path])[0]).toMatchObject({
+    expect(readQuotas(root, [path], true)[0]).toMatchObject({
       quota: { limitBytes: undefined, record: undefined, namespace: true },
     });
     expect(writeQuotas(root, [{ path, limitBytes: null }])).toEqual([{ path, kind: 'written' }]);
@@ -67,7 +67,7 @@ describe.runIf(isRoot)('quota xattrs', () => {
       'a\0b',
       'subvol/good',
     ];
-    expect(readQuotas(root, paths).map(({ kind }) => kind)).toEqual([
+    expect(readQuotas(root, paths, true).map(({ kind }) => kind)).toEqual([
       'missing',
       'failed',
       'failed',
@@ -90,21 +90,33 @@ describe.runIf(isRoot)('quota xattrs', () => {
     ]);
   });
 
+  it('follows no symlink on the way either, and takes any name', () => {
+    brick.mkdir('elsewhere/pv');
+    brick.mkdir('subvol/ab');
+    fs.symlinkSync('../../elsewhere', `${brick.path}/subvol/ab/cd`);
+    expect(readQuotas(root, ['subvol/ab/cd/pv'], false)).toMatchObject([{ kind: 'failed' }]);
+    expect(writeQuotas(root, [{ path: 'subvol/ab/cd/pv', limitBytes: 5n }])).toMatchObject([{ kind: 'failed' }]);
+    expect(readQuotas(root, ['elsewhere/pv'], false)).toMatchObject([{ quota: { limitBytes: undefined } }]);
+    brick.mkdir('subvol/ü/\u{1f40c}');
+    expect(readQuotas(root, ['subvol/ü/\u{1f40c}'], false)).toMatchObject([{ kind: 'present' }]);
+  });
+
   it('reads the gfid and tells an empty directory from a full one', () => {
     const full = brick.mkdir('subvol/pv');
     setAttributeSync(full, 'trusted.gfid', Buffer.from('11111111222243338444555555555555', 'hex'));
-    expect(readQuotas(root, ['subvol/pv'])[0]).toMatchObject({
+    expect(readQuotas(root, ['subvol/pv'], true)[0]).toMatchObject({
       quota: { gfid: '11111111-2222-4333-8444-555555555555', hasEntries: false },
     });
     brick.write('subvol/pv/f', '');
-    expect(readQuotas(root, ['subvol/pv'])[0]).toMatchObject({ quota: { hasEntries: true } });
+    expect(readQuotas(root, ['subvol/pv'], false)[0]).toMatchObject({ quota: { hasEntries: undefined } });
+    expect(readQuotas(root, ['subvol/pv'], true)[0]).toMatchObject({ quota: { hasEntries: true } });
   });
 
   it('leaks no descriptor, whatever the path', () => {
     brick.mkdir('a/b/c');
     const open = (): number => fs.readdirSync('/proc/self/fd').length;
     const before = open();
-    for (let round = 0; round < 50; round += 1) readQuotas(root, ['a/b/c', 'a/b/c/d', 'a/../b', 'x/y', 'a/b/\0']);
+    for (let round = 0; round < 50; round += 1) readQuotas(root, ['a/b/c', 'a/b/c/d', 'a/../b', 'x/y', 'a/b/\0'], true);
     expect(open()).toBe(before);
   });
 });
