@@ -1,0 +1,101 @@
+/**
+ * Writes the pages that are made from code: docs/metrics.md from the table of metrics, docs/configuration.md from the table of
+ * options. A test holds the committed pages to what this makes.
+ */
+import { writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { configOptions, type ConfigOption } from '../src/agent/config/schema.ts';
+import { METRICS, type MetricSpec } from '../src/metrics/names.ts';
+
+const PROJECT = resolve(import.meta.dirname, '..');
+const GENERATED = '<!-- Made by `node scripts/docs.ts`; a change here is lost. -->';
+
+/** By prefix, in the order of the page; the first that fits. */
+const SECTIONS: readonly [prefix: string, title: string, text: string][] = [
+  ['gluster_brick_', 'Brick', 'The directory, its file system, and the process that serves it.'],
+  ['gluster_process_', 'Gluster processes', '`process` is `brick` or `shd`, the self-heal daemon.'],
+  [
+    'gluster_quota_',
+    'Quotas',
+    'Bytes are those of this brick unless the text says otherwise: on a Disperse volume a brick carries a part of the limit.',
+  ],
+  [
+    'gluster_heal_',
+    'Self-heal',
+    'What this brick knows of. A brick that was down knows nothing of what it missed; its peers do.',
+  ],
+  ['gluster_volfile_', 'Volfiles', 'Outcomes and reasons: [volfiles.md](volfiles.md).'],
+  ['gluster_rpc_', 'Calls to brick and self-heal daemon', ''],
+  ['brick_agent_', 'The agent', ''],
+  ['', "The agent's process", ''],
+];
+
+const METRICS_INTRO = `# Metrics
+
+\`GET /metrics\` on the ops listener (\`opsListen\`, default \`0.0.0.0:9745\`), without authentication, in the Prometheus text format.
+
+* Base units: bytes, seconds. Only counters end in \`_total\`.
+* Every series carries the label \`volume\`, the name of the Gluster volume.
+* A value that is not known is left out: there is no 0 or -1 in its place. A PV that is deleted takes its series with it.
+* Most is read when it is scraped from what the agent knows already; a scrape waits for no disk and no peer. How old that is,
+  \`brick_agent_loop_last_success_timestamp_seconds\` tells.
+* PV names are labels. A PV with a limit takes about a dozen series.
+`;
+
+export function metricsPage(): string {
+  const rows = new Map(SECTIONS.map(([prefix]) => [prefix, [] as string[]]));
+  for (const [name, spec] of Object.entries(METRICS)) {
+    const section = SECTIONS.find(([prefix]) => name.startsWith(prefix));
+    rows.get(section?.[0] ?? '')?.push(metricRow(name, spec));
+  }
+  const sections = SECTIONS.map(([prefix, title, text]) =>
+    [
+      `## ${title}`,
+      ...(text === '' ? [] : [text]),
+      table(['metric', 'type', 'labels', 'meaning'], rows.get(prefix) ?? []),
+    ].join('\n\n'),
+  );
+  return `${[METRICS_INTRO.trimEnd(), GENERATED, ...sections].join('\n\n')}\n`;
+}
+
+const CONFIGURATION_INTRO = `# Configuration
+
+A value is looked for in this order: flag, environment, configuration file (\`--config\` or \`BRICK_AGENT_CONFIG\`, YAML or JSON, by key), default. The names that Kadalu's
+server pod carries already work as they are; they stand in brackets. An empty variable counts as not set.
+
+A wrong value or an unknown key in the file stops the start with exit code 2 and a line that names the key, where the value came from and what is expected.
+\`brick-agent config --schema\` prints the JSON schema, \`brick-agent run --help\` the same table as here.
+`;
+
+export function configurationPage(): string {
+  const rows = configOptions.map(optionRow);
+  const head = ['key', 'flag', 'environment', 'default', 'meaning'];
+  return `${[CONFIGURATION_INTRO.trimEnd(), GENERATED, table(head, rows)].join('\n\n')}\n`;
+}
+
+function metricRow(name: string, { type, labels, help }: MetricSpec): string {
+  return row([code(name), type, labels.map(code).join(', '), help]);
+}
+
+function optionRow({ key, flag, env, kadaluEnv, placeholder, byDefault, required, description }: ConfigOption): string {
+  const names = kadaluEnv === undefined ? code(env) : `${code(env)} (${code(kadaluEnv)})`;
+  const shown = byDefault === undefined ? (required ? '**required**' : '') : code(String(byDefault));
+  return row([code(key), code(`${flag} <${placeholder}>`), names, shown, description]);
+}
+
+function table(head: readonly string[], rows: readonly string[]): string {
+  return [row(head), `|${head.map(() => '---').join('|')}|`, ...rows].join('\n');
+}
+
+function row(cells: readonly string[]): string {
+  return `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`;
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
+
+if (import.meta.main) {
+  writeFileSync(join(PROJECT, 'docs/metrics.md'), metricsPage());
+  writeFileSync(join(PROJECT, 'docs/configuration.md'), configurationPage());
+}
