@@ -195,9 +195,7 @@ export class Agent {
     const guard = this.#guard;
     if (guard !== undefined) loop('guard', config.quotaGuardIntervalMs, async (signal) => await guard.pass(signal));
     const healLoops = this.#healLoops;
-    if (healLoops !== undefined) {
-      loop('heal-loops', HEAL_LOOP_CHECK_MS, async (signal) => await healLoops.pass(signal));
-    }
+    if (healLoops !== undefined) loop('heal-loops', HEAL_LOOP_CHECK_MS, async (signal) => await healLoops.pass(signal));
     this.#healLoop = loop('heal', config.healIntervalMs, async (signal) => await this.heal.pass(signal));
     const { peers } = this;
     if (peers !== undefined) loop('peers', config.peerIntervalMs, async (signal) => await peers.pass(signal));
@@ -284,6 +282,7 @@ export class Agent {
       brick: new WireGuardBrick(brick),
       targets: () => quota.auditTargets().map(({ target }) => target),
       hasFilter: async () => await readQuotaFilter(config.volfileDir, config.brickVolfile),
+      isTold: (pv) => this.usageTeller?.usageOf(pv)?.kind === 'Sum',
       clock: this.#clock,
       log: this.#log.child({ part: 'guard' }),
     });

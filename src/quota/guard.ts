@@ -39,6 +39,8 @@ export interface QuotaGuardOptions {
   targets: () => GuardTarget[];
   /** Whether the brick's volfile has the filter of quota messages: a second simple-quota with use-backend above the first. */
   hasFilter: () => Promise<boolean>;
+  /** Whether somebody tells the brick this PV's usage in every pass already: that of the whole volume, which is more than its own. */
+  isTold: (pv: string) => boolean;
   clock: Clock;
   log: Log;
 }
@@ -88,9 +90,9 @@ export class QuotaGuard {
     this.stats.rearms += 1;
     await this.#findFaked(fooled, signal);
     if (this.#mustTell) {
-      await mapPool(some, WIDTH, async ({ gfid }, index) => {
+      await mapPool(some, WIDTH, async ({ pv, gfid }, index) => {
         const bytes = used[index]?.bytes;
-        if (bytes !== undefined) await refusable(brick.tellUsage(gfid, bytes, signal));
+        if (bytes !== undefined && !this.#options.isTold(pv)) await refusable(brick.tellUsage(gfid, bytes, signal));
       });
     }
   }

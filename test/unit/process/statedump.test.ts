@@ -30,11 +30,6 @@ describe('InodeTableReader', () => {
     expect(inodes).toContainEqual({ gfid: PV, namespace: PV, isDirectory: true });
   });
 
-  it('tells how many messages simple-quota has swallowed: what it got and did not pass on', () => {
-    // Two limits went to the disk; a tenant sent four messages.
-    expect(read(sample).summary.swallowedSetxattrs).toBe(4);
-  });
-
   it('says that there is no table when there is none, or only that of another brick', () => {
     expect(read(sample, '/bricks/b.1').summary).toMatchObject({ hasTable: false, inodes: 0 });
     expect(read(['DUMP-START-TIME: x', '[mallinfo]', 'DUMP-END-TIME: y']).summary.hasTable).toBe(false);
