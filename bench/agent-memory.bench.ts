@@ -1,0 +1,51 @@
+/** Resident memory of the agent with 1,000 PVs: it is paid once for every brick of a cluster. */
+import { readFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { startAgent, type LabAgent } from '../test/lab/agent.ts';
+import { Lab } from '../test/lab/lab.ts';
+import { createPv } from '../test/lab/pv.ts';
+import { waitFor } from '../test/lab/wait.ts';
+import { benchLine, type BenchLine } from './line.ts';
+
+const PVS = 1_000;
+const BUDGET_MB = 90;
+/** Some passes of every loop and some scrapes, as in any minute of its life. */
+const IDLE_SECONDS = 10;
+const PV_BYTES = 1024 ** 3;
+
+export async function agentMemory(): Promise<BenchLine[]> {
+  await using lab = await Lab.create({ name: 'bench-memory' });
+  const volume = await lab.volume({ name: 'vol1', type: 'single' });
+  await volume.start();
+  const client = await volume.mount();
+  for (let n = 0; n < PVS; n += 1) await createPv(client, `pvc-bench-${n}`, PV_BYTES);
+  const agent = await startAgent(lab, volume, volume.brick(0), { bundle: true });
+  await waitFor(`${PVS} live limits`, async () => (await liveLimits(agent)) === PVS, { timeoutMs: 120_000 });
+  for (let n = 0; n < IDLE_SECONDS; n += 1) {
+    await agent.ops('/metrics');
+    await agent.api('GET', '/v1/quotas');
+    await delay(1_000);
+  }
+  const { rssMb, peakMb } = await memory(agent.pid);
+  return [
+    benchLine('agent.memory-1000-pvs', rssMb, BUDGET_MB, 'MB', 'budget, resident'),
+    benchLine('agent.peak-memory-1000-pvs', peakMb, BUDGET_MB, 'MB', 'budget, highest since the start'),
+  ];
+}
+
+async function liveLimits(agent: LabAgent): Promise<number> {
+  const { text } = await agent.ops('/metrics');
+  return text.match(/^gluster_quota_condition\{pv="[^"]*",condition="Live",.*\} 1$/gm)?.length ?? 0;
+}
+
+async function memory(pid: number): Promise<{ rssMb: number; peakMb: number }> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const megabytes = (field: string): number => {
+    const kib = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1];
+    if (kib === undefined) throw new Error(`/proc/${pid}/status has no ${field}`);
+    return (Number(kib) * 1024) / 1e6;
+  };
+  return { rssMb: megabytes('VmRSS'), peakMb: megabytes('VmHWM') };
+}
+
+if (import.meta.main) for (const line of await agentMemory()) console.log(JSON.stringify(line));
