@@ -3,7 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
 import { runCommand } from '../test/lab/command.ts';
 import { pvPath } from '../test/lab/pv.ts';
-import { benchLine, LIMIT_BYTES, pvList, pvNames, QuotaWorld, timed, type BenchLine } from './quota-world.ts';
+import { benchLine, type BenchLine } from './line.ts';
+import { LIMIT_BYTES, pvList, pvNames, QuotaWorld, timed } from './quota-world.ts';
 
 const PVS = 10_000;
 /** 20,000 programs to start, on a busy machine. */

@@ -15,21 +15,6 @@ export const LIMIT_BYTES = 1n << 30n;
 /** Longer than any bench here takes, in milliseconds. */
 const DEADLINE_MS = 60_000;
 
-/** As `make bench` prints it. */
-export interface BenchLine {
-  name: string;
-  ours: number;
-  peer: number;
-  /** ours / peer, from the same run. */
-  ratio: number;
-  unit: string;
-  peerName: string;
-}
-
-export function benchLine(name: string, ours: number, peer: number, unit: string, peerName: string): BenchLine {
-  return { name, ours: round(ours), peer: round(peer), ratio: round(ours / peer), unit, peerName };
-}
-
 export function pvNames(count: number): string[] {
   return Array.from({ length: count }, (_, index) => `pvc-bench-${index}`);
 }
@@ -124,8 +109,4 @@ const DOWN: QuotaBrick = {
 
 async function notAsked(): Promise<never> {
   throw new Error('no brick runs in this bench');
-}
-
-function round(value: number): number {
-  return Number(value.toPrecision(4));
 }
