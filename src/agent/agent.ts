@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import { ScanWorker } from '../brick/scan/client.ts';
 import { BrickWorker } from '../brick/worker/client.ts';
 import { STALE_AFTER_MS } from '../heal/backlog.ts';
+import { PvTallies } from '../heal/pv-tally.ts';
 import { ShdDaemon } from '../heal/shd-daemon.ts';
 import { HealTracker } from '../heal/tracker.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
@@ -34,6 +35,8 @@ import { BrickAudit } from './brick-audit.ts';
 import { BrickMonitor } from './brick-monitor.ts';
 import type { Config } from './config/load.ts';
 import type { HealthCheck } from './health.ts';
+import { HealEntryReader } from './heal-entry-reader.ts';
+import { HealInsight } from './heal-insight.ts';
 import { livenessChecks, readinessChecks } from './health-checks.ts';
 import { Peers } from './peers.ts';
 import { ProcessMonitor } from './process-monitor.ts';
@@ -62,6 +65,7 @@ export class Agent {
   readonly scanner: UsageScanner;
   readonly heal: HealTracker;
   /** Undefined when no peers are configured. */
+  readonly healInsight: HealInsight;
   readonly peers: Peers | undefined;
   /** Number of the replica or disperse set of this brick. */
   readonly subvolume: number;
@@ -78,6 +82,7 @@ export class Agent {
   readonly #shd: ShdDaemon;
   readonly #scanWorker: ScanWorker;
   readonly #healLoops: HealLoops | undefined;
+  readonly #healEntries: HealEntryReader;
   readonly #guard: QuotaGuard | undefined;
   readonly #runtime = new RuntimeMonitor();
   #loops: Loop[] = [];
@@ -147,6 +152,8 @@ export class Agent {
         brickCollector(() => this.#brickSnapshot()),
         processCollector(() => this.#processSnapshots()),
         quotaCollector(this.quota),
+    this.#healEntries = new HealEntryReader({ brickPath: config.brickPath, clock, log: log.child({ part: 'brick' }) });
+    this.healInsight = this.#createHealInsight();
         quotaGuardCollector(() => this.#guard?.stats),
         healLoopCollector(() => this.#healLoops),
         healCollector(() => this.heal.status()),
@@ -213,7 +220,7 @@ export class Agent {
    */
   async stop(): Promise<boolean> {
     this.#stop.abort();
-    const threads = Promise.all([this.worker.stop(), this.#scanWorker.stop()]);
+    const threads = Promise.all([this.worker.stop(), this.#scanWorker.stop(), this.#healEntries.stop()]);
     const ends = [
       ...this.#loops.map(async (loop) => await loop.stopped()),
       this.heal.settled(),
@@ -351,7 +358,9 @@ export class Agent {
         counts: async (signal) => {
           const input = { processKey: this.processes.brickKey };
           const counts = await this.worker.call('healIndex', input, { signal });
-          return { xattrop: counts.xattrop, dirty: counts.dirty, entryChanges: counts['entry-changes'] };
+          // A volume with one copy misses nothing that a heal could bring back.
+          const isEmptyBrick = this.config.volumeType !== 'Replica1' && counts.isEmptyBrick;
+          return { xattrop: counts.xattrop, dirty: counts.dirty, entryChanges: counts['entry-changes'], isEmptyBrick };
         },
       },
       daemon: this.#shd,
@@ -386,6 +395,21 @@ export class Agent {
       probe: async (signal) => await answers(async () => await this.#shdManagement.null(signal)),
     };
     return new VolfileManager({
+  #createHealInsight(): HealInsight {
+    const { signal } = this.#stop;
+    const tallies = new PvTallies({ source: this.#healEntries, clock: this.#clock, signal });
+    return new HealInsight({
+      config: this.config,
+      source: this.#healEntries,
+      tally: async () => await tallies.get(),
+      daemon: this.#shd,
+      status: () => this.heal.status(),
+      processes: () => this.processes.views,
+      volfiles: () => this.#volfiles?.status() ?? [],
+      signal,
+    });
+  }
+
       dir: config.volfileDir,
       targets: config.shdExpected ? [brick, shd] : [brick],
       glusterVersion: () => this.brick.majorVersion,

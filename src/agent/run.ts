@@ -121,6 +121,7 @@ function apiServices(agent: Agent): ApiServices {
 
 /** @returns whether nothing is left that would hold up the exit of the process */
 async function stop(agent: Agent, servers: readonly Server[]): Promise<boolean> {
+    healEntries: agent.healInsight,
   // The loops end while the servers wait for requests in flight, which may need the loops' answers no more.
   const [hasEnded] = await Promise.all([agent.stop(), ...servers.map(async (server) => await server.close())]);
   return hasEnded;

@@ -3,6 +3,7 @@ import { configOptions } from '../agent/config/schema.ts';
 import type { OfflineRun } from '../agent/offline.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import { configCommand } from './commands/config.ts';
+import { healExplain, healList, healPvs } from './commands/heal-entries.ts';
 import { healStart, healStatus } from './commands/heal.ts';
 import { printOfflineVerify, printPrepared } from './commands/prepare.ts';
 import { quotaGet, quotaList, quotaRemove, quotaSet } from './commands/quota.ts';
@@ -139,6 +140,22 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
     .action(async (flags: { full?: boolean }, command: Command) =>
       setExit(await healStart(client(command), output, format(command), flags.full === true ? 'full' : 'index')),
     );
+  query(heal, 'list', 'The objects that wait for heal: what, where, and which brick missed what.')
+    .addOption(new Option('--index <name>', 'which index').choices(['xattrop', 'dirty']).default('xattrop'))
+    .option('--limit <n>', 'print so many at most', parseCount)
+    .action(async (flags: { index: string; limit?: number }, command: Command) =>
+      setExit(await healList(client(command), output, format(command), flags.index, flags.limit)),
+    );
+  query(heal, 'pvs', 'How many objects of each PV wait for heal.').action(async (_flags, command: Command) =>
+    setExit(await healPvs(client(command), output, format(command))),
+  );
+  query(
+    heal,
+    'explain [object]',
+    'Why the backlog, a gfid or a path (from the root of the volume) does not heal.',
+  ).action(async (object: string | undefined, _flags, command: Command) =>
+    setExit(await healExplain(client(command), output, format(command), object)),
+  );
 
   const volfile = program.command('volfile').description('Volfiles.');
   query(volfile, 'status', 'What each process runs and what it should run.').action(async (_flags, command: Command) =>
@@ -192,6 +209,12 @@ function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (/^\d{1,6}(\.\d{1,3})?$/.test(text)) return seconds;
   throw new InvalidArgumentError('Not a number of seconds.');
+}
+
+function parseCount(text: string): number {
+  const count = Number(text);
+  if (Number.isSafeInteger(count) && count > 0) return count;
+  throw new InvalidArgumentError('a whole number from 1.');
 }
 
 function socketOption(env: ProgramOptions['env']): Option {

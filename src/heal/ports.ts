@@ -76,6 +76,19 @@ export interface ChildCrawl {
   splitBrain: number;
 }
 
+/** One brick of a set in the daemon's own graph. */
+export interface DaemonChild {
+  xlator: string;
+  /** Position in the set, from 0. */
+  child: number;
+  /** The translator below the set, e.g. `pool1-client-0`. */
+  name: string;
+  /** Under which others blame it; undefined with disperse. */
+  pendingName: string | undefined;
+  /** Undefined: the daemon did not say. */
+  isConnected: boolean | undefined;
+}
+
 /** Which process answered; another one knows nothing of what this one was told. */
 export interface DaemonIdentity {
   /** Different for every process. */

@@ -4,7 +4,7 @@ import type { RpcObserver } from '../rpc/connection.ts';
 import type { HealChild, HealOperationName } from '../rpc/heal-reply.ts';
 import { ManagementClient } from '../rpc/management-client.ts';
 import { createShdProof } from '../rpc/shd-proof.ts';
-import type { ChildCrawl, CrawlReport, DaemonIdentity, HealDaemon, HealKind, HealStart } from './ports.ts';
+import type { ChildCrawl, CrawlReport, DaemonChild, DaemonIdentity, HealDaemon, HealKind, HealStart } from './ports.ts';
 import { proveShd, type ProvenShd, type ShdProofOptions } from './shd-proof.ts';
 
 /**
@@ -42,12 +42,30 @@ export class ShdDaemon implements HealDaemon {
     return { daemon, crawls: children.flatMap((child) => newestCrawl(child, kind)) };
   }
 
+  /**
+   * The bricks of all sets and whether the daemon is connected to them; it asks each, which takes long when one is frozen.
+   *
+   * @throws as `start`
+   */
+  async children(signal: AbortSignal): Promise<DaemonChild[]> {
+    const proven = await proveShd(this.#options, signal);
+    // A disperse translator knows no such question.
+    const replicas = proven.sets.filter(({ kind }) => kind === 'replicate');
+    const answers = replicas.length === 0 ? [] : await this.#ask('count', { ...proven, sets: replicas }, signal);
+    return proven.sets.flatMap(({ name: xlator, children }) =>
+      children.map(({ name, pendingName }, child) => {
+        const answer = answers.find((answer) => answer.xlator === xlator && answer.child === child);
+        return { xlator, child, name, pendingName, isConnected: isConnected(answer) };
+      }),
+    );
+  }
+
   /** Ends the calls that are under way. */
   close(): void {
     this.#client.close();
   }
 
-  async #ask(op: Exclude<HealOperationName, 'count'>, proven: ProvenShd, signal: AbortSignal): Promise<HealChild[]> {
+  async #ask(op: HealOperationName, proven: ProvenShd, signal: AbortSignal): Promise<HealChild[]> {
     const { process, socketPath, sets, provenAt } = proven;
     const xlators = sets.map(({ name }, id) => ({ name, id }));
     const proof = createShdProof({
@@ -65,6 +83,11 @@ export class ShdDaemon implements HealDaemon {
 
 function identityOf({ process }: ProvenShd): DaemonIdentity {
   return { key: `${process.pid}:${process.startTicks}`, startedAt: process.startedAt };
+}
+
+function isConnected(answer: HealChild | undefined): boolean | undefined {
+  if (answer?.status === 'Brick is not connected') return false;
+  return answer?.pending === undefined ? undefined : true;
 }
 
 function statusOf({ xlator, child, status }: HealChild): { xlator: string; child: number; status: string }[] {

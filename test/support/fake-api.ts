@@ -1,7 +1,22 @@
 /** An agent as the HTTP routes see it: answers from memory, with every member of every view filled in. */
 import { pino } from 'pino';
-import type { HealOperationView, HealView, ScanStatusView, VolfileListView } from '../../src/agent/http/schemas.ts';
-import type { ApiServices, HealService, QuotaService, ScanService } from '../../src/agent/http/services.ts';
+import type {
+  HealEntriesView,
+  HealEntryView,
+  HealExplainView,
+  HealOperationView,
+  HealPvsView,
+  HealView,
+  ScanStatusView,
+  VolfileListView,
+} from '../../src/agent/http/schemas.ts';
+import type {
+  ApiServices,
+  HealEntriesService,
+  HealService,
+  QuotaService,
+  ScanService,
+} from '../../src/agent/http/services.ts';
 import type { Condition } from '../../src/lib/conditions.ts';
 import { AgentError } from '../../src/lib/errors.ts';
 import type { QuotaView } from '../../src/quota/pv-state.ts';
@@ -121,6 +136,23 @@ export class FakeScans implements ScanService {
   }
 }
 
+export function healEntryView(gfid = '11111111-1111-4111-8111-111111111111'): HealEntryView {
+  return {
+    gfid,
+    state: 'Pending',
+    type: 'file',
+    paths: ['/subvol/ab/cd/pvc-1/a\\x0ab'],
+    unknownNames: 0,
+    pv: 'pvc-1',
+    kinds: ['data'],
+    blames: [{ child: 'pool1-client-2', isSelf: false, data: 1, metadata: 0, entry: 0 }],
+    dirty: null,
+    disperse: null,
+    changedAt: TIME,
+    isNamespace: false,
+  };
+}
+
 export class FakeHeal implements HealService {
   readonly operations = new Map<string, HealOperationView>();
   state: HealView['state'] = 'Progressing';
@@ -198,10 +230,37 @@ export function volfileList(): VolfileListView {
   };
 }
 
+export class FakeHealEntries implements HealEntriesService {
+  readonly calls: unknown[] = [];
+  pages: HealEntriesView[] = [{ index: 'xattrop', items: [healEntryView()], next: null }];
+
+  async page(request: unknown): Promise<HealEntriesView> {
+    this.calls.push(request);
+    const page = this.pages[this.calls.length - 1];
+    if (page === undefined) throw new AgentError('BrickHung', 'the brick has not answered');
+    return await Promise.resolve(page);
+  }
+
+  async pvs(): Promise<HealPvsView> {
+    const items = [{ pv: 'pvc-1', objects: 7 }];
+    return await Promise.resolve({ items, outside: 2, unknown: 1, stale: 1, complete: true, takenAt: TIME });
+  }
+
+  async explain(object: string | undefined): Promise<HealExplainView> {
+    this.calls.push(object);
+    return await Promise.resolve({
+      backlog: { state: 'Progressing', reason: 'Falling', message: 'the backlog falls' },
+      entry: object === undefined ? null : healEntryView(),
+      findings: [{ reason: 'SinkDown', severity: 'error', message: 'no connection', remedy: 'start that brick' }],
+    });
+  }
+}
+
 export class FakeServices implements ApiServices {
   readonly quotas = new FakeQuotas();
   readonly scans = new FakeScans();
   readonly heal = new FakeHeal();
+  readonly healEntries = new FakeHealEntries();
   ready = true;
   fenced = false;
   volfileList: VolfileListView = volfileList();

@@ -4,6 +4,7 @@ import rateLimit from '@fastify/rate-limit';
 import swagger from '@fastify/swagger';
 import type { FastifyBaseLogger } from 'fastify';
 import { AgentError, errnoOf, errorMessage } from '../../lib/errors.ts';
+import { healEntryRoutes } from './routes/heal-entries.ts';
 import { healRoutes } from './routes/heal.ts';
 import { peerRoute } from './routes/peer.ts';
 import { quotaRoutes } from './routes/quotas.ts';
@@ -56,6 +57,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<Server
   quotaRoutes(server, options.services.quotas);
   scanRoutes(server, options.services.scans);
   healRoutes(server, options.services.heal);
+  healEntryRoutes(server, options.services.healEntries);
   volfileRoutes(server, options.services.volfiles);
   peerRoute(server, options.services.peerQuotas);
   await server.ready();

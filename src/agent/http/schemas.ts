@@ -187,6 +187,78 @@ export const healSchema = Type.Object({
 
 export const healStartSchema = Type.Object({ kind: Type.Enum(['index', 'full']) }, { additionalProperties: false });
 
+const changelog = { data: Type.Integer(), metadata: Type.Integer(), entry: Type.Integer() };
+
+export const healEntrySchema = Type.Object({
+  gfid: Type.String(),
+  state: Type.Enum(['Pending', 'BlamesAll', 'BlamesItself', 'Dirty', 'Clean', 'Stale', 'Unresolved', 'Unknown'], {
+    description: 'What this brick alone can tell; Stale: the object is gone, the next crawl removes the entry.',
+  }),
+  type: Nullable(Type.Enum(['file', 'directory', 'symlink', 'special'])),
+  paths: Type.Array(Type.String(), {
+    description: "From the volume's root; several with hard links. Bytes that are not printable UTF-8 are \\xNN.",
+  }),
+  unknownNames: Type.Integer({ description: 'Names that it has beyond those.' }),
+  pv: Nullable(Type.String()),
+  kinds: Type.Array(Type.Enum(['data', 'metadata', 'entry'])),
+  blames: Type.Array(Type.Object({ child: Type.String(), isSelf: Type.Boolean(), ...changelog }), {
+    description: 'Bricks that missed operations, by the name behind trusted.afr., with the counters.',
+  }),
+  dirty: Nullable(Type.Object(changelog)),
+  disperse: Nullable(
+    Type.Object({
+      dirtyData: Type.String(),
+      dirtyMetadata: Type.String(),
+      versionData: Type.String(),
+      versionMetadata: Type.String(),
+    }),
+  ),
+  changedAt: Nullable(
+    Type.String({ description: 'ISO 8601 time of the last change of the object: it waits since then or longer.' }),
+  ),
+  isNamespace: Type.Boolean({ description: 'A quota directory.' }),
+});
+
+export const healEntriesSchema = Type.Object({
+  index: Type.Enum(['xattrop', 'dirty']),
+  items: Type.Array(healEntrySchema, { description: 'In the order of the gfids.' }),
+  next: Nullable(Type.String({ description: 'For `after` of the next page; null at the end.' })),
+});
+
+export const healEntriesQuerySchema = Type.Object(
+  {
+    index: Type.Optional(Type.Enum(['xattrop', 'dirty'])),
+    after: Type.Optional(Type.String({ maxLength: 36, description: 'The gfid after which the page begins.' })),
+    limit: Type.Optional(Type.String({ pattern: '^([1-9][0-9]{0,2}|1000)$', description: '1 to 1000, default 256.' })),
+  },
+  { additionalProperties: false },
+);
+
+export const healPvsSchema = Type.Object({
+  items: Type.Array(Type.Object({ pv: Type.String(), objects: Type.Integer() }), {
+    description: 'Most objects first.',
+  }),
+  outside: Type.Integer({ description: 'Objects of no PV.' }),
+  unknown: Type.Integer({ description: 'Objects whose path is not known.' }),
+  stale: Type.Integer(),
+  complete: Type.Boolean({ description: 'False: the index is too long to be walked, the numbers are lower bounds.' }),
+  takenAt: Time,
+});
+
+export const healExplainSchema = Type.Object({
+  backlog: Type.Object({ state: Type.String(), reason: Type.String(), message: Type.String() }),
+  entry: Nullable(healEntrySchema),
+  findings: Type.Array(
+    Type.Object({
+      reason: Type.String(),
+      severity: Type.Enum(['error', 'warning', 'info']),
+      message: Type.String(),
+      remedy: Nullable(Type.String()),
+    }),
+    { description: 'The gravest first.' },
+  ),
+});
+
 export const volfileProblemSchema = Type.Object({
   id: Type.String(),
   severity: Type.Enum(['error', 'warning', 'hint']),
@@ -255,6 +327,10 @@ export type ScanStatusView = Static<typeof scanStatusSchema>;
 export type Problem = Static<typeof problemSchema>;
 export type VersionView = Static<typeof versionSchema>;
 export type HealView = Static<typeof healSchema>;
+export type HealEntryView = Static<typeof healEntrySchema>;
+export type HealEntriesView = Static<typeof healEntriesSchema>;
+export type HealPvsView = Static<typeof healPvsSchema>;
+export type HealExplainView = Static<typeof healExplainSchema>;
 export type HealOperationView = Static<typeof healOperationSchema>;
 export type VolfileView = Static<typeof volfileSchema>;
 export type VolfileListView = Static<typeof volfileListSchema>;

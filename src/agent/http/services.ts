@@ -2,7 +2,10 @@ import type { HealthCheck } from '../health.ts';
 import type { QuotaView } from '../../quota/pv-state.ts';
 import type { Refusal } from '../../brick/pv-inventory.ts';
 import type {
+  HealEntriesView,
+  HealExplainView,
   HealOperationView,
+  HealPvsView,
   HealView,
   PeerQuotas,
   ScanStatusView,
@@ -35,6 +38,21 @@ export interface HealService {
   start(kind: 'index' | 'full'): HealOperationView;
 }
 
+export interface BrickProbes {
+  livez: readonly HealthCheck[];
+  readyz: readonly HealthCheck[];
+  startupz: readonly HealthCheck[];
+  shdLivez: readonly HealthCheck[];
+}
+
+export interface HealEntriesService {
+  /** @throws AgentError `NotFound` without such an index, `BadRequest` for an `after` that is no gfid */
+  page(request: { index: 'xattrop' | 'dirty'; after: string | undefined; limit: number }): Promise<HealEntriesView>;
+  pvs(): Promise<HealPvsView>;
+  /** @param object a gfid or a path from the volume's root. @throws AgentError `NotFound`, `BadRequest` */
+  explain(object: string | undefined): Promise<HealExplainView>;
+}
+
 export interface OpsServices {
   livez: readonly HealthCheck[];
   readyz: readonly HealthCheck[];
@@ -50,4 +68,5 @@ export interface ApiServices {
   heal: HealService;
   volfiles: () => VolfileListView;
   peerQuotas: () => PeerQuotas;
+  healEntries: HealEntriesService;
 }

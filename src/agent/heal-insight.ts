@@ -1,0 +1,165 @@
+/** What the API tells of single objects that wait for heal: listed, counted by PV, explained. */
+import type { GfidIndex } from '../brick/heal-window.ts';
+import type { ReplicaSet } from '../heal/changelog.ts';
+import { describeEntry, type PendingEntry } from '../heal/entry.ts';
+import { explainHeal, type HealSituation } from '../heal/explain.ts';
+import type { DaemonChild, EntrySource } from '../heal/ports.ts';
+import type { PvTally } from '../heal/pv-tally.ts';
+import type { HealStatus } from '../heal/tracker.ts';
+import { textToBytes } from '../lib/byte-text.ts';
+import { AgentError, errorMessage } from '../lib/errors.ts';
+import { gfidFromBytes, gfidToBytes, type Gfid } from '../lib/gfid.ts';
+import type { VolfileStatus } from '../volfile/status.ts';
+import type { Config } from './config/load.ts';
+import type { HealEntriesView, HealEntryView, HealExplainView, HealPvsView } from './http/schemas.ts';
+import type { ProcessView } from './process-monitor.ts';
+
+/**
+ * The daemon answers at once, or a frozen brick keeps it waiting for longer than anybody who asks would wait; in milliseconds.
+ */
+const DAEMON_PATIENCE_MS = 8_000;
+
+export interface HealInsightOptions {
+  config: Pick<Config, 'volume' | 'volumeType' | 'brickIndex' | 'shdExpected'>;
+  source: EntrySource;
+  tally: () => Promise<PvTally>;
+  daemon: { children(signal: AbortSignal): Promise<DaemonChild[]> };
+  status: () => HealStatus;
+  processes: () => readonly ProcessView[];
+  volfiles: () => readonly VolfileStatus[];
+  /** Fires when the agent stops. */
+  signal: AbortSignal;
+}
+
+export class HealInsight {
+  readonly #options: HealInsightOptions;
+  readonly #set: ReplicaSet | undefined;
+
+  constructor(options: HealInsightOptions) {
+    this.#options = options;
+    this.#set = replicaSetOf(options.config);
+  }
+
+  async page(request: { index: GfidIndex; after: Gfid | undefined; limit: number }): Promise<HealEntriesView> {
+    const { source, signal } = this.#options;
+    const after = request.after === undefined ? undefined : normalGfid(request.after);
+    const page = await source.page({ ...request, after }, signal);
+    if (page === undefined) throw new AgentError('NotFound', `this brick has no ${request.index} index`);
+    return {
+      index: request.index,
+      items: page.entries.map((entry) => entryView(describeEntry(entry, this.#set))),
+      next: page.next ?? null,
+    };
+  }
+
+  async pvs(): Promise<HealPvsView> {
+    const { pvs, outside, unknown, stale, complete, takenAt } = await this.#options.tally();
+    const items = [...pvs].map(([pv, objects]) => ({ pv, objects })).sort((a, b) => b.objects - a.objects);
+    return { items, outside, unknown, stale, complete, takenAt: new Date(takenAt).toISOString() };
+  }
+
+  /** @param subject a gfid or a path from the volume's root; undefined: the backlog as a whole */
+  async explain(subject: string | undefined): Promise<HealExplainView> {
+    const found = subject === undefined ? undefined : await this.#find(subject);
+    const situation = await this.#situation();
+    const { state, reason, message } = situation.backlog;
+    return {
+      backlog: { state, reason, message },
+      entry: found === undefined ? null : entryView(found.entry),
+      findings: explainHeal(situation, found).map(({ reason, severity, message, remedy }) => {
+        return { reason, severity, message, remedy: remedy ?? null };
+      }),
+    };
+  }
+
+  async #find(subject: string): Promise<{ entry: PendingEntry; isWaiting: boolean }> {
+    const { source, signal } = this.#options;
+    const wanted = subject.startsWith('/') ? { path: pathOf(subject) } : { gfid: normalGfid(subject) };
+    const found = await source.object(wanted, signal);
+    if (found === undefined) throw new AgentError('NotFound', `there is nothing at ${subject} on this brick`);
+    return { entry: describeEntry(found, this.#set), isWaiting: found.waitsIn.length > 0 };
+  }
+
+  async #situation(): Promise<HealSituation> {
+    const { config, processes, volfiles, status } = this.#options;
+    const { operations, ...backlog } = status();
+    const proof = processes().find(({ process }) => process === 'shd')?.proof;
+    const isDown = proof?.ok === false && ['NotRunning', 'PidFileMissing'].includes(proof.reason);
+    const shdFile = volfiles().find(({ process }) => process === 'shd');
+    return {
+      isDaemonExpected: config.shdExpected,
+      daemonTrouble: proof?.ok === false ? { isDown, message: proof.message } : undefined,
+      volfileErrors: (shdFile?.problems ?? []).filter(({ severity }) => severity === 'error'),
+      children: !config.shdExpected || isDown ? undefined : await this.#children(),
+      lastAnswer: operations.find(({ children }) => children.length > 0)?.children ?? [],
+      backlog,
+      self: this.#set?.self,
+    };
+  }
+
+  async #children(): Promise<DaemonChild[] | { error: string }> {
+    const { daemon, signal } = this.#options;
+    const patience = AbortSignal.timeout(DAEMON_PATIENCE_MS);
+    try {
+      return await daemon.children(AbortSignal.any([signal, patience]));
+    } catch (error) {
+      if (signal.aborted) throw error;
+      return { error: patience.aborted ? `no answer within ${DAEMON_PATIENCE_MS / 1000} s` : errorMessage(error) };
+    }
+  }
+}
+
+/**
+ * Volfiles name clients `<volume>-client-<index>`, counted through all sets, and replicate blames them by that name unless
+ * `afr-pending-xattr` says otherwise.
+ */
+export function replicaSetOf(config: Pick<Config, 'volume' | 'volumeType' | 'brickIndex'>): ReplicaSet | undefined {
+  const size = { Replica1: 0, Replica2: 2, Replica3: 3, Arbiter: 3, Disperse: 0 }[config.volumeType];
+  if (size === 0) return undefined;
+  const first = config.brickIndex - (config.brickIndex % size);
+  const names = Array.from({ length: size }, (_, child) => `${config.volume}-client-${first + child}`);
+  const self = `${config.volume}-client-${config.brickIndex}`;
+  return { self, others: names.filter((name) => name !== self) };
+}
+
+export function entryView(entry: PendingEntry): HealEntryView {
+  const { gfid, state, type, paths, unknownNames, pv, kinds, blames, dirty, disperse, changedAt, isNamespace } = entry;
+  return {
+    gfid,
+    state,
+    type: type ?? null,
+    paths,
+    unknownNames,
+    pv: pv ?? null,
+    kinds,
+    blames,
+    dirty: dirty ?? null,
+    disperse:
+      disperse === undefined
+        ? null
+        : {
+            dirtyData: String(disperse.dirtyData),
+            dirtyMetadata: String(disperse.dirtyMetadata),
+            versionData: String(disperse.versionData),
+            versionMetadata: String(disperse.versionMetadata),
+          },
+    changedAt: changedAt === undefined ? null : new Date(changedAt).toISOString(),
+    isNamespace,
+  };
+}
+
+/** @throws AgentError `BadRequest` */
+function normalGfid(text: string): Gfid {
+  return gfidFromBytes(gfidToBytes(text));
+}
+
+/** From the volume's root to the brick's, in latin1. @throws AgentError `BadRequest` for a path that leaves the volume */
+function pathOf(text: string): string {
+  const names = textToBytes(text)
+    .split('/')
+    .filter((name) => name !== '');
+  if (names.some((name) => name === '.' || name === '..' || name.includes('\0')) || names[0] === '.glusterfs') {
+    throw new AgentError('BadRequest', `${text} is not the path of an object of the volume`);
+  }
+  return names.join('/');
+}

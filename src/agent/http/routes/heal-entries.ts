@@ -1,0 +1,89 @@
+import { Readable } from 'node:stream';
+import { Type } from 'typebox';
+import { healEntriesQuerySchema, healEntriesSchema, healExplainSchema, healPvsSchema } from '../schemas.ts';
+import type { HealEntriesService } from '../services.ts';
+import type { Server } from '../server.ts';
+import { withProblems } from './shared.ts';
+
+const tags = ['heal'];
+/** Small enough to be made in some 10 ms, so that other calls of the thread need not wait; large enough for one answer of curl. */
+const DEFAULT_LIMIT = '256';
+
+export function healEntryRoutes(server: Server, entries: HealEntriesService): void {
+  server.get(
+    '/v1/heal/entries',
+    {
+      schema: {
+        tags,
+        summary: 'The objects that wait for heal, page by page.',
+        querystring: healEntriesQuerySchema,
+        response: withProblems({ 200: healEntriesSchema }, 404, 422, 503, 504),
+      },
+    },
+    async ({ query: { index = 'xattrop', after, limit = DEFAULT_LIMIT } }) =>
+      await entries.page({ index, after, limit: Number(limit) }),
+  );
+
+  server.get(
+    '/v1/heal/entries.ndjson',
+    {
+      schema: {
+        tags,
+        summary: 'All of them, one JSON object a line; a stream that is cut off was not complete.',
+        querystring: healEntriesQuerySchema,
+        response: withProblems({}, 404, 422, 503, 504),
+      },
+    },
+    async ({ query: { index = 'xattrop', after, limit = DEFAULT_LIMIT } }, reply) => {
+      // The first page before the status: an index that is not there is a 404, not a broken stream.
+      const first = await entries.page({ index, after, limit: Number(limit) });
+      const lines = async function* lines(): AsyncGenerator<string> {
+        for (
+          let page = first;
+          ;
+          page = await entries.page({ index, after: page.next ?? undefined, limit: Number(limit) })
+        ) {
+          if (page.items.length > 0) yield page.items.map((item) => `${JSON.stringify(item)}\n`).join('');
+          if (page.next === null) return;
+        }
+      };
+      return await reply.type('application/x-ndjson').send(Readable.from(lines()));
+    },
+  );
+
+  server.get(
+    '/v1/heal/pvs',
+    {
+      schema: {
+        tags,
+        summary: 'How many objects of each PV wait for heal; counted when asked, kept for a while.',
+        response: withProblems({ 200: healPvsSchema }, 501, 503, 504),
+      },
+    },
+    async () => await entries.pvs(),
+  );
+
+  server.get(
+    '/v1/heal/explain',
+    {
+      schema: {
+        tags,
+        summary: 'Why the backlog, or one object, does not heal, as far as this brick can tell, and what to do.',
+        querystring: Type.Object(
+          {
+            object: Type.Optional(
+              Type.String({
+                minLength: 1,
+                maxLength: 16_384,
+                description: "A gfid, or a path from the volume's root that begins with /.",
+              }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
+        response: withProblems({ 200: healExplainSchema }, 404, 422, 503, 504),
+      },
+    },
+    async ({ query: { object } }) => await entries.explain(object),
+  );
+}

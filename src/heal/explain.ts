@@ -1,0 +1,229 @@
+/**
+ * Why something does not heal, as far as one brick and its self-heal daemon can tell, and what to do. Pure.
+ *
+ * What it cannot tell from here, it says: a split-brain shows only in the counters of all bricks, and why a write of the daemon
+ * was refused (a full quota, a full disk) only on the brick that refused it.
+ */
+import type { BacklogView } from './backlog.ts';
+import type { ExplainedStatus } from './child-status.ts';
+import type { PendingEntry } from './entry.ts';
+import type { DaemonChild } from './ports.ts';
+
+export interface Finding {
+  /** One CamelCase word for programs. */
+  reason: string;
+  severity: 'error' | 'warning' | 'info';
+  message: string;
+  /** What to do; undefined: nothing. */
+  remedy: string | undefined;
+}
+
+/** What is known; a member that is undefined is not. */
+export interface HealSituation {
+  /** Whether this pod has a self-heal daemon at all. */
+  isDaemonExpected: boolean;
+  /** Why the daemon's process is not there or not proven; undefined: it is. */
+  daemonTrouble: { isDown: boolean; message: string } | undefined;
+  /** Errors of the lint in the daemon's volfile. */
+  volfileErrors: readonly { id: string; message: string; remedy: string }[];
+  /** The bricks as the daemon is connected to them, or why it could not be asked. */
+  children: readonly DaemonChild[] | { error: string } | undefined;
+  /** What it said of them when it was last asked to heal. */
+  lastAnswer: readonly ExplainedStatus[];
+  backlog: BacklogView;
+  /** This brick, as the set blames it. */
+  self: string | undefined;
+}
+
+/** The object that was asked for. */
+export interface ExplainSubject {
+  entry: PendingEntry;
+  isWaiting: boolean;
+}
+
+/** What stands in the way of any heal, and of this object's. The gravest first; never empty. */
+export function explainHeal(situation: HealSituation, subject?: ExplainSubject): Finding[] {
+  const findings = [...daemonFindings(situation), ...childFindings(situation, subject?.entry)];
+  if (subject === undefined) findings.push(...backlogFindings(situation.backlog));
+  else findings.push(...(subject.isWaiting ? entryFindings(subject.entry) : [notWaiting(subject.entry)]));
+  const isObstructed = findings.some(({ severity }) => severity !== 'info');
+  if (!isObstructed && isPending(situation.backlog, subject)) findings.push(WAITS, SEEN_ELSEWHERE);
+  return findings.toSorted((a, b) => RANK[a.severity] - RANK[b.severity]);
+}
+
+const RANK = { error: 0, warning: 1, info: 2 };
+
+const WAITS: Finding = {
+  reason: 'WaitsForCrawl',
+  severity: 'info',
+  message:
+    'nothing that this brick can see stands in the way; the self-heal daemon looks when a brick returns and every heal-timeout (600 s)',
+  remedy: 'brick-agent heal start',
+};
+
+const SEEN_ELSEWHERE: Finding = {
+  reason: 'SeenElsewhereOnly',
+  severity: 'info',
+  message:
+    'if it stays: a split-brain shows only when the counters of all bricks are compared, and a write that is refused there ' +
+    '(EDQUOT, ENOSPC) only in the log and the quota of the blamed brick',
+  remedy: 'run brick-agent heal list and quota list in the pods of the other bricks',
+};
+
+function daemonFindings({ isDaemonExpected, daemonTrouble, volfileErrors, children }: HealSituation): Finding[] {
+  if (!isDaemonExpected) {
+    const message = 'this pod has no self-heal daemon, so nothing is healed from this brick';
+    return [{ reason: 'NoHealDaemon', severity: 'info', message, remedy: 'set shd to on if there should be one' }];
+  }
+  const findings: Finding[] = volfileErrors.map(({ id, message, remedy }) => ({
+    reason: 'HealDaemonVolfile',
+    severity: 'error',
+    message: `${id}: ${message}`,
+    remedy: `${remedy}, and restart the self-heal daemon`,
+  }));
+  if (daemonTrouble !== undefined) {
+    findings.push({
+      reason: daemonTrouble.isDown ? 'HealDaemonDown' : 'HealDaemonUnproven',
+      severity: daemonTrouble.isDown ? 'error' : 'warning',
+      message: daemonTrouble.message,
+      remedy: daemonTrouble.isDown ? 'start it; its log says why it ended' : undefined,
+    });
+  } else if (children !== undefined && 'error' in children) {
+    findings.push({
+      reason: 'HealDaemonSilent',
+      severity: 'warning',
+      message: `the self-heal daemon does not say which bricks it reaches: ${children.error}`,
+      remedy: 'a brick that is frozen keeps it waiting for up to 90 s: look at the other bricks',
+    });
+  }
+  return findings;
+}
+
+function childFindings({ children, lastAnswer, self }: HealSituation, entry: PendingEntry | undefined): Finding[] {
+  const findings: Finding[] = [];
+  const known = children === undefined || 'error' in children ? [] : children;
+  for (const { name, pendingName, isConnected, xlator } of known) {
+    if (isConnected !== false) continue;
+    const isBlamed = entry?.blames.some(({ child }) => child === pendingName) === true;
+    findings.push({
+      reason: isBlamed ? 'SinkDown' : 'BrickNotConnected',
+      severity: entry === undefined || isBlamed ? 'error' : 'warning',
+      message: `the self-heal daemon has no connection to ${name} of ${xlator}${isBlamed ? ', which missed the changes' : ''}`,
+      remedy: 'start that brick, or check remote-host and remote-port of the volume in the volfile of the daemon',
+    });
+  }
+  for (const { xlator, child, status, explanation } of lastAnswer) {
+    if (status !== 'Brick is remote') continue;
+    const at = known.find((known) => known.xlator === xlator && known.child === child);
+    if (at === undefined || at.pendingName !== self) continue;
+    findings.push({
+      reason: 'BrickIsRemote',
+      severity: 'error',
+      message: `the self-heal daemon takes ${at.name}, the brick of its own pod, for another host's and heals nothing from it`,
+      remedy: explanation,
+    });
+  }
+  return findings;
+}
+
+function backlogFindings({ state, reason, message }: BacklogView): Finding[] {
+  if (reason === 'BrickEmpty') {
+    return [
+      { reason, severity: 'error', message, remedy: 'brick-agent heal start --full, if the other bricks have data' },
+    ];
+  }
+  const severity = state === 'Stalled' ? 'error' : state === 'Unknown' ? 'warning' : 'info';
+  return [{ reason, severity, message, remedy: undefined }];
+}
+
+function entryFindings(entry: PendingEntry): Finding[] {
+  const blamed = entry.blames.map(({ child }) => child).join(', ');
+  const findings: Finding[] = [];
+  const metadataBlame = Math.max(0, ...entry.blames.filter(({ isSelf }) => !isSelf).map(({ metadata }) => metadata));
+  if (entry.isNamespace && metadataBlame > 0) {
+    findings.push({
+      reason: 'NamespaceLoop',
+      severity: 'error',
+      message:
+        `a quota directory with pending metadata (${metadataBlame} for ${blamed}): the brick that missed it refuses to have its ` +
+        'namespace attribute removed, so with GlusterFS 11 this heal begins anew for ever',
+      remedy: `on the backend of ${blamed}: setfattr -x trusted.glusterfs.namespace <brick>${entry.paths[0] ?? '/…'}, then brick-agent heal start`,
+    });
+  }
+  const finding = ENTRY_FINDINGS[entry.state];
+  if (finding !== undefined) findings.push(finding(entry, blamed));
+  return findings;
+}
+
+const ENTRY_FINDINGS: Partial<Record<PendingEntry['state'], (entry: PendingEntry, blamed: string) => Finding>> = {
+  Pending: ({ kinds, disperse }, blamed) => ({
+    reason: 'Pending',
+    severity: 'info',
+    message:
+      disperse === undefined
+        ? `${blamed} missed changes of ${kinds.join(' and ')}`
+        : `some fragment is behind in ${kinds.join(' and ')}; which one, only the versions on all bricks tell`,
+    remedy: undefined,
+  }),
+  BlamesAll: ({ kinds }, blamed) => ({
+    reason: 'SplitBrainLikely',
+    severity: 'warning',
+    message: `this brick blames every other one (${blamed}) for ${kinds.join(' and ')}; if one of them blames it too, it is a split-brain`,
+    remedy: 'brick-agent heal explain in the pods of the others; if so, decide which copy to keep',
+  }),
+  BlamesItself: ({ kinds }) => ({
+    reason: 'BlamesItself',
+    severity: 'warning',
+    message: `a transaction on this brick was cut off (${kinds.join(' and ')}); the others decide which copy is good`,
+    remedy: 'brick-agent heal explain in the pods of the others',
+  }),
+  Dirty: () => ({
+    reason: 'InFlight',
+    severity: 'info',
+    message:
+      'it is being written, or was left by a client that died; the first ends by itself, the second with a crawl',
+    remedy: undefined,
+  }),
+  Clean: () => ({
+    reason: 'NothingPending',
+    severity: 'info',
+    message:
+      'no counter says that anything is pending: it was healed a moment ago, or the next crawl removes the entry',
+    remedy: undefined,
+  }),
+  Stale: () => ({
+    reason: 'Stale',
+    severity: 'info',
+    message: 'this brick has no such object any more; the next crawl removes the entry',
+    remedy: 'brick-agent heal start, if it bothers',
+  }),
+  Unresolved: () => ({
+    reason: 'Unresolved',
+    severity: 'warning',
+    message: 'the handle of this directory leads nowhere, as after a rename that was cut off',
+    remedy: 'look its name up through a mount; if it is on no other brick either, the handle can go',
+  }),
+  Unknown: () => ({
+    reason: 'CountersUnreadable',
+    severity: 'warning',
+    message: 'its counters are not of the form that replicate writes',
+    remedy: 'getfattr -d -m . -e hex on the backend shows them',
+  }),
+};
+
+function notWaiting({ state }: PendingEntry): Finding {
+  const isKnown = state !== 'Stale';
+  return {
+    reason: isKnown ? 'NotWaiting' : 'NoSuchObject',
+    severity: isKnown ? 'info' : 'warning',
+    message: isKnown
+      ? 'it waits for nothing as far as this brick knows; the bricks that were up while it changed know more'
+      : 'this brick has no such object and no heal waits for it',
+    remedy: isKnown ? undefined : 'brick-agent heal explain in the pods of the others',
+  };
+}
+
+function isPending({ pending }: BacklogView, subject: ExplainSubject | undefined): boolean {
+  if (subject !== undefined) return subject.isWaiting && subject.entry.state === 'Pending';
+  return (pending.xattrop ?? 0) > 0;
+}
