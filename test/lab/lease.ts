@@ -73,7 +73,20 @@ export async function removeLab(dir: string): Promise<void> {
     }
     await delay(10);
   }
-  await rm(dir, { recursive: true, force: true, maxRetries: 3 });
+  await removeFolder(dir);
+}
+
+/**
+ * Under another name: while it is being emptied, a new lab could take the number, and would be removed with it.
+ */
+async function removeFolder(dir: string): Promise<void> {
+  const grave = await mkdtemp(join(PARENT, 'gba-lab-new-'));
+  try {
+    await rename(dir, grave);
+  } catch (error) {
+    if (errnoOf(error) !== 'ENOENT') throw error;
+  }
+  await rm(grave, { recursive: true, force: true, maxRetries: 3 });
 }
 
 /**
