@@ -6,6 +6,7 @@ import { brickCollector, type BrickSnapshot } from '../../src/metrics/collectors
 import { healCollector, type HealSnapshot } from '../../src/metrics/collectors/heal.ts';
 import { processCollector, type ProcessSnapshot } from '../../src/metrics/collectors/process.ts';
 import { quotaCollector } from '../../src/metrics/collectors/quota.ts';
+import { healLoopCollector, quotaGuardCollector } from '../../src/metrics/collectors/quota-guard.ts';
 import { RpcCounter } from '../../src/metrics/collectors/rpc.ts';
 import { runtimeCollector, type RuntimeSnapshot } from '../../src/metrics/collectors/runtime.ts';
 import { volfileCollector, type VolfileSnapshot } from '../../src/metrics/collectors/volfile.ts';
@@ -184,6 +185,8 @@ export function fixedCollectors(): Collector[] {
       { hasSynced: true, refusals: [{ file: 'info/x', reason: 'y' }], states: () => states },
       { now: () => SCANNED_AT + 90_000 },
     ),
+    quotaGuardCollector(() => ({ tampering: { off: 2, faked: 1 }, rearms: 17_280 })),
+    healLoopCollector(() => ({ active: 1, remedies: 3 })),
     healCollector(() => HEAL),
     volfileCollector(() => VOLFILES),
     rpc.collector(),
