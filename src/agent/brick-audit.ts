@@ -40,7 +40,7 @@ export class BrickAudit implements AuditPorts {
     const reader = new InodeTableReader(config.brickName, ({ gfid, namespace }) => take(gfid, namespace));
     const options = { process: proof.process, dir: config.statedumpDir, clock, signal };
     await readStatedump(options, (line) => reader.line(line));
-    if (!reader.end().hasTable) {
+    if (!reader.end()) {
       throw new AgentError(
         'NotSupported',
         `the statedump of pid ${proof.process.pid} has no inode table of ${config.brickName}; does glusterdump.options switch inode off?`,

@@ -6,15 +6,6 @@ export interface CachedInode {
   gfid: Gfid;
   /** The directory whose quota it counts for; the root's gfid: none. Undefined on 10.x, which has no namespaces. */
   namespace: Gfid | undefined;
-  isDirectory: boolean;
-}
-
-/** What the whole dump said. */
-export interface DumpSummary {
-  /** Whether the brick's inode table was in it at all; an options file can switch it off. */
-  hasTable: boolean;
-  /** Files and directories in the table. */
-  inodes: number;
 }
 
 const SECTION = /^\[(.*)\]$/;
@@ -31,7 +22,6 @@ export class InodeTableReader {
   /** The connection under which the table was first shown; a table may be shown once for each. */
   #connection: string | undefined;
   #hasTable = false;
-  #inodes = 0;
   #current: Map<string, string> | undefined;
 
   /** @param brickName name of the brick volume below protocol/server */
@@ -55,9 +45,10 @@ export class InodeTableReader {
     if (line.includes('.bound_xl.')) this.#sawTable(line);
   }
 
-  end(): DumpSummary {
+  /** Whether the brick's inode table was in the dump at all; an options file can switch it off. */
+  end(): boolean {
     this.#close();
-    return { hasTable: this.#hasTable, inodes: this.#inodes };
+    return this.#hasTable;
   }
 
   #open(section: string): void {
@@ -76,11 +67,9 @@ export class InodeTableReader {
     const type = fields.get('ia_type');
     if (gfid === undefined || !UUID.test(gfid) || (type !== REGULAR && type !== DIRECTORY)) return;
     const namespace = fields.get('namespace');
-    this.#inodes += 1;
     this.#take({
       gfid,
       namespace: namespace !== undefined && UUID.test(namespace) ? namespace : undefined,
-      isDirectory: type === DIRECTORY,
     });
   }
 
