@@ -9,7 +9,7 @@ const READ_DEADLINE_MS = 2_000;
 
 /**
  * The mounted quota file, looked at with every pass: one stat while it does not change. When it cannot be read or parsed, the last
- * good one stays in force, and that is said: a slip in a ConfigMap must not take limits away.
+ * good one stays in force, and the enforcer says so: a slip in a ConfigMap must not take limits away.
  */
 export class QuotaFileSource {
   readonly #path: string;
@@ -33,7 +33,7 @@ export class QuotaFileSource {
       await withDeadline(READ_DEADLINE_MS, `reading ${this.#path}`, async () => await this.#refresh(), signal);
     } catch (error) {
       signal.throwIfAborted();
-      this.#fail(errnoOf(error) ?? errorMessage(error));
+      this.#error = errnoOf(error) ?? errorMessage(error);
       // Whatever it was: read it again, also when its times are the same.
       this.#key = '';
     }
@@ -47,7 +47,7 @@ export class QuotaFileSource {
     const content = parseQuotaFile(await readBounded(this.#path));
     this.#key = key;
     if (content.error !== undefined) {
-      this.#fail(content.error);
+      this.#error = content.error;
       return;
     }
     this.#good = content;
@@ -56,13 +56,6 @@ export class QuotaFileSource {
       { file: this.#path, quotas: content.entries.length, refused: content.refusals.length },
       'quota file read',
     );
-  }
-
-  #fail(reason: string): void {
-    if (reason !== this.#error) {
-      this.#log.error({ file: this.#path, reason }, 'the quota file cannot be used: the last good one stays in force');
-    }
-    this.#error = reason;
   }
 }
 

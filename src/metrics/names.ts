@@ -90,6 +90,11 @@ export const METRICS = {
     help: 'Limit of a PV in bytes of the whole volume, as wanted.',
     labels: ['pv', 'source'],
   },
+  gluster_quota_soft_limit_bytes: {
+    type: 'gauge',
+    help: 'Bytes of the whole volume from which on a PV is above its soft limit; absent where none is wanted.',
+    labels: ['pv'],
+  },
   gluster_quota_on_disk_limit_bytes: {
     type: 'gauge',
     help: "Limit of a PV in bytes of this brick, as it stands on the brick's backend.",
@@ -122,6 +127,11 @@ export const METRICS = {
     labels: ['pv', 'condition'],
   },
   gluster_quota_pvs: { type: 'gauge', help: 'PVs that the agent knows on this brick.', labels: [] },
+  gluster_quota_file_valid: {
+    type: 'gauge',
+    help: '1 when the quota file as it stands is in force, 0 while the last good one is; absent when none is configured.',
+    labels: [],
+  },
   gluster_quota_refused_entries: { type: 'gauge', help: 'Quota entries that were refused as wrong.', labels: [] },
   gluster_quota_tampering_total: {
     type: 'counter',

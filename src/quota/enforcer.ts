@@ -5,6 +5,7 @@ import type { Log } from '../lib/log.ts';
 import { Mutex } from '../lib/mutex.ts';
 import type { PeerWish, Wishes } from './desired.ts';
 import type { AuditTarget, PvAudit } from './audit.ts';
+import { FileWishes } from './file-wishes.ts';
 import type { QuotaLayout } from './layout.ts';
 import type { Inventory, Refusal } from '../brick/pv-inventory.ts';
 import type { Fence, QuotaBackend, QuotaBrick } from './ports.ts';
@@ -18,6 +19,8 @@ import { forgetCounter, type UsageScan } from './usage.ts';
 /** Limits from a mounted file: always the last good ones. */
 export interface QuotaFile {
   read(signal: AbortSignal): Promise<QuotaFileContent>;
+  /** Why the file as it stands is not in force; undefined when it is. */
+  readonly error?: string | undefined;
 }
 
 export interface EnforcerOptions {
@@ -63,6 +66,12 @@ export class QuotaEnforcer {
 
   get refusals(): readonly Refusal[] {
     return this.#refusals;
+  }
+
+  /** Whether the quota file as it stands is in force; undefined: there is none, or it was not read yet. */
+  get isQuotaFileValid(): boolean | undefined {
+    const { quotaFile } = this.#options;
+    return quotaFile === undefined || !this.#firstPassDone ? undefined : quotaFile.error === undefined;
   }
 
   /** All PVs, by name. */
@@ -213,16 +222,13 @@ export class QuotaEnforcer {
   }
 
   #takeInventory({ inventory, file }: Stock): void {
-    const wanted = new Map((file?.entries ?? []).map((entry) => [entry.path ?? entry.pv, entry]));
-    const unmatched = new Set(wanted.keys());
+    const fileWishes = new FileWishes(file);
     const states = new Map<string, PvState>();
     for (const place of inventory.places) {
       const known = this.#states.get(place.pv);
       const state = known?.path === place.path ? known : newState(place);
       const peer = this.#options.peerWish?.(place.pv);
-      const key = wanted.has(place.path) ? place.path : place.pv;
-      const entry = wanted.get(key);
-      unmatched.delete(key);
+      const entry = fileWishes.take(place);
       const wishes = {
         fileBytes: entry?.limitBytes,
         softRatio: entry?.softRatio,
@@ -237,13 +243,11 @@ export class QuotaEnforcer {
     }
     for (const [pv, state] of this.#states) if (states.get(pv) !== state) this.#reconciler.forget(state.path);
     this.#states = states;
+    const error = this.#options.quotaFile?.error;
     this.#takeRefusals([
       ...inventory.refusals,
-      ...(file?.refusals ?? []).map(({ line, reason }) => ({ file: `quotaFile line ${line}`, reason })),
-      ...[...unmatched].map((key) => ({
-        file: `quotaFile line ${wanted.get(key)?.line}`,
-        reason: `no PV "${key}" on this brick`,
-      })),
+      ...fileWishes.refusals(),
+      ...(error === undefined ? [] : [{ file: 'quotaFile', reason: `${error}: the last good one stays in force` }]),
     ]);
   }
 

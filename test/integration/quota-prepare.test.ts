@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { removeAttributeSync, setAttributeSync } from 'fs-xattr';
@@ -198,9 +198,12 @@ describe('the quota file', () => {
     await waitLimit(lab, [agent], pv.name, 6 * MiB);
     await writeFile(file, 'quotas: [');
     await lab.waitFor('the complaint', async () => {
-      return (await agent.logs()).some(({ msg }) => String(msg).includes('the last good one stays in force'));
+      const { json } = await agent.api('GET', '/v1/quotas');
+      return JSON.stringify(json).includes('the last good one stays in force');
     });
     await waitLimit(lab, [agent], pv.name, 6 * MiB);
+    expect(await metric('gluster_quota_file_valid')).toMatch(/ 0$/);
+    expect(await metric('gluster_quota_soft_limit_bytes')).toMatch(new RegExp(` ${3 * MiB}$`));
   });
 
   it('goes back to Kadalu when the entry is taken out', async () => {
@@ -208,7 +211,7 @@ describe('the quota file', () => {
     await writeFile(file, 'quotas: []\n');
     await waitLimit(lab, [agent], pv.name, 5 * MiB);
     expect((await quotaOf(agent, pv.name))?.spec.source).toBe('Kadalu');
-    expect((await stat(file)).size).toBe((await readFile(file)).length);
     expect(await metric('gluster_quota_refused_entries')).toMatch(/ 0$/);
+    expect(await metric('gluster_quota_file_valid')).toMatch(/ 1$/);
   });
 });

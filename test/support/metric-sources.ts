@@ -141,6 +141,7 @@ const SCANNED_AT = 1_767_323_000_000;
 
 /** As of a scan a minute and a half ago that found the brick counting 1536 bytes too few. */
 function scanned(state: PvState): PvState {
+  state.wishes = { ...state.wishes, softRatio: 0.8 };
   state.scan = {
     at: SCANNED_AT,
     diskBytes: 12_288n,
@@ -182,7 +183,7 @@ export function fixedCollectors(): Collector[] {
     brickCollector(() => BRICK),
     processCollector(() => PROCESSES),
     quotaCollector(
-      { hasSynced: true, refusals: [{ file: 'info/x', reason: 'y' }], states: () => states },
+      { hasSynced: true, isQuotaFileValid: true, refusals: [{ file: 'info/x', reason: 'y' }], states: () => states },
       { now: () => SCANNED_AT + 90_000 },
     ),
     quotaGuardCollector(() => ({ tampering: { off: 2, faked: 1 }, rearms: 17_280 })),

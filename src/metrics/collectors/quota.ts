@@ -7,6 +7,8 @@ import type { Collector } from '../registry.ts';
 export interface QuotaSource {
   readonly hasSynced: boolean;
   readonly refusals: readonly Refusal[];
+  /** Undefined: no quota file is configured. */
+  readonly isQuotaFileValid?: boolean | undefined;
   states(): Iterable<PvState>;
 }
 
@@ -28,6 +30,8 @@ export function quotaCollector(source: QuotaSource, clock: Pick<Clock, 'now'> = 
         }
         if (desired.limitBytes === undefined) continue;
         emit('gluster_quota_limit_bytes', { pv, source: desired.source ?? '' }, Number(desired.limitBytes));
+        const soft = state.wishes.softRatio;
+        emit('gluster_quota_soft_limit_bytes', { pv }, soft && Math.floor(Number(desired.limitBytes) * soft));
         const onDisk = backend.kind === 'present' ? backend.quota.limitBytes : undefined;
         emit('gluster_quota_on_disk_limit_bytes', { pv }, typeof onDisk === 'bigint' ? Number(onDisk) : undefined);
         emit('gluster_quota_live_limit_bytes', { pv }, number(liveLimitBytes(state)));
@@ -38,6 +42,8 @@ export function quotaCollector(source: QuotaSource, clock: Pick<Clock, 'now'> = 
         }
       }
       emit('gluster_quota_pvs', {}, pvs);
+      const isValid = source.isQuotaFileValid;
+      emit('gluster_quota_file_valid', {}, isValid === undefined ? undefined : Number(isValid));
       emit('gluster_quota_refused_entries', {}, source.refusals.length);
     },
   };

@@ -259,12 +259,18 @@ describe('the quota file', () => {
       line: 7,
     });
     let entries = [entry('pvc-1', 20n * MiB, 0.5), entry('elsewhere', MiB)];
+    let error: string | undefined;
     enforcer = new QuotaEnforcer({
       backend: brick,
       brick,
       layout: { dataFragments: 1, isArbiter: false },
       fence: () => fence,
-      quotaFile: { read: async () => ({ entries, refusals: [{ line: 3, reason: 'wrong' }], error: undefined }) },
+      quotaFile: {
+        read: async () => ({ entries, refusals: [{ line: 3, reason: 'wrong' }], error: undefined }),
+        get error() {
+          return error;
+        },
+      },
       clock,
       log: silentLog,
       verifyIntervalMs: 30_000,
@@ -281,6 +287,14 @@ describe('the quota file', () => {
     });
     expect(condition('pvc-1', 'BelowSoftLimit')).toBe('False Above');
     expect(enforcer.refusals.map(({ reason }) => reason)).toEqual(['wrong', 'no PV "elsewhere" on this brick']);
+    expect(enforcer.isQuotaFileValid).toBe(true);
+    error = 'ENOENT';
+    await enforcer.pass(never);
+    expect(enforcer.isQuotaFileValid).toBe(false);
+    expect(enforcer.refusals.at(-1)).toEqual({
+      file: 'quotaFile',
+      reason: 'ENOENT: the last good one stays in force',
+    });
     await enforcer.setLimit('pvc-1', 30n * MiB, never);
     expect(enforcer.get('pvc-1')?.spec.source).toBe('Api');
     await enforcer.removeLimit('pvc-1', never);
