@@ -1,0 +1,158 @@
+import { describe, expect, it } from 'vitest';
+import { Backlog } from '../../../src/heal/backlog.ts';
+import { explain as explainStatus } from '../../../src/heal/child-status.ts';
+import type { PendingEntry } from '../../../src/heal/entry.ts';
+import { explainHeal, type HealSituation } from '../../../src/heal/explain.ts';
+import type { DaemonChild } from '../../../src/heal/ports.ts';
+import { counts } from './counts.ts';
+
+const XLATOR = 'vol1-replicate-0';
+
+function brick(index: number, isConnected: boolean | undefined = true): DaemonChild {
+  const name = `vol1-client-${index}`;
+  return { xlator: XLATOR, child: index, name, pendingName: name, isConnected };
+}
+
+function situation(fields: Partial<HealSituation> = {}, pending = counts(3)): HealSituation {
+  const backlog = new Backlog();
+  backlog.observe(pending, 0, 0);
+  return {
+    isDaemonExpected: true,
+    daemonTrouble: undefined,
+    volfileErrors: [],
+    children: [brick(0), brick(1), brick(2)],
+    lastAnswer: [],
+    backlog: backlog.view(0),
+    self: 'vol1-client-0',
+    ...fields,
+  };
+}
+
+function entry(fields: Partial<PendingEntry> = {}): PendingEntry {
+  return {
+    gfid: '11111111-1111-4111-8111-111111111111',
+    state: 'Pending',
+    type: 'file',
+    paths: ['/subvol/ab/cd/pvc-1'],
+    unknownNames: 0,
+    pv: 'pvc-1',
+    kinds: ['metadata'],
+    blames: [{ child: 'vol1-client-2', isSelf: false, data: 0, metadata: 72, entry: 0 }],
+    dirty: undefined,
+    disperse: undefined,
+    changedAt: 0,
+    isNamespace: false,
+    ...fields,
+  };
+}
+
+function reasons(world: HealSituation, object?: PendingEntry, isWaiting = true): string[] {
+  return explainHeal(world, object && { entry: object, isWaiting }).map(({ reason }) => reason);
+}
+
+describe('explainHeal of the backlog', () => {
+  it('says that the next crawl will do it, and what one brick cannot see', () => {
+    expect(reasons(situation())).toEqual(['Waiting', 'WaitsForCrawl', 'SeenElsewhereOnly']);
+  });
+
+  it('says nothing more when nothing waits', () => {
+    expect(reasons(situation({}, counts(0)))).toEqual(['NothingPending']);
+    expect(reasons(situation({ isDaemonExpected: false }, counts(0)))).toEqual(['NoHealDaemon', 'NothingPending']);
+  });
+
+  it('names a daemon that is down, and one that is not proven but runs', () => {
+    const down = { isDown: true, message: 'pid 7 is gone' };
+    expect(explainHeal(situation({ daemonTrouble: down, children: undefined }))[0]).toMatchObject({
+      reason: 'HealDaemonDown',
+      severity: 'error',
+      message: 'pid 7 is gone',
+    });
+    const unproven = { isDown: false, message: 'no permission' };
+    expect(reasons(situation({ daemonTrouble: unproven }))).toEqual(['HealDaemonUnproven', 'Waiting']);
+  });
+
+  it('names each error of its volfile with the remedy', () => {
+    const volfileErrors = [{ id: 'VF202', message: 'data-self-heal off', remedy: 'add "option data-self-heal on"' }];
+    expect(explainHeal(situation({ volfileErrors }))[0]).toMatchObject({
+      reason: 'HealDaemonVolfile',
+      message: 'VF202: data-self-heal off',
+      remedy: 'add "option data-self-heal on", and restart the self-heal daemon',
+    });
+  });
+
+  it('names the bricks without a connection, and does not guess about those that it was not told of', () => {
+    const children = [brick(0), brick(1, undefined), brick(2, false)];
+    const [first, ...others] = explainHeal(situation({ children }));
+    expect(first).toMatchObject({ reason: 'BrickNotConnected', message: expect.stringContaining('vol1-client-2') });
+    expect(others.map(({ reason }) => reason)).toEqual(['Waiting']);
+  });
+
+  it('says that the daemon does not answer', () => {
+    expect(reasons(situation({ children: { error: 'no answer within 8 s' } }))).toEqual([
+      'HealDaemonSilent',
+      'Waiting',
+    ]);
+  });
+
+  it('takes "Brick is remote" for a fault of our own brick only', () => {
+    const remote = (child: number) => explainStatus({ xlator: XLATOR, child, status: 'Brick is remote' });
+    expect(reasons(situation({ lastAnswer: [remote(1), remote(2)] }))).not.toContain('BrickIsRemote');
+    const [finding] = explainHeal(situation({ lastAnswer: [remote(0), remote(1)] }));
+    expect(finding).toMatchObject({ reason: 'BrickIsRemote', remedy: expect.stringContaining('host name') });
+  });
+
+  it('is loud about an empty brick', () => {
+    const [finding] = explainHeal(situation({}, { ...counts(0), isEmptyBrick: true }));
+    expect(finding).toMatchObject({
+      reason: 'BrickEmpty',
+      severity: 'error',
+      remedy: expect.stringContaining('--full'),
+    });
+  });
+});
+
+describe('explainHeal of one object', () => {
+  it('says who missed what, and that the blamed brick is down', () => {
+    expect(reasons(situation(), entry())).toEqual(['Pending', 'WaitsForCrawl', 'SeenElsewhereOnly']);
+    expect(reasons(situation({ children: [brick(0), brick(1), brick(2, false)] }), entry())).toEqual([
+      'SinkDown',
+      'Pending',
+    ]);
+    // A brick that is down but is not blamed for it does not hold it up.
+    expect(reasons(situation({ children: [brick(0), brick(1, false), brick(2)] }), entry())).toEqual([
+      'BrickNotConnected',
+      'Pending',
+    ]);
+  });
+
+  it('knows the metadata of a quota directory that is healed for ever', () => {
+    const [finding] = explainHeal(situation(), {
+      entry: entry({ isNamespace: true, type: 'directory' }),
+      isWaiting: true,
+    });
+    expect(finding).toMatchObject({
+      reason: 'NamespaceLoop',
+      message: expect.stringContaining('72 for vol1-client-2'),
+      remedy: expect.stringContaining('setfattr -x trusted.glusterfs.namespace <brick>/subvol/ab/cd/pvc-1,'),
+    });
+    const data = entry({ isNamespace: true, blames: [{ child: 'b', isSelf: false, data: 1, metadata: 0, entry: 1 }] });
+    expect(reasons(situation(), data)).not.toContain('NamespaceLoop');
+  });
+
+  it.each([
+    ['BlamesAll', 'SplitBrainLikely'],
+    ['BlamesItself', 'BlamesItself'],
+    ['Dirty', 'InFlight'],
+    ['Clean', 'NothingPending'],
+    ['Stale', 'Stale'],
+    ['Unresolved', 'Unresolved'],
+    ['Unknown', 'CountersUnreadable'],
+  ] as const)('of state %s says %s', (state, reason) => {
+    expect(reasons(situation(), entry({ state }))).toEqual([reason]);
+  });
+
+  it('says when an object waits for nothing, or is not there', () => {
+    expect(reasons(situation(), entry({ state: 'Clean' }), false)).toEqual(['NotWaiting']);
+    expect(reasons(situation(), entry({ state: 'Stale' }), false)).toEqual(['NoSuchObject']);
+  });
+});
