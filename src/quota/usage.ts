@@ -56,8 +56,8 @@ const DRIFT_PART = 100n;
  */
 export function estimateUsage(scan: UsageScan | undefined, counterNow: bigint | undefined, now: number): UsageEstimate {
   if (scan === undefined) {
-    const source = counterNow === undefined ? 'Unknown' : 'CounterOnly';
-    return { ...NOTHING, bytes: counterNow, source, counterNow };
+    if (counterNow === undefined) return NOTHING;
+    return { ...NOTHING, bytes: notNegative(counterNow), source: 'CounterOnly', counterNow };
   }
   const { counterBefore, counterAfter, diskBytes, expectedCounter, at, incomplete } = scan;
   const known = counterBefore !== undefined && counterAfter !== undefined;
@@ -65,7 +65,7 @@ export function estimateUsage(scan: UsageScan | undefined, counterNow: bigint | 
   const change = counterAtScan === undefined || counterNow === undefined ? undefined : counterNow - counterAtScan;
   const bytes = diskBytes + (change ?? 0n);
   return {
-    bytes: bytes > 0n ? bytes : 0n,
+    bytes: notNegative(bytes),
     source: change === undefined ? 'Scan' : 'ScanPlusCounter',
     scannedBytes: diskBytes,
     scannedAt: at,
@@ -153,6 +153,10 @@ const NOTHING: UsageEstimate = {
   driftBytes: undefined,
   uncertainBytes: undefined,
 };
+
+function notNegative(value: bigint): bigint {
+  return value > 0n ? value : 0n;
+}
 
 function magnitude(value: bigint): bigint {
   return value < 0n ? -value : value;

@@ -37,6 +37,7 @@ describe('estimateUsage', () => {
 
   it('is never below nothing, nor older than never', () => {
     expect(estimateUsage(scan(), -500n * MiB, 0)).toMatchObject({ bytes: 0n, ageMs: 0 });
+    expect(estimateUsage(undefined, -4096n, 0)).toMatchObject({ bytes: 0n, counterNow: -4096n });
   });
 
   it('says what it is made of', () => {
