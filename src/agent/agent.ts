@@ -33,10 +33,11 @@ import { readQuotaFilter } from '../volfile/quota-filter.ts';
 import type { VolfileTarget } from '../volfile/target.ts';
 import { BrickAudit } from './brick-audit.ts';
 import { BrickMonitor } from './brick-monitor.ts';
+import { BrickWatch, probeTimes, type ProbeTimes } from './brick-watch.ts';
 import type { Config } from './config/load.ts';
-import type { HealthCheck } from './health.ts';
 import { HealEntryReader } from './heal-entry-reader.ts';
 import { HealInsight } from './heal-insight.ts';
+import type { HealthCheck } from './health.ts';
 import { livenessChecks, readinessChecks } from './health-checks.ts';
 import { Peers } from './peers.ts';
 import { ProcessMonitor } from './process-monitor.ts';
@@ -64,8 +65,8 @@ export class Agent {
   readonly quota: QuotaEnforcer;
   readonly scanner: UsageScanner;
   readonly heal: HealTracker;
-  /** Undefined when no peers are configured. */
   readonly healInsight: HealInsight;
+  /** Undefined when no peers are configured. */
   readonly peers: Peers | undefined;
   /** Number of the replica or disperse set of this brick. */
   readonly subvolume: number;
@@ -74,17 +75,19 @@ export class Agent {
   readonly metrics: MetricsRegistry;
   readonly livez: readonly HealthCheck[];
   readonly readyz: readonly HealthCheck[];
+  readonly watch: BrickWatch;
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #stop = new AbortController();
   readonly #brickManagement: ManagementClient;
   readonly #shdManagement: ManagementClient;
   readonly #shd: ShdDaemon;
+  readonly #healEntries: HealEntryReader;
   readonly #scanWorker: ScanWorker;
   readonly #healLoops: HealLoops | undefined;
-  readonly #healEntries: HealEntryReader;
   readonly #guard: QuotaGuard | undefined;
   readonly #runtime = new RuntimeMonitor();
+  readonly #probeTimes: ProbeTimes;
   #loops: Loop[] = [];
   #quotaLoop: Loop | undefined;
   #scanLoop: Loop | undefined;
@@ -97,6 +100,8 @@ export class Agent {
     this.#log = log;
     this.#clock = clock;
     const rpc = new RpcCounter();
+    const { brickLivenessMs, identityIntervalMs, brickDeadlineMs } = config;
+    this.#probeTimes = probeTimes(brickLivenessMs, identityIntervalMs, brickDeadlineMs);
     this.worker = new BrickWorker({
       brickPath: config.brickPath,
       deadlineMs: config.brickDeadlineMs,
@@ -112,6 +117,9 @@ export class Agent {
       observer: rpc,
       // A new brick process knows no limits: the next quota pass must not wait for its turn.
       onChange: () => this.#quotaLoop?.wake(),
+      pingIntervalMs: this.#probeTimes.tryIntervalMs,
+      pingTimeoutMs: this.#probeTimes.tryTimeoutMs,
+      onTry: (error) => this.watch.brick.note(error),
     });
     this.#brickManagement = new ManagementClient({ socketPath: config.brickSocket, clock, observer: rpc });
     this.#shdManagement = new ManagementClient({ socketPath: config.shdSocket, clock, observer: rpc });
@@ -144,16 +152,17 @@ export class Agent {
     this.#guard = config.quotaGuardIntervalMs > 0 ? this.#createGuard() : undefined;
     this.#shd = new ShdDaemon({ socketPath: config.shdSocket, pidFile: config.shdPidFile, clock, observer: rpc });
     this.heal = this.#createHeal();
+    this.#healEntries = new HealEntryReader({ brickPath: config.brickPath, clock, log: log.child({ part: 'brick' }) });
+    this.healInsight = this.#createHealInsight();
     this.livez = livenessChecks(() => this.loopStats(), clock);
     this.readyz = readinessChecks(this);
+    this.watch = this.#createWatch();
     this.metrics = new MetricsRegistry(
       [
         agentCollector(version, () => this.loopStats()),
         brickCollector(() => this.#brickSnapshot()),
         processCollector(() => this.#processSnapshots()),
         quotaCollector(this.quota),
-    this.#healEntries = new HealEntryReader({ brickPath: config.brickPath, clock, log: log.child({ part: 'brick' }) });
-    this.healInsight = this.#createHealInsight();
         quotaGuardCollector(() => this.#guard?.stats),
         healLoopCollector(() => this.#healLoops),
         healCollector(() => this.heal.status()),
@@ -192,7 +201,10 @@ export class Agent {
     };
     // The fence is closed until the first proof; the quota loop starts with it closed and is woken when it opens.
     loop('identity', config.identityIntervalMs, async (signal) => await this.monitor.pass(signal));
-    loop('process', config.identityIntervalMs, async () => await this.processes.pass());
+    const { tryIntervalMs, processIntervalMs, statfsIntervalMs } = this.#probeTimes;
+    loop('process', processIntervalMs, async () => await this.watch.processPass());
+    loop('statfs', statfsIntervalMs, async (signal) => await this.watch.statfsPass(signal));
+    if (config.shdExpected) loop('shd', tryIntervalMs, async (signal) => await this.watch.shdPass(signal));
     this.#quotaLoop = loop('quota', config.quotaIntervalMs, async (signal) => await this.quota.pass(signal));
     this.#scanLoop = loop('scan', SCAN_CHECK_MS, async (signal) => await this.scanner.pass(signal));
     if (config.quotaAuditIntervalMs > 0) {
@@ -238,6 +250,18 @@ export class Agent {
     this.#shd.close();
     this.#runtime.stop();
     return (await threads).every(Boolean);
+  }
+
+  #createWatch(): BrickWatch {
+    return new BrickWatch({
+      clock: this.#clock,
+      times: this.#probeTimes,
+      brick: this.brick,
+      shd: this.#shdManagement,
+      processes: this.processes,
+      diskHangs: () => this.worker.hungSince !== undefined,
+      heals: () => this.heal.status().state === 'Progressing',
+    });
   }
 
   #createPeers(token: string | undefined): Peers | undefined {
@@ -371,6 +395,21 @@ export class Agent {
     });
   }
 
+  #createHealInsight(): HealInsight {
+    const { signal } = this.#stop;
+    const tallies = new PvTallies({ source: this.#healEntries, clock: this.#clock, signal });
+    return new HealInsight({
+      config: this.config,
+      source: this.#healEntries,
+      tally: async () => await tallies.get(),
+      daemon: this.#shd,
+      status: () => this.heal.status(),
+      processes: () => this.processes.views,
+      volfiles: () => this.#volfiles?.status() ?? [],
+      signal,
+    });
+  }
+
   #startVolfiles(): VolfileManager | undefined {
     const { config } = this;
     if (config.volfileDir === undefined) return undefined;
@@ -395,21 +434,6 @@ export class Agent {
       probe: async (signal) => await answers(async () => await this.#shdManagement.null(signal)),
     };
     return new VolfileManager({
-  #createHealInsight(): HealInsight {
-    const { signal } = this.#stop;
-    const tallies = new PvTallies({ source: this.#healEntries, clock: this.#clock, signal });
-    return new HealInsight({
-      config: this.config,
-      source: this.#healEntries,
-      tally: async () => await tallies.get(),
-      daemon: this.#shd,
-      status: () => this.heal.status(),
-      processes: () => this.processes.views,
-      volfiles: () => this.#volfiles?.status() ?? [],
-      signal,
-    });
-  }
-
       dir: config.volfileDir,
       targets: config.shdExpected ? [brick, shd] : [brick],
       glusterVersion: () => this.brick.majorVersion,

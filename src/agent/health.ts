@@ -4,7 +4,7 @@ import { errorMessage } from '../lib/errors.ts';
 
 export interface CheckResult {
   ok: boolean;
-  /** Why not; shown with ?verbose. */
+  /** Why not; shown with ?verbose. Of a check that passes: what it passes in spite of. */
   reason?: string;
 }
 
@@ -42,7 +42,9 @@ function run(check: HealthCheck): CheckResult {
 /** `[+]brick ok`, `[-]brick failed: reason`, then the verdict. */
 export function formatReport(kind: string, report: HealthReport): string {
   const lines = report.results.map((result) =>
-    result.ok ? `[+]${result.name} ok` : `[-]${result.name} failed: ${result.reason ?? 'no reason given'}`,
+    result.ok
+      ? `[+]${result.name} ok${result.reason === undefined ? '' : ` (${result.reason})`}`
+      : `[-]${result.name} failed: ${result.reason ?? 'no reason given'}`,
   );
   return [...lines, `${kind} check ${report.ok ? 'passed' : 'failed'}`, ''].join('\n');
 }

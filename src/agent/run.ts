@@ -72,6 +72,13 @@ async function listen(
     {
       livez: agent.livez,
       readyz: agent.readyz,
+      brick: {
+        livez: agent.watch.brickLiveness(),
+        // Whether the agent's own system calls come back is no business of the brick's.
+        readyz: [...agent.readyz.filter(({ name }) => name !== 'brick-disk'), agent.watch.statfsCheck()],
+        startupz: agent.watch.brickStartup(),
+        shdLivez: config.shdExpected ? agent.watch.shdLiveness() : [],
+      },
       metrics: async () => ({ contentType: METRICS_CONTENT_TYPE, text: await agent.metrics.render() }),
     },
     log.child({ part: 'ops' }),
@@ -114,6 +121,7 @@ function apiServices(agent: Agent): ApiServices {
       },
       start: (kind) => operationView(agent.heal.start(kind)),
     },
+    healEntries: agent.healInsight,
     volfiles: () => volfileListView(agent),
     peerQuotas: () => peerQuotasView(agent),
   };
@@ -121,7 +129,6 @@ function apiServices(agent: Agent): ApiServices {
 
 /** @returns whether nothing is left that would hold up the exit of the process */
 async function stop(agent: Agent, servers: readonly Server[]): Promise<boolean> {
-    healEntries: agent.healInsight,
   // The loops end while the servers wait for requests in flight, which may need the loops' answers no more.
   const [hasEnded] = await Promise.all([agent.stop(), ...servers.map(async (server) => await server.close())]);
   return hasEnded;

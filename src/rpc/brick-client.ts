@@ -46,6 +46,8 @@ export interface BrickClientOptions {
   pingIntervalMs?: number | undefined;
   /** Runs after every handshake and after every loss of the connection. */
   onChange?: () => void;
+  /** Runs after every handshake and ping, with the error of one that failed. */
+  onTry?: ((error: unknown) => void) | undefined;
   /** A call of the brick to its clients: program 52743234, e.g. procedure 1 (FETCHSPEC) after its volfile has changed. */
   onCall?: ((call: ProcedureId) => void) | undefined;
 }
@@ -138,12 +140,14 @@ export class BrickClient extends BrickFops {
       let backoff = lost;
       try {
         const connection = await this.#connect(signal, () => over.abort());
+        this.#options.onTry?.(undefined);
         const upAt = clock.monotonic();
         await this.#watch(connection, over.signal);
         if (clock.monotonic() - upAt >= STABLE_MS) lost.reset();
         refused.reset();
         this.#down(errorMessage(connection.closed));
       } catch (error) {
+        this.#options.onTry?.(error);
         if (isRefusal(error)) backoff = refused;
         this.#down(errorMessage(error));
       }
@@ -189,7 +193,9 @@ export class BrickClient extends BrickFops {
       try {
         await connection.call(ping, undefined, { timeoutMs: this.#pingTimeoutMs });
         missed = 0;
+        this.#options.onTry?.(undefined);
       } catch (error) {
+        this.#options.onTry?.(error);
         if (isAgentError(error, 'Timeout')) missed += 1;
         if (missed === MISSED_PINGS) connection.close(`${missed} pings in a row were not answered`);
       }

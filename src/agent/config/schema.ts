@@ -218,6 +218,11 @@ export const configSchema = Type.Object(
     }),
     healIntervalMs: milliseconds('Pause between two looks at the heal backlog.', 5_000, 100),
     identityIntervalMs: milliseconds("Pause between two checks of the brick's identity.", 10_000, 500),
+    brickLivenessMs: milliseconds(
+      'A brick that has answered nothing for this long fails /brick/livez, unless something explains it; see docs/probes.md.',
+      60_000,
+      1_000,
+    ),
     brickDeadlineMs: milliseconds('A system call on the brick that takes longer marks the brick as hung.', 10_000, 100),
     logLevel: word(['debug', 'info', 'warn', 'error', 'silent'], {
       description: 'Least severe level that is logged.',

@@ -9,6 +9,10 @@ export function createOpsServer(services: OpsServices, log: FastifyBaseLogger): 
   const server = createServer(log);
   healthRoutes(server, '/livez', services.livez);
   healthRoutes(server, '/readyz', services.readyz);
+  healthRoutes(server, '/brick/livez', services.brick.livez);
+  healthRoutes(server, '/brick/readyz', services.brick.readyz);
+  healthRoutes(server, '/brick/startupz', services.brick.startupz);
+  healthRoutes(server, '/shd/livez', services.brick.shdLivez);
   metricsRoute(server, services.metrics);
   return server;
 }

@@ -56,6 +56,8 @@ export interface HealEntriesService {
 export interface OpsServices {
   livez: readonly HealthCheck[];
   readyz: readonly HealthCheck[];
+  /** For the containers of brick and self-heal daemon. */
+  brick: BrickProbes;
   /** Renders from what is known already. */
   metrics: () => Promise<{ contentType: string; text: string }>;
 }
@@ -66,7 +68,7 @@ export interface ApiServices {
   quotas: QuotaService;
   scans: ScanService;
   heal: HealService;
+  healEntries: HealEntriesService;
   volfiles: () => VolfileListView;
   peerQuotas: () => PeerQuotas;
-  healEntries: HealEntriesService;
 }

@@ -12,13 +12,19 @@ let metrics: () => string;
 let server: Server;
 
 beforeEach(() => {
-  results = { disk: { ok: true }, identity: { ok: true } };
+  results = { disk: { ok: true }, identity: { ok: true }, process: { ok: true }, statfs: { ok: true } };
   metrics = () => 'gluster_brick_up{volume="pool1"} 1\n';
   const check = (name: string) => ({ name, check: () => results[name] ?? { ok: false } });
   server = createOpsServer(
     {
       livez: [{ name: 'ping', check: () => ({ ok: true }) }],
       readyz: [check('disk'), check('identity')],
+      brick: {
+        livez: [check('process')],
+        readyz: [check('statfs'), check('process')],
+        startupz: [check('answered')],
+        shdLivez: [],
+      },
       metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: metrics() }),
     },
     silentPino,
@@ -66,20 +72,46 @@ describe('probes', () => {
     expect([reply.statusCode, reply.body]).toEqual([503, '[-]disk failed: hangs\nreadyz check failed\n']);
   });
 
-  it.each(['/livez/nope', '/livez/disk', '/readyz/ping', '/healthz', '/livez/%00', '/v1/status'])(
-    '%s is not there',
-    async (url) => {
-      const reply = await server.inject(url);
-      expect(reply.statusCode).toBe(404);
-      expect(reply.headers['content-type']).toMatch(PROBLEM);
-    },
-  );
+  it.each([
+    '/livez/nope',
+    '/livez/disk',
+    '/readyz/ping',
+    '/healthz',
+    '/livez/%00',
+    '/v1/status',
+    '/brick',
+    '/brick/livez/nope',
+  ])('%s is not there', async (url) => {
+    const reply = await server.inject(url);
+    expect(reply.statusCode).toBe(404);
+    expect(reply.headers['content-type']).toMatch(PROBLEM);
+  });
 
   it('take HEAD, and nothing that changes anything', async () => {
     expect((await server.inject({ method: 'HEAD', url: '/readyz' })).statusCode).toBe(200);
     for (const method of ['POST', 'PUT', 'DELETE'] as const) {
       expect((await server.inject({ method, url: '/readyz' })).statusCode).toBe(404);
     }
+  });
+
+  it('judge the brick and the self-heal daemon apart from the agent', async () => {
+    results['process'] = { ok: true, reason: 'cannot be told' };
+    results['statfs'] = { ok: false, reason: 'no answer' };
+    const told = async (url: string): Promise<[number, string]> => {
+      const { statusCode, body } = await server.inject(url);
+      return [statusCode, body];
+    };
+    expect(await told('/readyz')).toEqual([200, 'ok']);
+    expect(await told('/brick/livez')).toEqual([200, 'ok']);
+    expect(await told('/brick/livez?verbose')).toEqual([
+      200,
+      '[+]process ok (cannot be told)\nbrick/livez check passed\n',
+    ]);
+    expect((await told('/brick/readyz'))[0]).toBe(503);
+    expect((await told('/brick/readyz?exclude=statfs'))[0]).toBe(200);
+    expect((await told('/brick/readyz/statfs'))[1]).toBe('[-]statfs failed: no answer\nbrick/readyz check failed\n');
+    expect((await told('/brick/startupz'))[0]).toBe(503);
+    expect(await told('/shd/livez')).toEqual([200, 'ok']);
   });
 
   it('survive a check that throws, as a failure of that check', async () => {

@@ -1,0 +1,178 @@
+/** What the probes say beside real processes: running, frozen, killed, starting, and on a disk that hangs. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { startAgent, type LabAgent } from '../lab/agent.ts';
+import { Lab } from '../lab/lab.ts';
+import type { Mount } from '../lab/mount.ts';
+import type { Volume } from '../lab/volume.ts';
+
+const DOCS = readFileSync(resolve(import.meta.dirname, '../../docs/probes.md'), 'utf8');
+/** In place of a minute, so that the test need not wait for one; in milliseconds. */
+const LIVENESS_MS = 2_000;
+/** Longest that a verdict may take beyond its time, on a busy machine, in milliseconds. */
+const SLACK_MS = 15_000;
+
+const FAST = {
+  BRICK_AGENT_BRICK_LIVENESS_MS: String(LIVENESS_MS),
+  BRICK_AGENT_IDENTITY_INTERVAL_MS: '500',
+};
+
+let lab: Lab;
+let volume: Volume;
+let agent: LabAgent;
+
+beforeAll(async () => {
+  lab = await Lab.create({ name: 'probes' });
+});
+afterAll(async () => lab.destroy());
+
+/** The status of each probe, e.g. `200 200 503 200`. */
+async function told(of: LabAgent = agent): Promise<string> {
+  const words: string[] = [];
+  for (const path of ['/brick/livez', '/brick/readyz', '/brick/startupz', '/shd/livez', '/livez']) {
+    const { status } = await of.ops(path, { timeoutMs: 1_000 });
+    words.push(`${path}=${status}`);
+  }
+  return words.join(' ');
+}
+
+/** The row of docs/probes.md. */
+function documented(state: string): string {
+  const rows = DOCS.split('\n').map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')));
+  const header = rows.find(([, first]) => first === 'state');
+  const row = rows.find(([, first]) => first === state);
+  if (header === undefined || row === undefined) throw new Error(`docs/probes.md has no row "${state}"`);
+  return header
+    .slice(2, -1)
+    .map((probe, index) => `${probe}=${row[index + 2] ?? ''}`)
+    .join(' ');
+}
+
+async function until(what: string, path: string, status: number): Promise<{ text: string; tookMs: number }> {
+  const start = performance.now();
+  const reply = await lab.waitFor(
+    what,
+    async () => {
+      const seen = await agent.ops(`${path}?verbose`);
+      return seen.status === status ? seen : undefined;
+    },
+    { timeoutMs: LIVENESS_MS + SLACK_MS },
+  );
+  return { text: reply.text, tookMs: performance.now() - start };
+}
+
+describe('beside a brick of a replica set', () => {
+  beforeAll(async () => {
+    volume = await lab.volume({ name: 'vol1', type: 'replica' });
+    await volume.start();
+    agent = await startAgent(lab, volume, volume.brick(0), { env: FAST });
+  });
+
+  it('all pass while it runs', async () => {
+    await until('readiness', '/brick/readyz', 200);
+    expect(await told()).toBe(documented('brick and self-heal daemon run'));
+    expect((await agent.ops('/brick/livez?verbose')).text).toBe(
+      '[+]process ok\n[+]port ok\nbrick/livez check passed\n',
+    );
+    expect((await agent.ops('/shd/livez?verbose')).text).toBe('[+]process ok\n[+]socket ok\nshd/livez check passed\n');
+  });
+
+  it('a frozen brick is dead after its time and not before, and alive again when it answers', async () => {
+    volume.brick(0).pause();
+    const { text, tookMs } = await until('death', '/brick/livez', 503);
+    expect(tookMs).toBeGreaterThan(LIVENESS_MS);
+    expect(text).toMatch(/^\[\+\]process ok$/m);
+    expect(text).toMatch(/^\[-\]port failed: no answer for /m);
+    expect(await told()).toBe(documented('brick frozen (SIGSTOP) for its time'));
+    volume.brick(0).resume();
+    await until('life', '/brick/livez', 200);
+    await until('readiness', '/brick/readyz', 200);
+  });
+
+  it('a killed brick is dead after its time, and one that starts is not', async () => {
+    await volume.brick(0).kill('SIGKILL');
+    const { text, tookMs } = await until('death', '/brick/livez', 503);
+    expect(tookMs).toBeGreaterThan(LIVENESS_MS - 500);
+    expect(text).toMatch(/^\[-\]process failed: pid \d+ of .* is not running for /m);
+    expect(await told()).toBe(documented('brick killed, for its time'));
+    await volume.brick(0).start();
+    await until('start', '/brick/startupz', 200);
+    await until('life', '/brick/livez', 200);
+    await until('readiness', '/brick/readyz', 200);
+  });
+
+  it('the self-heal daemon is judged by itself', async () => {
+    volume.shd.pause();
+    const { text } = await until('death of the daemon', '/shd/livez', 503);
+    expect(text).toMatch(/^\[-\]socket failed: no answer for /m);
+    expect(await told()).toBe(documented('self-heal daemon frozen, for its time'));
+    volume.shd.resume();
+    await until('life', '/shd/livez', 200);
+    await volume.shd.kill('SIGKILL');
+    expect((await until('death', '/shd/livez', 503)).text).toMatch(/^\[-\]process failed: /m);
+  });
+});
+
+describe('with a minute of patience', () => {
+  it('a frozen brick is not ready at once, and alive', async () => {
+    agent = await startAgent(lab, volume, volume.brick(1), {
+      env: { BRICK_AGENT_BRICK_DEADLINE_MS: '500', BRICK_AGENT_SHD: 'off' },
+    });
+    await until('readiness', '/brick/readyz', 200);
+    volume.brick(1).pause();
+    await until('no readiness', '/brick/readyz', 503);
+    expect(await told()).toBe(documented('brick frozen for less than its time'));
+    volume.brick(1).resume();
+  });
+});
+
+describe('beside a brick that has never started', () => {
+  it('livez passes, startupz and readyz do not', async () => {
+    volume = await lab.volume({ name: 'vol2', type: 'single' });
+    agent = await startAgent(lab, volume, volume.brick(0), { env: FAST, waitReady: false });
+    await lab.waitFor('three times its time', async () => {
+      const { text } = await agent.ops('/brick/livez?verbose');
+      return Number(/for (\d+)\.\d s \(\d+ tries\)/.exec(text)?.[1] ?? 0) >= (3 * LIVENESS_MS) / 1000;
+    });
+    expect(await told()).toBe(documented('brick not started yet, however long'));
+    await volume.start();
+    await until('start', '/brick/startupz', 200);
+    await until('readiness', '/brick/readyz', 200);
+  });
+});
+
+describe('beside a brick whose disk hangs', () => {
+  let disk: Mount;
+  afterEach(() => disk.resume());
+
+  // A FUSE mount whose server is stopped holds every system call, as a dead disk does: here it is the disk of a second brick.
+  it('livez passes and readyz does not, however long', async () => {
+    const below = await lab.volume({ name: 'vol3', type: 'single' });
+    await below.start();
+    disk = await below.mount();
+    volume = await lab.volume({ name: 'vol4', type: 'single' });
+    await volume.start();
+    const env = {
+      ...FAST,
+      BRICK_PATH: disk.path,
+      BRICK_AGENT_BRICK_NAME: volume.brick(0).path,
+      BRICK_AGENT_BRICK_DEADLINE_MS: '500',
+    };
+    agent = await startAgent(lab, volume, volume.brick(0), { env, waitReady: false });
+    await until('start', '/brick/startupz', 200);
+    disk.pause();
+    await lab.waitFor('the brick to be marked as hung', async () =>
+      (await agent.ops('/metrics')).text.includes('gluster_brick_hung{volume="vol4"} 1\n'),
+    );
+    // Silent as well: what a process does whose threads all wait for that disk.
+    volume.brick(0).pause();
+    await lab.waitFor('three times its time', async () => {
+      const { text } = await agent.ops('/brick/livez?verbose');
+      return Number(/no answer for (\d+)\./.exec(text)?.[1] ?? 0) >= (3 * LIVENESS_MS) / 1000;
+    });
+    expect((await agent.ops('/brick/livez?verbose')).text).toMatch(/^\[\+\]port ok \(the disk hangs/m);
+    expect(await told()).toBe(documented('brick silent while its disk hangs'));
+    volume.brick(0).resume();
+  });
+});
