@@ -2,6 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import type { HealOperationView } from '../../src/agent/http/schemas.ts';
 import { isFinished } from '../../src/heal/operation.ts';
+import { AgentError } from '../../src/lib/errors.ts';
 import { mapPool } from '../../src/lib/pool.ts';
 import { brickDifferences, pendingHeals } from '../../test/lab/inspect.ts';
 import type { Stage } from './stage.ts';
@@ -46,7 +47,8 @@ export async function killAndHeal(stage: Stage, world: World): Promise<void> {
   await stage.until('the agents of the survivors see the backlog, without touching a file', async () =>
     lab.waitFor('the backlog', async () => {
       const views = await Promise.all(survivors.map(async (one) => healOf(one)));
-      return views.every(({ pending }) => (pending.xattrop ?? 0) >= FILES);
+      if (views.every(({ pending }) => (pending.xattrop ?? 0) >= FILES)) return true;
+      throw new AgentError('Conflict', views.map(({ message }) => message).join('; '));
     }),
   );
   for (const [index, one] of survivors.entries()) {

@@ -1,6 +1,7 @@
 /** Chapters 3 and 4: limits of PVs, from Kadalu's record to a writer that is stopped, and a resize through the API. */
 import { statfs } from 'node:fs/promises';
 import { quotaViewSchema } from '../../src/agent/http/schemas.ts';
+import { AgentError } from '../../src/lib/errors.ts';
 import { formatBytes } from '../../src/lib/units.ts';
 import type { Brick } from '../../test/lab/brick.ts';
 import { request } from '../../test/lab/http.ts';
@@ -31,8 +32,10 @@ export async function limitPvs(stage: Stage, world: Omit<World, 'pvs'>): Promise
   await stage.until('every limit is on disk and live on all three bricks', async (report) =>
     world.lab.waitFor('the limits', async () => {
       const views = await Promise.all(agents.flatMap((agent) => pvs.map(async (pv) => quotaIfKnown(agent, pv.name))));
-      report(`${views.filter((view) => view !== undefined && isInForce(view)).length} of ${views.length}`);
-      return views.every((view) => view !== undefined && isInForce(view));
+      const waiting = views.filter((view) => view === undefined || !isInForce(view));
+      report(`${views.length - waiting.length} of ${views.length}`);
+      if (waiting.length === 0) return true;
+      throw new AgentError('Conflict', `still waiting: ${JSON.stringify(waiting)}`);
     }),
   );
   checkBackends(stage, world.volume, pvs);
