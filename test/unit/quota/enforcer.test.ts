@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/lib/errors.ts';
 import { silentLog } from '../../../src/lib/log.ts';
-import { QuotaEnforcer } from '../../../src/quota/enforcer.ts';
+import { QuotaEnforcer, type QuotaFile } from '../../../src/quota/enforcer.ts';
 import { LIFTED_LIMIT } from '../../../src/quota/live-limit.ts';
 import type { Fence } from '../../../src/quota/ports.ts';
 import { FakeBrick } from '../../support/fake-quota.ts';
@@ -249,6 +249,8 @@ describe('QuotaEnforcer', () => {
   });
 });
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 describe('the quota file', () => {
   it('counts above Kadalu and below the API, with a soft limit, and refuses what is not here', async () => {
     const entry = (pv: string, limitBytes: bigint, softRatio?: number) => ({
@@ -259,18 +261,15 @@ describe('the quota file', () => {
       line: 7,
     });
     let entries = [entry('pvc-1', 20n * MiB, 0.5), entry('elsewhere', MiB)];
-    let error: string | undefined;
+    const file: Mutable<QuotaFile> = {
+      read: async () => ({ entries, refusals: [{ line: 3, reason: 'wrong' }], error: undefined }),
+    };
     enforcer = new QuotaEnforcer({
       backend: brick,
       brick,
       layout: { dataFragments: 1, isArbiter: false },
       fence: () => fence,
-      quotaFile: {
-        read: async () => ({ entries, refusals: [{ line: 3, reason: 'wrong' }], error: undefined }),
-        get error() {
-          return error;
-        },
-      },
+      quotaFile: file,
       clock,
       log: silentLog,
       verifyIntervalMs: 30_000,
@@ -288,7 +287,7 @@ describe('the quota file', () => {
     expect(condition('pvc-1', 'BelowSoftLimit')).toBe('False Above');
     expect(enforcer.refusals.map(({ reason }) => reason)).toEqual(['wrong', 'no PV "elsewhere" on this brick']);
     expect(enforcer.isQuotaFileValid).toBe(true);
-    error = 'ENOENT';
+    file.error = 'ENOENT';
     await enforcer.pass(never);
     expect(enforcer.isQuotaFileValid).toBe(false);
     expect(enforcer.refusals.at(-1)).toEqual({
