@@ -15,6 +15,7 @@ import { volfileStatus } from './commands/volfile.ts';
 import type { OfflineReport } from '../quota/offline.ts';
 import { AgentClient } from './client.ts';
 import type { Output } from './output.ts';
+import { addVolfileCommands } from './volfile-program.ts';
 
 /** 0: fine; 1: a finding, or it failed; 2: used wrongly. */
 export type ExitCode = 0 | 1 | 2;
@@ -161,6 +162,7 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
   query(volfile, 'status', 'What each process runs and what it should run.').action(async (_flags, command: Command) =>
     setExit(await volfileStatus(client(command), output, format(command))),
   );
+  addVolfileCommands(volfile, { version: options.version, output, setExit });
 
   program
     .command('config')

@@ -41,7 +41,7 @@ export async function findInstallation(
 async function listXlators(pid: number, dir: string, procRoot: string): Promise<ReadonlySet<string> | undefined> {
   for (const place of [join(procRoot, String(pid), 'root', dir), dir]) {
     try {
-      const types = await withDeadline(LIST_DEADLINE_MS, `listing ${place}`, async () => await list(place));
+      const types = await withDeadline(LIST_DEADLINE_MS, `listing ${place}`, async () => await listXlatorTypes(place));
       if (types.size > 0) return types;
     } catch {
       // Not there, or not ours to read: then nothing is said about types.
@@ -50,7 +50,8 @@ async function listXlators(pid: number, dir: string, procRoot: string): Promise<
   return undefined;
 }
 
-async function list(dir: string): Promise<Set<string>> {
+/** The types of translators, such as `features/index`, in an installation's directory. @throws what readdir throws */
+export async function listXlatorTypes(dir: string): Promise<Set<string>> {
   const types = new Set<string>();
   const categories = (await readdir(dir, { withFileTypes: true })).filter((entry) => entry.isDirectory());
   for (const { name: category } of categories.slice(0, MAX_CATEGORIES)) {

@@ -21,7 +21,7 @@ export const MAX_PROBLEMS = 20;
 /** @param source bytes of the file; hostile until parsed */
 export function parseVolfile(source: Uint8Array): ParseResult {
   if (source.length > MAX_VOLFILE_BYTES) {
-    return failed('VF004', `${source.length} bytes are more than ${MAX_VOLFILE_BYTES}`, 'split the file');
+    return { ok: false, problems: [tooLarge(source.length)] };
   }
   const text = decode(source);
   if (text === undefined) return failed('VF002', 'the file is not UTF-8', 'save it as UTF-8');
@@ -45,6 +45,12 @@ function decode(source: Uint8Array): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/** What is said of a file of that many bytes; so nobody has to read it for that. */
+export function tooLarge(bytes: number): Problem {
+  const message = `${bytes} bytes are more than ${MAX_VOLFILE_BYTES}`;
+  return { id: 'VF004', severity: 'error', ...WHOLE_FILE, message, remedy: 'split the file' };
 }
 
 function failed(id: string, message: string, remedy: string): ParseResult {

@@ -27,6 +27,23 @@ export type Plan =
   | { kind: 'topology'; differences: string[] }
   | { kind: 'rejected'; problems: Problem[] };
 
+/** What brings the plan into a process that runs the old file. */
+export type PlanAction = 'none' | 'reload' | 'restart' | 'refuse';
+
+/** @param gluster major version of the process; 10 does not read its file on SIGHUP (measured on 10.3) */
+export function planAction(plan: Plan, gluster: '10' | '11'): PlanAction {
+  switch (plan.kind) {
+    case 'unchanged':
+      return 'none';
+    case 'options':
+      return gluster === '10' || plan.changes.some(({ live }) => live === 'restart') ? 'restart' : 'reload';
+    case 'topology':
+      return 'restart';
+    case 'rejected':
+      return 'refuse';
+  }
+}
+
 /** For people: `thread-count of "vol1-io-threads": "16" -> "32"`. */
 export function describeChange({ volume, key, from, to, live }: OptionChange): string {
   const note = live === 'restart' ? ' (restart)' : '';

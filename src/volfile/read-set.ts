@@ -108,12 +108,20 @@ async function readEntry(path: string, changedAt: number | undefined, frozen: bo
 /** SHA-256 in hex of a volfile elsewhere, e.g. as another process sees it; undefined when it cannot be read. */
 export async function hashVolfile(path: string): Promise<string | undefined> {
   try {
-    const read = async (): Promise<string> => sha256((await readBounded(path)).bytes);
-    return await withDeadline(READ_DEADLINE_MS, `reading ${path}`, read);
+    return sha256(await readVolfile(path));
   } catch {
     // No right to look into the other process's root: expected without SYS_PTRACE.
     return undefined;
   }
+}
+
+/**
+ * A single volfile. @throws AgentError `VolfileInvalid` when it is no regular file of at most MAX_VOLFILE_BYTES, `Timeout`; what
+ * the file system says
+ */
+export async function readVolfile(path: string): Promise<Uint8Array> {
+  const read = async (): Promise<Uint8Array> => (await readBounded(path)).bytes;
+  return await withDeadline(READ_DEADLINE_MS, `reading ${path}`, read);
 }
 
 async function readBounded(path: string): Promise<{ bytes: Uint8Array; ctimeMs: number }> {

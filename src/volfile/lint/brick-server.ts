@@ -90,12 +90,12 @@ const servesVolfiles = onServer((server) => {
 });
 
 export const BRICK_SERVER_RULES: readonly Rule[] = [
-  { id: 'VF101', severity: 'error', role: 'brick', check: noAuthPath },
-  { id: 'VF102', severity: 'error', role: 'brick', check: foreignAuthPath },
-  { id: 'VF103', severity: 'error', role: 'brick', check: noAccessRule },
-  { id: 'VF104', severity: 'error', role: 'brick', check: otherName },
-  { id: 'VF105', severity: 'error', role: 'brick', check: otherPort },
-  { id: 'VF106', severity: 'warning', role: 'brick', check: highPortsRefused },
-  { id: 'VF107', severity: 'hint', role: 'brick', check: openToAll },
-  { id: 'VF108', severity: 'hint', role: 'brick', check: servesVolfiles },
+  { id: 'VF101', severity: 'error', roles: ['brick'], check: noAuthPath },
+  { id: 'VF102', severity: 'error', roles: ['brick'], check: foreignAuthPath },
+  { id: 'VF103', severity: 'error', roles: ['brick'], check: noAccessRule },
+  { id: 'VF104', severity: 'error', roles: ['brick'], check: otherName },
+  { id: 'VF105', severity: 'error', roles: ['brick'], check: otherPort },
+  { id: 'VF106', severity: 'warning', roles: ['brick'], check: highPortsRefused },
+  { id: 'VF107', severity: 'hint', roles: ['brick'], check: openToAll },
+  { id: 'VF108', severity: 'hint', roles: ['brick'], check: servesVolfiles },
 ];

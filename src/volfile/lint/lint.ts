@@ -35,7 +35,7 @@ export function lintVolfile(source: Uint8Array, context: LintContext): LintedVol
 export const MAX_FINDINGS = 100;
 
 export function lintGraph(graph: Graph, context: LintContext): Problem[] {
-  return RULES.filter(({ role }) => role === undefined || role === context.role)
+  return RULES.filter(({ roles }) => roles === undefined || roles.includes(context.role))
     .flatMap(({ id, severity, check }) =>
       check(graph, context).map(({ at, message, remedy }) => ({
         id,

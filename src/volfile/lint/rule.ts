@@ -11,10 +11,21 @@ export interface ExpectedFacts {
   /** The name that clients ask for as `remote-subvolume`. */
   brickName?: string;
   listenPort?: number;
+  /** Bricks whose own volfiles are at hand, which the volfiles of clients must agree with. */
+  bricks?: readonly BrickAddress[];
 }
 
+export interface BrickAddress {
+  /** What clients ask for as `remote-subvolume`. */
+  name: string;
+  listenPort: number;
+}
+
+/** What a volfile is linted as. */
+export type LintRole = 'brick' | 'shd' | 'client';
+
 export interface LintContext {
-  role: 'brick' | 'shd';
+  role: LintRole;
   expected: ExpectedFacts;
   /** Major version of the process; undefined when it is not known. */
   gluster: '10' | '11' | undefined;
@@ -31,8 +42,8 @@ export interface Finding {
 export interface Rule {
   id: string;
   severity: Severity;
-  /** Undefined: for every role. */
-  role?: LintContext['role'];
+  /** Undefined: every role. */
+  roles?: readonly LintRole[];
   check: (graph: Graph, context: LintContext) => Finding[];
 }
 

@@ -1,5 +1,5 @@
-/** Rules about a self-heal daemon: one that runs, reports success and heals nothing is the fault to catch. */
-import { healSets, portNumber } from '../facts.ts';
+/** Rules about a self-heal daemon, and about the bricks it and every other client names: one that runs, reports success and heals nothing is the fault to catch. */
+import { portNumber } from '../facts.ts';
 import {
   booleanOption,
   childrenOf,
@@ -11,7 +11,7 @@ import {
   type Volume,
 } from '../model.ts';
 import { quote } from '../problem.ts';
-import { perVolume, type Finding, type Rule } from './rule.ts';
+import { perVolume, type Finding, type LintContext, type Rule } from './rule.ts';
 
 function onHealers(check: (volume: Volume, graph: Graph) => Omit<Finding, 'at'> | undefined): Rule['check'] {
   return perVolume(healVolumes, (volume, _context, graph) => check(volume, graph));
@@ -99,28 +99,41 @@ function unported(graph: Graph): Finding[] {
 
 function oneBrickTwice(graph: Graph): Finding[] {
   const seen = new Map<string, string>();
-  return healSets(graph).flatMap((set) =>
-    set.children.flatMap(({ name, remoteHost, remoteSubvolume, remotePort }) => {
-      if (remoteHost === undefined || remoteSubvolume === undefined) return [];
-      const address = [remoteHost.toLowerCase(), remotePort ?? '', remoteSubvolume].join('\n');
-      const first = seen.get(address);
-      seen.set(address, first ?? name);
-      const volume = graph.byName.get(name);
-      if (first === undefined || volume === undefined) return [];
-      const message = `${quote(name)} and ${quote(first)} are the same brick: it would be healed from itself`;
-      return { at: volume.at, message, remedy: 'give each replica its own brick' };
-    }),
-  );
+  return volumesOfType(graph, 'protocol/client').flatMap((client) => {
+    const host = optionOf(client, 'remote-host');
+    const brick = optionOf(client, 'remote-subvolume');
+    if (host === undefined || brick === undefined) return [];
+    const address = [host.toLowerCase(), optionOf(client, 'remote-port') ?? '', brick].join('\n');
+    const first = seen.get(address);
+    seen.set(address, first ?? client.name);
+    if (first === undefined) return [];
+    const message = `${quote(client.name)} and ${quote(first)} are the same brick: data would be its own copy`;
+    return { at: client.at, message, remedy: 'give each its own brick' };
+  });
+}
+
+/** Bricks on several hosts may share a name, so one port of several that fits is enough. */
+function portMismatch(graph: Graph, { expected }: LintContext): Finding[] {
+  const clients = volumesOfType(graph, 'protocol/client');
+  return (expected.bricks ?? []).flatMap(({ name, listenPort }) => {
+    const ofBrick = clients.filter((client) => optionOf(client, 'remote-subvolume') === name);
+    const ports = ofBrick.map((client) => portNumber(optionOf(client, 'remote-port')));
+    const [first] = ofBrick;
+    if (first === undefined || ports.includes(undefined) || ports.includes(listenPort)) return [];
+    const message = `brick ${quote(name)} listens on ${listenPort}, but volume ${quote(first.name)} asks port ${ports[0]} for it`;
+    return { at: first.at, message, remedy: 'let both name the same port' };
+  });
 }
 
 export const SHD_RULES: readonly Rule[] = [
-  { id: 'VF201', severity: 'error', role: 'shd', check: notDaemon },
-  { id: 'VF202', severity: 'error', role: 'shd', check: healsNothing },
-  { id: 'VF203', severity: 'warning', role: 'shd', check: healingOff },
-  { id: 'VF204', severity: 'error', role: 'shd', check: tooFew },
-  { id: 'VF205', severity: 'error', role: 'shd', check: pendingMismatch },
-  { id: 'VF206', severity: 'error', role: 'shd', check: distributed },
-  { id: 'VF207', severity: 'error', role: 'shd', check: unaddressed },
-  { id: 'VF208', severity: 'hint', role: 'shd', check: unported },
-  { id: 'VF209', severity: 'error', role: 'shd', check: oneBrickTwice },
+  { id: 'VF201', severity: 'error', roles: ['shd'], check: notDaemon },
+  { id: 'VF202', severity: 'error', roles: ['shd'], check: healsNothing },
+  { id: 'VF203', severity: 'warning', roles: ['shd'], check: healingOff },
+  { id: 'VF204', severity: 'error', roles: ['shd', 'client'], check: tooFew },
+  { id: 'VF205', severity: 'error', roles: ['shd', 'client'], check: pendingMismatch },
+  { id: 'VF206', severity: 'error', roles: ['shd'], check: distributed },
+  { id: 'VF207', severity: 'error', roles: ['shd', 'client'], check: unaddressed },
+  { id: 'VF208', severity: 'hint', roles: ['shd', 'client'], check: unported },
+  { id: 'VF209', severity: 'error', roles: ['shd', 'client'], check: oneBrickTwice },
+  { id: 'VF210', severity: 'warning', roles: ['shd', 'client'], check: portMismatch },
 ];

@@ -1,5 +1,5 @@
 /** Rules about the graph as such, whatever it is for. */
-import { healVolumes, isType, reachableFrom, topOf, type Graph } from '../model.ts';
+import { healVolumes, isType, reachableFrom, topOf, volumesOfType, type Graph } from '../model.ts';
 import { quote } from '../problem.ts';
 import type { Finding, LintContext, Rule } from './rule.ts';
 
@@ -92,6 +92,10 @@ function wrongRole(graph: Graph, { role }: LintContext): Finding[] {
   if (role === 'shd' && (isBrick || healVolumes(graph).length === 0)) {
     const message = 'this is no self-heal daemon: it has neither cluster/replicate nor cluster/disperse';
     return [{ at: top.at, message, remedy: 'mount the file of the self-heal daemon under this name' }];
+  }
+  if (role === 'client' && (isBrick || volumesOfType(graph, 'protocol/client').length === 0)) {
+    const message = 'this is no client: it has no protocol/client, or a protocol/server on top';
+    return [{ at: top.at, message, remedy: 'name the bricks in volumes of type protocol/client' }];
   }
   return [];
 }

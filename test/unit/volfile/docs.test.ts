@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { catalogue } from '../../../src/volfile/lint/catalogue.ts';
 import { RULES } from '../../../src/volfile/lint/lint.ts';
 import { BROKEN_SAMPLES } from './samples.ts';
 
@@ -18,6 +19,15 @@ describe('docs/volfiles.md', () => {
     for (const [id, severity] of rules) expect([id, documented().get(id)]).toEqual([id, severity]);
     const others = [...documented().keys()].filter((id) => !rules.has(id));
     expect(others).toEqual(['VF001', 'VF002', 'VF003', 'VF004', 'VF005', 'VF006', 'VF007', 'VF008']);
+  });
+
+  it('has the ids and severities of the catalogue, in its order', () => {
+    expect(catalogue().map(({ id, severity }) => [id, severity])).toEqual([...documented()]);
+  });
+
+  it('has the heading of each catalogue entry', () => {
+    const anchors = [...DOC.matchAll(/^#+ (.+)$/gm)].map(([, title = '']) => title.toLowerCase().replaceAll(' ', '-'));
+    for (const { help } of catalogue()) expect(anchors.map((anchor) => `docs/volfiles.md#${anchor}`)).toContain(help);
   });
 
   it('has every id that the parser gives to a broken sample', () => {

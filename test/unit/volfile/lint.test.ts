@@ -2,10 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { lintVolfile, MAX_FINDINGS, RULES } from '../../../src/volfile/lint/lint.ts';
 import type { LintContext } from '../../../src/volfile/lint/rule.ts';
 import { formatProblem, hasErrors } from '../../../src/volfile/problem.ts';
-import { BRICK_CONTEXT, BRICK_PATH, edit, lintIds, sample, SHD_CONTEXT } from './samples.ts';
+import { BRICK_CONTEXT, BRICK_PATH, CLIENT_CONTEXT, edit, lintIds, sample, SHD_CONTEXT } from './samples.ts';
 
 const BRICK = sample('replica-brick.vol');
 const SHD = sample('replica-shd.vol');
+const CLIENT = sample('client.vol');
 const DISPERSE_SHD = sample('disperse-shd.vol');
 
 /** The third part of each row makes a good file bad in one way only. */
@@ -103,6 +104,23 @@ const SHD_ROWS: Row[] = [
   ['VF207', 'no host', edit(SHD, 'option remote-host server-vol1-0-0.vol1', '')],
   ['VF208', 'no port', edit(SHD, 'option remote-port 24007', '')],
   ['VF209', 'a brick twice', edit(SHD, 'server-vol1-1-0.vol1', 'Server-vol1-0-0.vol1')],
+  ['VF210', 'a port of no brick', SHD, { expected: { bricks: [{ name: BRICK_PATH, listenPort: 24_008 }] } }],
+];
+
+const CLIENT_ROWS: Row[] = [
+  ['VF016', "a brick's file", BRICK],
+  ['VF016', 'no brick named', edit(CLIENT, /type protocol\/client/g, 'type features/upcall')],
+  ['VF204', 'one replica', edit(CLIENT, 'subvolumes vol1-client-0 vol1-client-1', 'subvolumes vol1-client-0')],
+  ['VF205', 'pending names', edit(CLIENT, 'cluster/replicate', 'cluster/replicate\n option afr-pending-xattr a')],
+  ['VF207', 'no brick', edit(CLIENT, `option remote-subvolume ${BRICK_PATH}`, '')],
+  ['VF208', 'no port', edit(CLIENT, 'option remote-port 24007', '')],
+  ['VF209', 'a brick twice', edit(CLIENT, 'host-1', 'host-0')],
+  [
+    'VF209',
+    'a brick twice, distributed',
+    edit(CLIENT, 'host-1', 'host-0').replace('cluster/replicate', 'cluster/distribute'),
+  ],
+  ['VF210', 'a port of no brick', CLIENT, { expected: { bricks: [{ name: BRICK_PATH, listenPort: 24_008 }] } }],
 ];
 
 describe('lintVolfile', () => {
@@ -113,6 +131,7 @@ describe('lintVolfile', () => {
     ['replica-shd.vol', SHD_CONTEXT],
     ['arbiter-shd.vol', SHD_CONTEXT],
     ['disperse-shd.vol', SHD_CONTEXT],
+    ['client.vol', CLIENT_CONTEXT],
   ])('finds nothing in %s', (name, context) => {
     expect(lintVolfile(Buffer.from(sample(name)), context).problems.filter(({ id }) => id !== 'VF150')).toEqual([]);
   });
@@ -131,6 +150,18 @@ describe('lintVolfile', () => {
   it.each(SHD_ROWS)('%s in a daemon: %s', (id, _what, bad, context = {}) => {
     expect(lintIds(bad, { ...SHD_CONTEXT, ...context })).toContain(id);
     expect(lintIds(SHD, SHD_CONTEXT)).not.toContain(id);
+  });
+
+  it.each(CLIENT_ROWS)('%s in a client: %s', (id, _what, bad, context = {}) => {
+    expect(lintIds(bad, { ...CLIENT_CONTEXT, ...context })).toContain(id);
+    expect(lintIds(CLIENT, CLIENT_CONTEXT)).not.toContain(id);
+  });
+
+  it('takes a port that fits one of several bricks of a name, and bricks of other volumes, for fine', () => {
+    const ported = edit(CLIENT, 'remote-port 24007', 'remote-port 24008');
+    const bricks = [24_007, 24_008].map((listenPort) => ({ name: BRICK_PATH, listenPort }));
+    bricks.push({ name: '/bricks/other', listenPort: 1 });
+    expect(lintIds(ported, { ...CLIENT_CONTEXT, expected: { bricks } })).toEqual([]);
   });
 
   it('has a case for every rule, and no id twice', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { lintVolfile } from '../../../src/volfile/lint/lint.ts';
-import { describeChange, planChange, type Plan } from '../../../src/volfile/plan.ts';
+import { describeChange, planAction, planChange, type Plan } from '../../../src/volfile/plan.ts';
 import { BRICK_CONTEXT, BRICK_PATH, edit, graphOf, sample, SHD_CONTEXT } from './samples.ts';
 
 const BRICK = sample('replica-brick.vol');
@@ -135,5 +135,29 @@ describe('describeChange', () => {
     expect(result.kind === 'options' ? result.changes.map(describeChange) : []).toEqual([
       'thread-count of "vol1-io-threads": "16" -> "32"',
     ]);
+  });
+});
+
+describe('planAction', () => {
+  const live = edit(BRICK, 'thread-count 16', 'thread-count 32');
+
+  it.each([
+    ['nothing for the same', BRICK, '11', 'none'],
+    ['nothing for the same on 10', BRICK, '10', 'none'],
+    ['a reload for live options', live, '11', 'reload'],
+    ['a restart for live options on 10', live, '10', 'restart'],
+    [
+      'a restart for a port beside a live option',
+      edit(live, 'listen-port 24007', 'listen-port 24008'),
+      '11',
+      'restart',
+    ],
+    ['a restart for another tree', edit(BRICK, 'features/locks', 'features/upcall'), '11', 'restart'],
+  ] as const)('is %s', (_what, next, gluster, action) => {
+    expect(planAction(plan(BRICK, next), gluster)).toBe(action);
+  });
+
+  it('refuses what is rejected', () => {
+    expect(planAction({ kind: 'rejected', problems: [] }, '11')).toBe('refuse');
   });
 });

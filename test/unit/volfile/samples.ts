@@ -44,6 +44,8 @@ export const BRICK_CONTEXT: LintContext = {
 
 export const SHD_CONTEXT: LintContext = { role: 'shd', expected: {}, gluster: '11', xlators: undefined };
 
+export const CLIENT_CONTEXT: LintContext = { role: 'client', expected: {}, gluster: '11', xlators: undefined };
+
 /** Ids of what lint finds, each once. */
 export function lintIds(text: string, context: LintContext): string[] {
   return [...new Set(lintVolfile(Buffer.from(text), context).problems.map(({ id }) => id))];

@@ -1,0 +1,68 @@
+/** Lints volfiles without any process: in a pipeline, before they reach a cluster. Files of one run are compared with each other. */
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { withDeadline } from '../../lib/deadline.ts';
+import { errorMessage } from '../../lib/errors.ts';
+import { brickFacts } from '../facts.ts';
+import { roleOf, topOf, type Graph } from '../model.ts';
+import { MAX_VOLFILE_BYTES, parseVolfile, tooLarge, type ParseResult } from '../parse.ts';
+import type { Problem } from '../problem.ts';
+import { READ_DEADLINE_MS, readVolfile } from '../read-set.ts';
+import { lintGraph } from './lint.ts';
+import type { BrickAddress, LintContext, LintRole } from './rule.ts';
+
+export interface LintFilesOptions extends Pick<LintContext, 'gluster' | 'xlators'> {
+  /** `auto`: as each file looks. */
+  role: LintRole | 'auto';
+}
+
+export type LintedFile =
+  /** `role` and `graph` are undefined when the file cannot be parsed. */
+  | { file: string; readable: true; role: LintRole | undefined; graph: Graph | undefined; problems: Problem[] }
+  | { file: string; readable: false; message: string };
+
+/** One result for each path, in their order. */
+export async function lintFiles(paths: readonly string[], options: LintFilesOptions): Promise<LintedFile[]> {
+  const files: { file: string; parsed: ParseResult | { unreadable: string } }[] = [];
+  for (const file of paths) files.push({ file, parsed: await parseFile(file) });
+  const bricks = files.flatMap(({ parsed }) => ('ok' in parsed && parsed.ok ? brickAddress(parsed.graph) : []));
+  return files.map(({ file, parsed }) => {
+    if ('unreadable' in parsed) return { file, readable: false, message: parsed.unreadable };
+    if (!parsed.ok) return { file, readable: true, role: undefined, graph: undefined, problems: parsed.problems };
+    const { graph } = parsed;
+    const role = options.role === 'auto' ? guessRole(file, graph) : options.role;
+    const { gluster, xlators } = options;
+    return {
+      file,
+      readable: true,
+      role,
+      graph,
+      problems: lintGraph(graph, { role, expected: { bricks }, gluster, xlators }),
+    };
+  });
+}
+
+async function parseFile(path: string): Promise<ParseResult | { unreadable: string }> {
+  try {
+    const info = await withDeadline(READ_DEADLINE_MS, `reading ${path}`, async () => await stat(path));
+    if (info.isFile() && info.size > MAX_VOLFILE_BYTES) return { ok: false, problems: [tooLarge(info.size)] };
+    return parseVolfile(await readVolfile(path));
+  } catch (error) {
+    return { unreadable: errorMessage(error) };
+  }
+}
+
+function brickAddress(graph: Graph): BrickAddress[] {
+  const facts = brickFacts(graph);
+  return facts?.listenPort === undefined ? [] : [{ name: facts.name, listenPort: facts.listenPort }];
+}
+
+/** The name under which glusterd and Kadalu write the self-heal daemon's file, and its top. */
+const SHD_NAME = 'glustershd';
+
+/** A self-heal daemon's file that lacks its options is told by its name, so that they are missed. */
+function guessRole(file: string, graph: Graph): LintRole {
+  const role = roleOf(graph);
+  if (role === 'brick' || role === 'shd') return role;
+  return topOf(graph).name === SHD_NAME || basename(file).includes(SHD_NAME) ? 'shd' : 'client';
+}
