@@ -142,6 +142,35 @@ describe('deploy/replica-3.yaml', () => {
     ]);
   });
 
+  it('prepares with what the agent has, before it', () => {
+    const [prepare, agent] = [container('prepare-quota'), container('brick-agent')];
+    expect(prepare.image).toBe(agent.image);
+    expect(prepare.env).toEqual(agent.env);
+    expect(prepare.volumeMounts).toEqual(agent.volumeMounts);
+    expect(podSpec().initContainers?.map(({ name }) => name)).toEqual([
+      'prepare-brick',
+      'prepare-quota',
+      'brick-agent',
+    ]);
+  });
+
+  it('asks the agent how brick and self-heal daemon are', () => {
+    const ops = Number(config().opsListen.split(':').at(-1));
+    const { startupProbe, readinessProbe, livenessProbe } = container('brick');
+    const probes = [startupProbe, readinessProbe, livenessProbe, container('shd').livenessProbe];
+    expect(probes.map((probe) => probe?.httpGet?.path)).toEqual([
+      '/brick/startupz',
+      '/brick/readyz',
+      '/brick/livez',
+      '/shd/livez',
+    ]);
+    expect(probes.map((probe) => probe?.httpGet?.port)).toEqual([ops, ops, ops, ops]);
+    // A restart of the agent must not kill them: it starts within seconds.
+    for (const { periodSeconds = 0, failureThreshold = 0 } of probes.slice(2).flatMap((probe) => probe ?? [])) {
+      expect(periodSeconds * failureThreshold).toBeGreaterThanOrEqual(30);
+    }
+  });
+
   it('starts the agent as a native sidecar whose start waits for nothing of the brick', () => {
     const agent = container('brick-agent');
     expect(podSpec().initContainers?.at(-1)?.name).toBe('brick-agent');
