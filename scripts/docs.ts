@@ -1,11 +1,14 @@
 /**
  * Writes the pages that are made from code: docs/metrics.md from the table of metrics, docs/configuration.md from the table of
- * options. A test holds the committed pages to what this makes.
+ * options, docs/openapi.json from the routes. A test holds the committed pages to what this makes.
  */
 import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { configOptions, type ConfigOption } from '../src/agent/config/schema.ts';
+import { createApiServer } from '../src/agent/http/api-server.ts';
+import { AGENT_VERSION } from '../src/agent/version.ts';
 import { METRICS, type MetricSpec } from '../src/metrics/names.ts';
+import { FakeServices, silentPino } from '../test/support/fake-api.ts';
 
 const PROJECT = resolve(import.meta.dirname, '..');
 const GENERATED = '<!-- Made by `node scripts/docs.ts`; a change here is lost. -->';
@@ -73,6 +76,17 @@ export function configurationPage(): string {
   return `${[CONFIGURATION_INTRO.trimEnd(), GENERATED, table(head, rows)].join('\n\n')}\n`;
 }
 
+/** The routes as they are served; what is behind them does not matter. */
+export async function openapi(): Promise<string> {
+  const services = new FakeServices();
+  const server = await createApiServer({ services, log: silentPino, version: AGENT_VERSION, token: undefined });
+  try {
+    return `${JSON.stringify(server.swagger(), null, 2)}\n`;
+  } finally {
+    await server.close();
+  }
+}
+
 function metricRow(name: string, { type, labels, help }: MetricSpec): string {
   return row([code(name), type, labels.map(code).join(', '), help]);
 }
@@ -98,4 +112,5 @@ function code(text: string): string {
 if (import.meta.main) {
   writeFileSync(join(PROJECT, 'docs/metrics.md'), metricsPage());
   writeFileSync(join(PROJECT, 'docs/configuration.md'), configurationPage());
+  writeFileSync(join(PROJECT, 'docs/openapi.json'), await openapi());
 }
