@@ -4,9 +4,28 @@ import { CLUSTER_OPTIONS } from './cluster.ts';
 import { silent, word, type OptionSpec, type XlatorOptions } from './spec.ts';
 import { SERVER_OPTIONS, STORAGE_OPTIONS } from './storage.ts';
 
-const TABLE: ReadonlyMap<string, XlatorOptions> = new Map(
-  Object.entries({ ...STORAGE_OPTIONS, ...CLUSTER_OPTIONS, 'protocol/server': SERVER_OPTIONS }),
+interface TypeOptions {
+  byKey: ReadonlyMap<string, OptionSpec>;
+  /** Beginnings, the longest first. */
+  byBeginning: readonly (readonly [beginning: string, spec: OptionSpec])[];
+}
+
+const TABLE: ReadonlyMap<string, TypeOptions> = new Map(
+  Object.entries({ ...STORAGE_OPTIONS, ...CLUSTER_OPTIONS, 'protocol/server': SERVER_OPTIONS }).map(
+    ([type, options]) => [type, indexed(options)],
+  ),
 );
+
+function indexed(options: XlatorOptions): TypeOptions {
+  const entries = Object.entries(options);
+  return {
+    byKey: new Map(entries.filter(([key]) => !key.endsWith('*'))),
+    byBeginning: entries
+      .filter(([key]) => key.endsWith('*'))
+      .map(([key, spec]): [string, OptionSpec] => [key.slice(0, -1), spec])
+      .sort(([a], [b]) => b.length - a.length),
+  };
+}
 
 /** Every translator takes a log level of its own, and says nothing about it. */
 const LOG_LEVEL = silent(word('DEBUG', 'WARNING', 'ERROR', 'INFO', 'CRITICAL', 'NONE', 'TRACE'));
@@ -20,7 +39,10 @@ export type OptionLookup = { found: OptionSpec } | { found: undefined; why: 'unl
 export function lookUpOption(type: string, key: string): OptionLookup {
   const options = TABLE.get(canonicalType(type));
   if (options === undefined) return { found: undefined, why: 'unlisted-type' };
-  const found = ownEntry(options, key) ?? byPattern(options, key) ?? (key === 'log-level' ? LOG_LEVEL : undefined);
+  const found =
+    options.byKey.get(key) ??
+    options.byBeginning.find(([beginning]) => key.startsWith(beginning))?.[1] ??
+    (key === 'log-level' ? LOG_LEVEL : undefined);
   return found === undefined ? { found: undefined, why: 'unknown-key' } : { found };
 }
 
@@ -31,18 +53,5 @@ export function isInjectedOption(key: string): boolean {
 
 /** The keys of a translator, patterns left out; for "did you mean". */
 export function knownKeys(type: string): string[] {
-  return Object.keys(TABLE.get(canonicalType(type)) ?? {}).filter((key) => !key.endsWith('*'));
-}
-
-function ownEntry(options: XlatorOptions, key: string): OptionSpec | undefined {
-  return Object.hasOwn(options, key) ? options[key] : undefined;
-}
-
-function byPattern(options: XlatorOptions, key: string): OptionSpec | undefined {
-  let best: string | undefined;
-  for (const pattern of Object.keys(options)) {
-    if (!pattern.endsWith('*') || !key.startsWith(pattern.slice(0, -1))) continue;
-    if (best === undefined || pattern.length > best.length) best = pattern;
-  }
-  return best === undefined ? undefined : options[best];
+  return [...(TABLE.get(canonicalType(type))?.byKey.keys() ?? [])];
 }
