@@ -82,7 +82,7 @@ async function heal(stage: Stage, { agents, lab, volume }: World): Promise<void>
     'One POST tells the self-heal daemon to sweep now. It says yes for each brick that it can read; done is another ' +
       'thing, and the operation waits for that: a backlog of 0.',
   );
-  stage.command(`curl -X POST --unix-socket … http://agent/v1/heal -d '{"kind":"index"}'`);
+  stage.command(`curl --json '{"kind":"index"}' --unix-socket ${agent.socketPath} http://agent/v1/heal`);
   let operation = await startHeal(agent);
   stage.output(`202 Accepted, Location: /v1/operations/${operation.id}`);
   await stage.until('the heal operation succeeded: accepted by the self-heal daemon, then backlog 0', async (report) =>

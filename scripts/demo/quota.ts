@@ -83,7 +83,11 @@ export async function fillAndResize(stage: Stage, world: World): Promise<void> {
 
   stage.say(`Now the operator resizes ${pv.name}: one PUT to the agent of every brick; over TCP with its token.`);
   const path = `/v1/quotas/${pv.name}`;
-  stage.command(`curl -X PUT -H "Authorization: Bearer $TOKEN" -d '{"limitBytes":"48Mi"}' …${path}`);
+  const body = '{"limitBytes":"48Mi"}';
+  stage.command(
+    `curl -X PUT -H "Authorization: Bearer $(cat ${world.tokenFile})" --json '${body}' ` +
+      `http://127.0.0.1:${agents[0]?.apiPort}${path}`,
+  );
   for (const [index, agent] of agents.entries()) {
     const view = index === 0 ? await putOverTcp(world, path) : await quotaOf(agent, pv.name, '48Mi');
     const { onDiskLimitBytes, liveLimitBytes, conditions } = view.status;

@@ -15,7 +15,7 @@ describe('docs of the API', () => {
     const served = Object.entries(paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
-    const told = [...docs('api.md').matchAll(/^\| `([A-Z]+ \/v1\/[^`]+)` \|/gm)].map(([, route]) => route);
+    const told = [...docs('api.md').matchAll(/^\| `([A-Z]+ \/v1\/[^`]+)` \|/gm)].flatMap(([, route]) => route ?? []);
     expect(told.toSorted()).toEqual(served.toSorted());
     expect(served.length).toBeGreaterThan(10);
   });
