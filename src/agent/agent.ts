@@ -1,37 +1,25 @@
 import type { Logger } from 'pino';
-import { ScanWorker } from '../brick/scan/client.ts';
 import { BrickWorker } from '../brick/worker/client.ts';
 import { STALE_AFTER_MS } from '../heal/backlog.ts';
 import { PvTallies } from '../heal/pv-tally.ts';
 import { ShdDaemon } from '../heal/shd-daemon.ts';
 import { HealTracker } from '../heal/tracker.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
-import { AgentError, errorMessage } from '../lib/errors.ts';
+import { errorMessage } from '../lib/errors.ts';
 import { Loop, type LoopStats } from '../lib/loop.ts';
 import { agentCollector } from '../metrics/collectors/agent.ts';
-import { brickCollector, type BrickSnapshot } from '../metrics/collectors/brick.ts';
+import { brickCollector } from '../metrics/collectors/brick.ts';
 import { healCollector } from '../metrics/collectors/heal.ts';
-import { processCollector, type ProcessSnapshot } from '../metrics/collectors/process.ts';
+import { processCollector } from '../metrics/collectors/process.ts';
 import { quotaCollector } from '../metrics/collectors/quota.ts';
 import { healLoopCollector, quotaGuardCollector } from '../metrics/collectors/quota-guard.ts';
 import { RpcCounter } from '../metrics/collectors/rpc.ts';
 import { runtimeCollector } from '../metrics/collectors/runtime.ts';
-import { volfileCollector, type VolfileSnapshot } from '../metrics/collectors/volfile.ts';
+import { volfileCollector } from '../metrics/collectors/volfile.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
-import { Auditor } from '../quota/auditor.ts';
-import { QuotaEnforcer } from '../quota/enforcer.ts';
-import { HealLoops } from '../quota/heal-loop.ts';
-import { QuotaGuard } from '../quota/guard.ts';
-import { bricksPerSubvolume, layoutOf } from '../quota/layout.ts';
-import { UsageScanner } from '../quota/scanner.ts';
-import { UsageTeller } from '../quota/usage-teller.ts';
-import { subvolumeOf } from '../quota/volume-usage.ts';
 import { BrickClient } from '../rpc/brick-client.ts';
 import { ManagementClient } from '../rpc/management-client.ts';
-import { VolfileManager } from '../volfile/manager.ts';
-import { readQuotaFilter } from '../volfile/quota-filter.ts';
-import type { VolfileTarget } from '../volfile/target.ts';
-import { BrickAudit } from './brick-audit.ts';
+import type { VolfileManager } from '../volfile/manager.ts';
 import { BrickMonitor } from './brick-monitor.ts';
 import { BrickWatch, probeTimes, type ProbeTimes } from './brick-watch.ts';
 import type { Config } from './config/load.ts';
@@ -39,19 +27,11 @@ import { HealEntryReader } from './heal-entry-reader.ts';
 import { HealInsight } from './heal-insight.ts';
 import type { HealthCheck } from './health.ts';
 import { livenessChecks, readinessChecks } from './health-checks.ts';
-import { Peers } from './peers.ts';
 import { ProcessMonitor } from './process-monitor.ts';
-import { QuotaFileSource } from './quota-file-source.ts';
-import { WireQuotaBrick, WireUsageBrick, WorkerQuotaBackend } from './quota-adapters.ts';
+import { QuotaDuty, type StartLoop } from './quota-duty.ts';
 import { RuntimeMonitor } from './runtime.ts';
-import { WireGuardBrick } from './wire-guard.ts';
-
-/** Pause between two looks whether an audit is due, in milliseconds; a restarted brick is audited soon. */
-const AUDIT_CHECK_MS = 2_000;
-/** Pause between two looks for heals that go round, in milliseconds; each costs some 60 µs a PV. */
-const HEAL_LOOP_CHECK_MS = 5_000;
-/** Pause between two looks whether a PV is due for a scan, in milliseconds; each finished scan starts the next at once. */
-const SCAN_CHECK_MS = 2_000;
+import { brickSnapshot, processSnapshots, volfileSnapshots } from './snapshots.ts';
+import { startVolfiles } from './volfile-duty.ts';
 
 /**
  * Everything that runs, wired together. Construction does nothing outside; `start` begins the loops, `stop` ends them.
@@ -62,16 +42,9 @@ export class Agent {
   readonly worker: BrickWorker;
   readonly monitor: BrickMonitor;
   readonly processes: ProcessMonitor;
-  readonly quota: QuotaEnforcer;
-  readonly scanner: UsageScanner;
+  readonly quota: QuotaDuty;
   readonly heal: HealTracker;
   readonly healInsight: HealInsight;
-  /** Undefined when no peers are configured. */
-  readonly peers: Peers | undefined;
-  /** Number of the replica or disperse set of this brick. */
-  readonly subvolume: number;
-  /** Undefined when no peers are configured, or the sets cannot be told apart. */
-  readonly usageTeller: UsageTeller | undefined;
   readonly metrics: MetricsRegistry;
   readonly livez: readonly HealthCheck[];
   readonly readyz: readonly HealthCheck[];
@@ -83,14 +56,9 @@ export class Agent {
   readonly #shdManagement: ManagementClient;
   readonly #shd: ShdDaemon;
   readonly #healEntries: HealEntryReader;
-  readonly #scanWorker: ScanWorker;
-  readonly #healLoops: HealLoops | undefined;
-  readonly #guard: QuotaGuard | undefined;
   readonly #runtime = new RuntimeMonitor();
   readonly #probeTimes: ProbeTimes;
   #loops: Loop[] = [];
-  #quotaLoop: Loop | undefined;
-  #scanLoop: Loop | undefined;
   #healLoop: Loop | undefined;
   #volfiles: VolfileManager | undefined;
 
@@ -116,7 +84,7 @@ export class Agent {
       log: log.child({ part: 'rpc' }),
       observer: rpc,
       // A new brick process knows no limits: the next quota pass must not wait for its turn.
-      onChange: () => this.#quotaLoop?.wake(),
+      onChange: () => this.quota.wake(),
       pingIntervalMs: this.#probeTimes.tryIntervalMs,
       pingTimeoutMs: this.#probeTimes.tryTimeoutMs,
       onTry: (error) => this.watch.brick.note(error),
@@ -130,43 +98,31 @@ export class Agent {
       brickMount: config.brickMount,
       clock,
       log: log.child({ part: 'identity' }),
-      onFenceChange: () => this.#quotaLoop?.wake(),
+      onFenceChange: () => this.quota.wake(),
     });
     this.processes = new ProcessMonitor([
       { process: 'brick', pidFile: config.brickPidFile },
       ...(config.shdExpected ? [{ process: 'shd' as const, pidFile: config.shdPidFile }] : []),
     ]);
-    this.peers = this.#createPeers(token);
-    this.quota = this.#createQuota();
-    const perSubvolume = bricksPerSubvolume(config.volumeType, config.disperseData, config.disperseRedundancy);
-    this.subvolume = perSubvolume === undefined ? 0 : subvolumeOf(config.brickIndex, perSubvolume);
-    this.usageTeller = perSubvolume === undefined ? undefined : this.#createUsageTeller();
-    this.#scanWorker = new ScanWorker({
-      brickPath: config.brickPath,
-      deadlineMs: config.brickDeadlineMs,
-      clock,
-      log: log.child({ part: 'scan' }),
-    });
-    this.scanner = this.#createScanner();
-    this.#healLoops = this.#createHealLoops();
-    this.#guard = config.quotaGuardIntervalMs > 0 ? this.#createGuard() : undefined;
+    const { worker, brick, monitor, processes } = this;
+    this.quota = new QuotaDuty({ config, worker, brick, monitor, processes, clock, log, token });
     this.#shd = new ShdDaemon({ socketPath: config.shdSocket, pidFile: config.shdPidFile, clock, observer: rpc });
     this.heal = this.#createHeal();
     this.#healEntries = new HealEntryReader({ brickPath: config.brickPath, clock, log: log.child({ part: 'brick' }) });
     this.healInsight = this.#createHealInsight();
     this.livez = livenessChecks(() => this.loopStats(), clock);
-    this.readyz = readinessChecks(this);
+    this.readyz = readinessChecks({ worker, monitor, brick, quota: this.quota.enforcer });
     this.watch = this.#createWatch();
     this.metrics = new MetricsRegistry(
       [
         agentCollector(version, () => this.loopStats()),
-        brickCollector(() => this.#brickSnapshot()),
-        processCollector(() => this.#processSnapshots()),
-        quotaCollector(this.quota),
-        quotaGuardCollector(() => this.#guard?.stats),
-        healLoopCollector(() => this.#healLoops),
+        brickCollector(() => brickSnapshot(this)),
+        processCollector(() => processSnapshots(this)),
+        quotaCollector(this.quota.enforcer),
+        quotaGuardCollector(() => this.quota.guard?.stats),
+        healLoopCollector(() => this.quota.healLoops),
         healCollector(() => this.heal.status()),
-        volfileCollector(() => this.#volfileSnapshots()),
+        volfileCollector(() => volfileSnapshots(this)),
         rpc.collector(),
         runtimeCollector(() => this.#runtime.snapshot()),
       ],
@@ -187,7 +143,7 @@ export class Agent {
   start(): void {
     const { config } = this;
     this.#runtime.start();
-    const loop = (name: string, intervalMs: number, pass: (signal: AbortSignal) => Promise<void>): Loop => {
+    const loop: StartLoop = (name, intervalMs, pass) => {
       const created = new Loop({
         name,
         intervalMs,
@@ -205,24 +161,17 @@ export class Agent {
     loop('process', processIntervalMs, async () => await this.watch.processPass());
     loop('statfs', statfsIntervalMs, async (signal) => await this.watch.statfsPass(signal));
     if (config.shdExpected) loop('shd', tryIntervalMs, async (signal) => await this.watch.shdPass(signal));
-    this.#quotaLoop = loop('quota', config.quotaIntervalMs, async (signal) => await this.quota.pass(signal));
-    this.#scanLoop = loop('scan', SCAN_CHECK_MS, async (signal) => await this.scanner.pass(signal));
-    if (config.quotaAuditIntervalMs > 0) {
-      const auditor = this.#createAuditor();
-      loop('audit', AUDIT_CHECK_MS, async (signal) => await auditor.pass(signal));
-    }
-    const guard = this.#guard;
-    if (guard !== undefined) loop('guard', config.quotaGuardIntervalMs, async (signal) => await guard.pass(signal));
-    const healLoops = this.#healLoops;
-    if (healLoops !== undefined) loop('heal-loops', HEAL_LOOP_CHECK_MS, async (signal) => await healLoops.pass(signal));
+    this.quota.start(loop);
     this.#healLoop = loop('heal', config.healIntervalMs, async (signal) => await this.heal.pass(signal));
-    const { peers } = this;
-    if (peers !== undefined) loop('peers', config.peerIntervalMs, async (signal) => await peers.pass(signal));
-    const { usageTeller } = this;
-    if (usageTeller !== undefined) {
-      loop('usage', config.usageIntervalMs, async (signal) => await usageTeller.pass(signal));
-    }
-    this.#volfiles = this.#startVolfiles();
+    this.#volfiles = startVolfiles({
+      config,
+      brick: this.brick,
+      brickManagement: this.#brickManagement,
+      shdManagement: this.#shdManagement,
+      clock: this.#clock,
+      log: this.#log.child({ part: 'volfile' }),
+      signal: this.#stop.signal,
+    });
   }
 
   /**
@@ -232,11 +181,10 @@ export class Agent {
    */
   async stop(): Promise<boolean> {
     this.#stop.abort();
-    const threads = Promise.all([this.worker.stop(), this.#scanWorker.stop(), this.#healEntries.stop()]);
+    const threads: Promise<boolean[]> = Promise.all([this.worker.stop(), this.quota.stop(), this.#healEntries.stop()]);
     const ends = [
       ...this.#loops.map(async (loop) => await loop.stopped()),
       this.heal.settled(),
-      this.scanner.settled(),
       this.brick.stop(),
       this.#volfiles?.stopped() ?? Promise.resolve(),
       // A pass that hangs in the brick ends with its worker.
@@ -261,118 +209,6 @@ export class Agent {
       processes: this.processes,
       diskHangs: () => this.worker.hungSince !== undefined,
       heals: () => this.heal.status().state === 'Progressing',
-    });
-  }
-
-  #createPeers(token: string | undefined): Peers | undefined {
-    const { peers, volumeId } = this.config;
-    if (peers === undefined || token === undefined) return undefined;
-    const log = this.#log.child({ part: 'peers' });
-    return new Peers({ addresses: peers.split(','), volumeId, token, clock: this.#clock, log });
-  }
-
-  #createUsageTeller(): UsageTeller | undefined {
-    const { peers, quota, subvolume } = this;
-    if (peers === undefined) return undefined;
-    return new UsageTeller({
-      brick: new WireUsageBrick(this.brick),
-      targets: () => quota.limitedTargets(),
-      ownSubvolume: subvolume,
-      others: (pv) => peers.usageOf(pv),
-      subvolumes: () => peers.subvolumes().add(subvolume),
-      clock: this.#clock,
-      log: this.#log.child({ part: 'usage' }),
-    });
-  }
-
-  #createQuota(): QuotaEnforcer {
-    const { config } = this;
-    const layout = layoutOf(config.volumeType, config.brickIndex, config.disperseData);
-    // Files on a disperse brick are fragments and on an arbiter empty: Kadalu's wishes cannot be read there.
-    const readKadalu = config.kadaluInfo === 'on' && layout.dataFragments === 1 && !layout.isArbiter;
-    const quotaFile =
-      config.quotaFile === undefined
-        ? undefined
-        : new QuotaFileSource(config.quotaFile, this.#log.child({ part: 'quota' }));
-    return new QuotaEnforcer({
-      quotaFile,
-      peerWish: (pv) => this.peers?.wishFor(pv),
-      backend: new WorkerQuotaBackend(this.worker, readKadalu, () => this.monitor.place),
-      brick: new WireQuotaBrick(this.brick),
-      layout,
-      fence: () => this.monitor.fence,
-      clock: this.#clock,
-      log: this.#log.child({ part: 'quota' }),
-      verifyIntervalMs: config.quotaVerifyIntervalMs,
-    });
-  }
-
-  #createGuard(): QuotaGuard {
-    const { config, brick, quota } = this;
-    return new QuotaGuard({
-      brick: new WireGuardBrick(brick),
-      targets: () => quota.auditTargets().map(({ target }) => target),
-      hasFilter: async () => await readQuotaFilter(config.volfileDir, config.brickVolfile),
-      isTold: (pv) => this.usageTeller?.usageOf(pv)?.kind === 'Sum',
-      clock: this.#clock,
-      log: this.#log.child({ part: 'guard' }),
-    });
-  }
-
-  #createScanner(): UsageScanner {
-    const { config, quota, monitor } = this;
-    return new UsageScanner({
-      port: {
-        scan: async (path, options) => {
-          const { place } = monitor;
-          if (place === undefined) throw new AgentError('BrickFenced', 'the brick is fenced');
-          return await this.#scanWorker.scan(path, { ...options, place });
-        },
-      },
-      backend: new WorkerQuotaBackend(this.worker, false, () => monitor.place),
-      brick: new WireQuotaBrick(this.brick),
-      fence: () => monitor.fence,
-      targets: () => quota.scanTargets(),
-      take: (target, scan) => quota.takeScan(target, scan),
-      clock: this.#clock,
-      log: this.#log.child({ part: 'scan' }),
-      intervalMs: config.quotaScanIntervalMs,
-      wake: () => this.#scanLoop?.wake(),
-    });
-  }
-
-  #createHealLoops(): HealLoops | undefined {
-    const { config, worker, monitor, quota } = this;
-    if (config.quotaHealLoops === 'off' || !['Replica2', 'Replica3', 'Arbiter'].includes(config.volumeType)) {
-      return undefined;
-    }
-    // glusterd and Kadalu number the children of a volume by its bricks.
-    const own = `${config.volume}-client-${config.brickIndex}`;
-    return new HealLoops({
-      ports: {
-        blames: async (paths, signal) => await worker.call('blames', { paths }, { signal }),
-        freeNamespace: async (path, signal) => {
-          const { place } = monitor;
-          return place !== undefined && (await worker.call('freeNamespace', { place, path, own }, { signal }));
-        },
-      },
-      targets: () => [...quota.states()],
-      own,
-      remedy: config.quotaHealLoops === 'end',
-      clock: this.#clock,
-      log: this.#log.child({ part: 'heal-loops' }),
-    });
-  }
-
-  #createAuditor(): Auditor {
-    const { config, worker, processes, brick, quota: subject } = this;
-    return new Auditor({
-      ports: new BrickAudit({ worker, processes, brick, config, clock: this.#clock }),
-      subject,
-      clock: this.#clock,
-      log: this.#log.child({ part: 'audit' }),
-      intervalMs: config.quotaAuditIntervalMs,
-      generation: () => brick.generation,
     });
   }
 
@@ -408,86 +244,5 @@ export class Agent {
       volfiles: () => this.#volfiles?.status() ?? [],
       signal,
     });
-  }
-
-  #startVolfiles(): VolfileManager | undefined {
-    const { config } = this;
-    if (config.volfileDir === undefined) return undefined;
-    const brick: VolfileTarget = {
-      process: 'brick',
-      file: config.brickVolfile,
-      pidFile: config.brickPidFile,
-      ...(config.brickLogFile === undefined ? {} : { logFile: config.brickLogFile }),
-      expected: {
-        directory: config.brickPath,
-        volumeId: config.volumeId,
-        brickName: config.brickName,
-        listenPort: config.brickPort,
-      },
-      probe: async (signal) => await answers(async () => await this.#brickManagement.null(signal)),
-    };
-    const shd: VolfileTarget = {
-      process: 'shd',
-      file: config.shdVolfile,
-      pidFile: config.shdPidFile,
-      ...(config.shdLogFile === undefined ? {} : { logFile: config.shdLogFile }),
-      probe: async (signal) => await answers(async () => await this.#shdManagement.null(signal)),
-    };
-    return new VolfileManager({
-      dir: config.volfileDir,
-      targets: config.shdExpected ? [brick, shd] : [brick],
-      glusterVersion: () => this.brick.majorVersion,
-      clock: this.#clock,
-      log: this.#log.child({ part: 'volfile' }),
-      signal: this.#stop.signal,
-    });
-  }
-
-  #brickSnapshot(): BrickSnapshot {
-    const { config, monitor, worker, brick } = this;
-    return {
-      info: {
-        volumeId: config.volumeId,
-        volumeType: config.volumeType,
-        brick: config.brickPath,
-        brickIndex: config.brickIndex,
-        node: config.nodeId ?? '',
-        hostname: config.hostname,
-      },
-      checks: monitor.conditions.map(({ type, status }) => ({ name: type, status })),
-      fenced: !monitor.fence.open,
-      hung: worker.hungSince !== undefined,
-      up: brick.isUp,
-      capacity: monitor.capacity,
-    };
-  }
-
-  #processSnapshots(): ProcessSnapshot[] {
-    return this.processes.views.map(({ process, proof, stats }) => {
-      // Only a pid file that is missing or names nobody says that the process is not there; the rest is doubt.
-      const isGone = proof?.ok === false && (proof.reason === 'NotRunning' || proof.reason === 'PidFileMissing');
-      return { process, up: proof?.ok === true ? true : isGone ? false : undefined, stats };
-    });
-  }
-
-  #volfileSnapshots(): VolfileSnapshot[] {
-    return (this.#volfiles?.status() ?? []).map((status) => ({
-      process: status.process,
-      outcome: status.outcome,
-      wantedSha256: status.wantedHash,
-      lastReload: status.lastReload,
-      lastSuccessAt: status.lastSuccessAt,
-      problems: status.problems,
-    }));
-  }
-}
-
-async function answers(ask: () => Promise<void>): Promise<boolean> {
-  try {
-    await ask();
-    return true;
-  } catch {
-    // Whatever the reason: it does not answer. The caller asks again and says so.
-    return false;
   }
 }

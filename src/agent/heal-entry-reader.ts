@@ -30,12 +30,12 @@ export class HealEntryReader implements EntrySource {
     return await this.#use(async (worker) => await worker.call('healObject', wanted, { signal }));
   }
 
-  /** Ends the thread; does not wait for one that hangs. */
-  async stop(): Promise<void> {
+  /** Ends the thread. @returns false when a system call holds it */
+  async stop(): Promise<boolean> {
     clearTimeout(this.#idle);
     const worker = this.#worker;
     this.#worker = undefined;
-    await worker?.stop();
+    return worker === undefined || (await worker.stop());
   }
 
   async #use<T>(work: (worker: BrickWorker) => Promise<T>): Promise<T> {

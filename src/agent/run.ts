@@ -111,8 +111,8 @@ function apiServices(agent: Agent): ApiServices {
   return {
     version: () => versionView(agent, AGENT_VERSION),
     status: () => statusView(agent, AGENT_VERSION),
-    quotas: agent.quota,
-    scans: { status: () => scanStatusView(agent), request: (pv) => agent.scanner.request(pv) },
+    quotas: agent.quota.enforcer,
+    scans: { status: () => scanStatusView(agent), request: (pv) => agent.quota.scanner.request(pv) },
     heal: {
       view: () => healView(agent),
       operation: (id) => {

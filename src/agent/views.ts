@@ -39,7 +39,7 @@ export function healView(agent: Agent): HealView {
   };
 }
 
-export function scanStatusView({ scanner }: Agent): ScanStatusView {
+export function scanStatusView({ quota: { scanner } }: Agent): ScanStatusView {
   const { running, requested, failed } = scanner.status();
   return {
     running:
@@ -86,8 +86,8 @@ export function volfileListView(agent: Agent): VolfileListView {
   return { configured: true, items: volfiles.status().map(volfileView) };
 }
 
-export function peerQuotasView({ config, quota, subvolume, usageTeller }: Agent): PeerQuotas {
-  const quotas = quota
+export function peerQuotasView({ config, quota: { enforcer, subvolume, usageTeller } }: Agent): PeerQuotas {
+  const quotas = enforcer
     .ownWishes()
     .map(({ pv, source, limitBytes }) => ({ pv, source, limitBytes: String(limitBytes) }));
   const usage = (usageTeller?.ownUsage() ?? []).map(({ pv, usedBytes, ageMs }) => ({
@@ -101,7 +101,7 @@ export function peerQuotasView({ config, quota, subvolume, usageTeller }: Agent)
 export function statusView(agent: Agent, version: string): StatusView {
   const { config, monitor } = agent;
   const report = runChecks(agent.readyz);
-  const quotas = agent.quota.list();
+  const quotas = agent.quota.enforcer.list();
   const limited = quotas.filter(({ spec }) => spec.limitBytes !== null);
   const without = (type: string): number =>
     limited.filter(({ status }) =>
@@ -136,8 +136,8 @@ export function statusView(agent: Agent, version: string): StatusView {
       withLimit: limited.length,
       notOnDisk: without('OnDisk'),
       notLive: without('Live'),
-      refused: agent.quota.refusals.length,
-      synced: agent.quota.hasSynced,
+      refused: agent.quota.enforcer.refusals.length,
+      synced: agent.quota.enforcer.hasSynced,
     },
     heal: healView(agent),
     volfiles: volfileListView(agent),

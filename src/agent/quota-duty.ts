@@ -1,0 +1,226 @@
+import type { Logger } from 'pino';
+import { ScanWorker } from '../brick/scan/client.ts';
+import type { BrickWorker } from '../brick/worker/client.ts';
+import type { Clock } from '../lib/clock.ts';
+import { AgentError } from '../lib/errors.ts';
+import type { Loop } from '../lib/loop.ts';
+import { Auditor } from '../quota/auditor.ts';
+import { QuotaEnforcer } from '../quota/enforcer.ts';
+import { QuotaGuard } from '../quota/guard.ts';
+import { HealLoops } from '../quota/heal-loop.ts';
+import { bricksPerSubvolume, layoutOf } from '../quota/layout.ts';
+import { UsageScanner } from '../quota/scanner.ts';
+import { UsageTeller } from '../quota/usage-teller.ts';
+import { subvolumeOf } from '../quota/volume-usage.ts';
+import type { BrickClient } from '../rpc/brick-client.ts';
+import { readQuotaFilter } from '../volfile/quota-filter.ts';
+import { BrickAudit } from './brick-audit.ts';
+import type { BrickMonitor } from './brick-monitor.ts';
+import type { Config } from './config/load.ts';
+import { Peers } from './peers.ts';
+import type { ProcessMonitor } from './process-monitor.ts';
+import { QuotaFileSource } from './quota-file-source.ts';
+import { WireQuotaBrick, WireUsageBrick, WorkerQuotaBackend } from './quota-adapters.ts';
+import { WireGuardBrick } from './wire-guard.ts';
+
+/** Pause between two looks whether an audit is due, in milliseconds; a restarted brick is audited soon. */
+const AUDIT_CHECK_MS = 2_000;
+/** Pause between two looks for heals that go round, in milliseconds; each costs some 60 µs a PV. */
+const HEAL_LOOP_CHECK_MS = 5_000;
+/** Pause between two looks whether a PV is due for a scan, in milliseconds; each finished scan starts the next at once. */
+const SCAN_CHECK_MS = 2_000;
+
+export interface QuotaParts {
+  config: Config;
+  worker: BrickWorker;
+  brick: BrickClient;
+  monitor: BrickMonitor;
+  processes: ProcessMonitor;
+  clock: Clock;
+  log: Logger;
+  /** Bearer token that the peers are asked with; undefined: no peers are asked. */
+  token: string | undefined;
+}
+
+export type StartLoop = (name: string, intervalMs: number, pass: (signal: AbortSignal) => Promise<void>) => Loop;
+
+/** All that quota needs to run: limits, usage, audit, guard, peers. */
+export class QuotaDuty {
+  readonly enforcer: QuotaEnforcer;
+  readonly scanner: UsageScanner;
+  /** Undefined when no peers are configured. */
+  readonly peers: Peers | undefined;
+  /** Number of the replica or disperse set of this brick. */
+  readonly subvolume: number;
+  /** Undefined when no peers are configured, or the sets cannot be told apart. */
+  readonly usageTeller: UsageTeller | undefined;
+  readonly guard: QuotaGuard | undefined;
+  readonly healLoops: HealLoops | undefined;
+  readonly #parts: QuotaParts;
+  readonly #scanWorker: ScanWorker;
+  #quotaLoop: Loop | undefined;
+  #scanLoop: Loop | undefined;
+
+  constructor(parts: QuotaParts) {
+    const { config, clock, log, token } = parts;
+    this.#parts = parts;
+    this.peers = this.#createPeers(token);
+    this.enforcer = this.#createQuota();
+    const perSubvolume = bricksPerSubvolume(config.volumeType, config.disperseData, config.disperseRedundancy);
+    this.subvolume = perSubvolume === undefined ? 0 : subvolumeOf(config.brickIndex, perSubvolume);
+    this.usageTeller = perSubvolume === undefined ? undefined : this.#createUsageTeller();
+    this.#scanWorker = new ScanWorker({
+      brickPath: config.brickPath,
+      deadlineMs: config.brickDeadlineMs,
+      clock,
+      log: log.child({ part: 'scan' }),
+    });
+    this.scanner = this.#createScanner();
+    this.healLoops = this.#createHealLoops();
+    this.guard = config.quotaGuardIntervalMs > 0 ? this.#createGuard() : undefined;
+  }
+
+  /** Begins the next pass over the limits now: the brick is another process, or the fence has moved. */
+  wake(): void {
+    this.#quotaLoop?.wake();
+  }
+
+  start(loop: StartLoop): void {
+    const { config } = this.#parts;
+    const { guard, healLoops, peers, usageTeller } = this;
+    this.#quotaLoop = loop('quota', config.quotaIntervalMs, async (signal) => await this.enforcer.pass(signal));
+    this.#scanLoop = loop('scan', SCAN_CHECK_MS, async (signal) => await this.scanner.pass(signal));
+    if (config.quotaAuditIntervalMs > 0) {
+      const auditor = this.#createAuditor();
+      loop('audit', AUDIT_CHECK_MS, async (signal) => await auditor.pass(signal));
+    }
+    if (guard !== undefined) loop('guard', config.quotaGuardIntervalMs, async (signal) => await guard.pass(signal));
+    if (healLoops !== undefined) loop('heal-loops', HEAL_LOOP_CHECK_MS, async (signal) => await healLoops.pass(signal));
+    if (peers !== undefined) loop('peers', config.peerIntervalMs, async (signal) => await peers.pass(signal));
+    if (usageTeller !== undefined) {
+      loop('usage', config.usageIntervalMs, async (signal) => await usageTeller.pass(signal));
+    }
+  }
+
+  /** @returns false when its thread cannot end, because the brick hangs */
+  async stop(): Promise<boolean> {
+    const [ended] = await Promise.all([this.#scanWorker.stop(), this.scanner.settled()]);
+    return ended;
+  }
+
+  #createPeers(token: string | undefined): Peers | undefined {
+    const { peers, volumeId } = this.#parts.config;
+    if (peers === undefined || token === undefined) return undefined;
+    const log = this.#parts.log.child({ part: 'peers' });
+    return new Peers({ addresses: peers.split(','), volumeId, token, clock: this.#parts.clock, log });
+  }
+
+  #createUsageTeller(): UsageTeller | undefined {
+    const { peers, enforcer, subvolume } = this;
+    if (peers === undefined) return undefined;
+    return new UsageTeller({
+      brick: new WireUsageBrick(this.#parts.brick),
+      targets: () => enforcer.limitedTargets(),
+      ownSubvolume: subvolume,
+      others: (pv) => peers.usageOf(pv),
+      subvolumes: () => peers.subvolumes().add(subvolume),
+      clock: this.#parts.clock,
+      log: this.#parts.log.child({ part: 'usage' }),
+    });
+  }
+
+  #createQuota(): QuotaEnforcer {
+    const { config } = this.#parts;
+    const layout = layoutOf(config.volumeType, config.brickIndex, config.disperseData);
+    // Files on a disperse brick are fragments and on an arbiter empty: Kadalu's wishes cannot be read there.
+    const readKadalu = config.kadaluInfo === 'on' && layout.dataFragments === 1 && !layout.isArbiter;
+    const quotaFile =
+      config.quotaFile === undefined
+        ? undefined
+        : new QuotaFileSource(config.quotaFile, this.#parts.log.child({ part: 'quota' }));
+    return new QuotaEnforcer({
+      quotaFile,
+      peerWish: (pv) => this.peers?.wishFor(pv),
+      backend: new WorkerQuotaBackend(this.#parts.worker, readKadalu, () => this.#parts.monitor.place),
+      brick: new WireQuotaBrick(this.#parts.brick),
+      layout,
+      fence: () => this.#parts.monitor.fence,
+      clock: this.#parts.clock,
+      log: this.#parts.log.child({ part: 'quota' }),
+      verifyIntervalMs: config.quotaVerifyIntervalMs,
+    });
+  }
+
+  #createGuard(): QuotaGuard {
+    const { config, brick } = this.#parts;
+    const { enforcer } = this;
+    return new QuotaGuard({
+      brick: new WireGuardBrick(brick),
+      targets: () => enforcer.auditTargets().map(({ target }) => target),
+      hasFilter: async () => await readQuotaFilter(config.volfileDir, config.brickVolfile),
+      isTold: (pv) => this.usageTeller?.usageOf(pv)?.kind === 'Sum',
+      clock: this.#parts.clock,
+      log: this.#parts.log.child({ part: 'guard' }),
+    });
+  }
+
+  #createScanner(): UsageScanner {
+    const { config, monitor } = this.#parts;
+    const { enforcer } = this;
+    return new UsageScanner({
+      port: {
+        scan: async (path, options) => {
+          const { place } = monitor;
+          if (place === undefined) throw new AgentError('BrickFenced', 'the brick is fenced');
+          return await this.#scanWorker.scan(path, { ...options, place });
+        },
+      },
+      backend: new WorkerQuotaBackend(this.#parts.worker, false, () => monitor.place),
+      brick: new WireQuotaBrick(this.#parts.brick),
+      fence: () => monitor.fence,
+      targets: () => enforcer.scanTargets(),
+      take: (target, scan) => enforcer.takeScan(target, scan),
+      clock: this.#parts.clock,
+      log: this.#parts.log.child({ part: 'scan' }),
+      intervalMs: config.quotaScanIntervalMs,
+      wake: () => this.#scanLoop?.wake(),
+    });
+  }
+
+  #createHealLoops(): HealLoops | undefined {
+    const { config, worker, monitor } = this.#parts;
+    const { enforcer } = this;
+    if (config.quotaHealLoops === 'off' || !['Replica2', 'Replica3', 'Arbiter'].includes(config.volumeType)) {
+      return undefined;
+    }
+    // glusterd and Kadalu number the children of a volume by its bricks.
+    const own = `${config.volume}-client-${config.brickIndex}`;
+    return new HealLoops({
+      ports: {
+        blames: async (paths, signal) => await worker.call('blames', { paths }, { signal }),
+        freeNamespace: async (path, signal) => {
+          const { place } = monitor;
+          return place !== undefined && (await worker.call('freeNamespace', { place, path, own }, { signal }));
+        },
+      },
+      targets: () => [...enforcer.states()],
+      own,
+      remedy: config.quotaHealLoops === 'end',
+      clock: this.#parts.clock,
+      log: this.#parts.log.child({ part: 'heal-loops' }),
+    });
+  }
+
+  #createAuditor(): Auditor {
+    const { config, worker, processes, brick } = this.#parts;
+    const { enforcer: subject } = this;
+    return new Auditor({
+      ports: new BrickAudit({ worker, processes, brick, config, clock: this.#parts.clock }),
+      subject,
+      clock: this.#parts.clock,
+      log: this.#parts.log.child({ part: 'audit' }),
+      intervalMs: config.quotaAuditIntervalMs,
+      generation: () => brick.generation,
+    });
+  }
+}

@@ -1,0 +1,42 @@
+/** What the metrics show, made from what the parts know. */
+import type { BrickSnapshot } from '../metrics/collectors/brick.ts';
+import type { ProcessSnapshot } from '../metrics/collectors/process.ts';
+import type { VolfileSnapshot } from '../metrics/collectors/volfile.ts';
+import type { Agent } from './agent.ts';
+
+export function brickSnapshot({ config, monitor, worker, brick }: Agent): BrickSnapshot {
+  return {
+    info: {
+      volumeId: config.volumeId,
+      volumeType: config.volumeType,
+      brick: config.brickPath,
+      brickIndex: config.brickIndex,
+      node: config.nodeId ?? '',
+      hostname: config.hostname,
+    },
+    checks: monitor.conditions.map(({ type, status }) => ({ name: type, status })),
+    fenced: !monitor.fence.open,
+    hung: worker.hungSince !== undefined,
+    up: brick.isUp,
+    capacity: monitor.capacity,
+  };
+}
+
+export function processSnapshots({ processes }: Agent): ProcessSnapshot[] {
+  return processes.views.map(({ process, proof, stats }) => {
+    // Only a pid file that is missing or names nobody says that the process is not there; the rest is doubt.
+    const isGone = proof?.ok === false && (proof.reason === 'NotRunning' || proof.reason === 'PidFileMissing');
+    return { process, up: proof?.ok === true ? true : isGone ? false : undefined, stats };
+  });
+}
+
+export function volfileSnapshots({ volfiles }: Agent): VolfileSnapshot[] {
+  return (volfiles?.status() ?? []).map((status) => ({
+    process: status.process,
+    outcome: status.outcome,
+    wantedSha256: status.wantedHash,
+    lastReload: status.lastReload,
+    lastSuccessAt: status.lastSuccessAt,
+    problems: status.problems,
+  }));
+}
