@@ -71,23 +71,25 @@ export function readHealPage(
   const directory = `${root.path}/.glusterfs/indices/${index}`;
   const entries: HealEntry[] = [];
   for (const gfid of page.names) {
-    // It may have been healed since the listing.
-    if (fs.lstatSync(`${directory}/${gfid}`, { throwIfNoEntry: false }) === undefined) continue;
-    entries.push({ gfid, object: readHealObject(root, paths, gfid) });
+    const object = readHealObject(root, paths, gfid);
+    // It may have been healed or removed since the listing.
+    if (!isBlaming(object) && fs.lstatSync(`${directory}/${gfid}`, { throwIfNoEntry: false }) === undefined) continue;
+    entries.push({ gfid, object });
   }
   return { entries, next: page.more ? page.names.at(-1) : undefined };
 }
 
 /** @throws AgentError `BrickIo` */
 export function readHealObject(root: DirectoryHandle, paths: GfidPaths, gfid: Gfid): HealObject | MissingObject {
-  const handle = `${root.path}/.glusterfs/${gfid.slice(0, 2)}/${gfid.slice(2, 4)}/${gfid}`;
-  const stat = fs.lstatSync(handle, { throwIfNoEntry: false });
-  if (gfid === ROOT_GFID || (stat?.isSymbolicLink() === true && stat.nlink === 1)) {
-    return readDirectory(root, paths, gfid) ?? 'unresolved';
-  }
+  if (gfid === ROOT_GFID) return readDirectory(root, paths, gfid) ?? 'unresolved';
+  const found = readHandle(paths, `${root.path}/.glusterfs/${gfid.slice(0, 2)}/${gfid.slice(2, 4)}/${gfid}`);
+  if (found === 'directory') return readDirectory(root, paths, gfid) ?? 'unresolved';
+  if (found !== undefined) return found;
   // Deleted while somebody has it open, the handle moves.
-  const link = stat === undefined ? `${root.path}/.glusterfs/unlink/${gfid}` : handle;
-  return readFile(paths, link) ?? 'gone';
+  const unlinked = `${root.path}/.glusterfs/unlink/${gfid}`;
+  const isOpen = fs.lstatSync(unlinked, { throwIfNoEntry: false }) !== undefined;
+  const open = isOpen ? readHandle(paths, unlinked) : undefined;
+  return open === undefined || open === 'directory' ? 'gone' : open;
 }
 
 /**
@@ -133,11 +135,12 @@ function readDirectory(root: DirectoryHandle, paths: GfidPaths, gfid: Gfid): Hea
   });
 }
 
-/** @param handle the one link to it that is no name */
-function readFile(paths: GfidPaths, handle: string): HealObject | undefined {
+/** @param handle the one link to it that is no name; a symlink without another name stands for a directory */
+function readHandle(paths: GfidPaths, handle: string): HealObject | 'directory' | undefined {
   return withDescriptor(handle, O_PATH | O_NOFOLLOW, (fd) => {
     const at = `/proc/self/fd/${fd}`;
     const stat = fs.fstatSync(fd);
+    if (stat.isSymbolicLink() && stat.nlink === 1) return 'directory';
     const keys = listAttributesSync(at);
     const records = keys.filter((key) => key.startsWith(GFID2PATH)).slice(0, MAX_NAMES);
     const names = [...new Set(paths.names(recordsOf(at, records), stat))];
@@ -160,6 +163,12 @@ function attributesOf(at: string, keys: readonly string[]): Pick<HealObject, 'is
     if (value.length <= MAX_COUNTER_BYTES) counters[key] = value.toString('hex');
   }
   return { isNamespace: keys.includes(NAMESPACE), counters };
+}
+
+/** With a counter above zero it surely waits; a version says nothing by itself. */
+function isBlaming(object: HealObject | MissingObject): boolean {
+  if (typeof object === 'string') return false;
+  return Object.entries(object.counters).some(([key, hex]) => key !== 'trusted.ec.version' && /[1-9a-f]/.test(hex));
 }
 
 function typeOf(stat: fs.Stats): ObjectType {

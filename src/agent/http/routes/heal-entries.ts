@@ -6,8 +6,10 @@ import type { Server } from '../server.ts';
 import { withProblems } from './shared.ts';
 
 const tags = ['heal'];
-/** Small enough to be made in some 10 ms, so that other calls of the thread need not wait; large enough for one answer of curl. */
+/** Made in some 10 ms, and enough for somebody who looks. */
 const DEFAULT_LIMIT = '256';
+/** The most that one page holds: fewer pages cost less. */
+const STREAM_LIMIT = '1000';
 
 export function healEntryRoutes(server: Server, entries: HealEntriesService): void {
   server.get(
@@ -34,7 +36,7 @@ export function healEntryRoutes(server: Server, entries: HealEntriesService): vo
         response: withProblems({}, 404, 422, 503, 504),
       },
     },
-    async ({ query: { index = 'xattrop', after, limit = DEFAULT_LIMIT } }, reply) => {
+    async ({ query: { index = 'xattrop', after, limit = STREAM_LIMIT } }, reply) => {
       // The first page before the status: an index that is not there is a 404, not a broken stream.
       const first = await entries.page({ index, after, limit: Number(limit) });
       const lines = async function* lines(): AsyncGenerator<string> {
