@@ -11,6 +11,7 @@ import { showPlaces } from './demo/places.ts';
 import { fillAndResize, limitPvs } from './demo/quota.ts';
 import { Stage } from './demo/stage.ts';
 import { startSidecars, startVolume } from './demo/start.ts';
+import { tamper } from './demo/tamper.ts';
 import { changeVolfiles } from './demo/volfile.ts';
 
 /** What a shell shows for a process that ended by Ctrl-C. */
@@ -27,6 +28,7 @@ async function play(lab: Lab): Promise<0> {
   const stagehands = { lab, ...clients, ...sidecars };
   const world = { ...stagehands, ...(await limitPvs(stage, stagehands)) };
   await fillAndResize(stage, world);
+  await tamper(stage, world);
   await killAndHeal(stage, world);
   await changeVolfiles(stage, world);
   await showPlaces(stage, world);

@@ -1,4 +1,4 @@
-/** Chapter 5: a brick dies, its peers remember what it missed, and a heal through the API makes it equal again. */
+/** Chapter 6: a brick dies, its peers remember what it missed, and a heal through the API makes it equal again. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import type { HealOperationView } from '../../src/agent/http/schemas.ts';
 import { isFinished } from '../../src/heal/operation.ts';

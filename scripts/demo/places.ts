@@ -1,4 +1,4 @@
-/** Chapter 7: where everything is, as lines that can be pasted; each was tried. */
+/** Chapter 8: where everything is, as lines that can be pasted; each was tried. */
 import { runCommand } from '../../test/lab/command.ts';
 import type { Stage } from './stage.ts';
 import type { World } from './world.ts';

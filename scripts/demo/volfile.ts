@@ -1,4 +1,4 @@
-/** Chapter 6: a change of the ConfigMap reaches the running brick; two that would hurt it do not. */
+/** Chapter 7: a change of the ConfigMap reaches the running brick; two that would hurt it do not. */
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import type { VolfileView } from '../../src/agent/http/schemas.ts';
 import { formatDuration } from '../../src/lib/units.ts';
