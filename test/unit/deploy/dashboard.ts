@@ -1,0 +1,41 @@
+/** The dashboard, parsed as far as the tests ask. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { Type, type Static } from 'typebox';
+import { Value } from 'typebox/value';
+
+const FILE = resolve(import.meta.dirname, '../../../deploy/grafana/dashboard.json');
+
+const panelSchema = Type.Object({
+  id: Type.Integer(),
+  title: Type.String(),
+  type: Type.String(),
+  description: Type.Optional(Type.String()),
+  gridPos: Type.Object({ x: Type.Integer(), y: Type.Integer(), w: Type.Integer(), h: Type.Integer() }),
+  fieldConfig: Type.Optional(Type.Object({ defaults: Type.Object({ unit: Type.String() }) })),
+  targets: Type.Optional(Type.Array(Type.Object({ expr: Type.String(), refId: Type.String() }))),
+  links: Type.Optional(Type.Array(Type.Object({ url: Type.String() }))),
+});
+
+const dashboardSchema = Type.Object({
+  uid: Type.String(),
+  panels: Type.Array(panelSchema),
+  templating: Type.Object({ list: Type.Array(Type.Object({ name: Type.String() })) }),
+  annotations: Type.Object({ list: Type.Array(Type.Object({ expr: Type.String() })) }),
+});
+
+export type Panel = Static<typeof panelSchema>;
+
+export const dashboard = Value.Parse(dashboardSchema, JSON.parse(readFileSync(FILE, 'utf8')));
+
+/** An expression as Grafana sends it. */
+export function filledIn(expression: string, volume = 'pool1', brick = '.*'): string {
+  return expression.replaceAll('$__rate_interval', '1m').replaceAll('$volume', volume).replaceAll('$brick', brick);
+}
+
+export function queries(): { panel: string; expr: string }[] {
+  const ofPanels = dashboard.panels.flatMap(({ title, targets = [] }) =>
+    targets.map(({ expr }) => ({ panel: title, expr })),
+  );
+  return [...ofPanels, ...dashboard.annotations.list.map(({ expr }) => ({ panel: 'annotation', expr }))];
+}
