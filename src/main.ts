@@ -4,6 +4,7 @@ import { loadConfig, readConfigFile, type Config } from './agent/config/load.ts'
 import { configOptions } from './agent/config/schema.ts';
 import { runOffline } from './agent/offline.ts';
 import { runAgent } from './agent/run.ts';
+import { stageVolfiles } from './agent/stage-volfiles.ts';
 import { AGENT_VERSION } from './agent/version.ts';
 import { terminal } from './cli/output.ts';
 import { runProgram } from './cli/program.ts';
@@ -13,6 +14,7 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   output: terminal,
   env: process.env,
   run: async (flags, configFile) => await runAgent(configure(flags, configFile)),
+  stage: async (flags, configFile) => await stageVolfiles(configure(flags, configFile)),
   offline: async (flags, configFile, run) => await runOffline(configure(flags, configFile), run),
 });
 

@@ -157,7 +157,7 @@ export class QuotaDuty {
     return new QuotaGuard({
       brick: new WireGuardBrick(brick),
       targets: () => enforcer.auditTargets().map(({ target }) => target),
-      hasFilter: async () => await readQuotaFilter(config.volfileDir, config.brickVolfile),
+      hasFilter: async () => await readQuotaFilter(config.volfileStaging ?? config.volfileDir, config.brickVolfile),
       isTold: (pv) => this.usageTeller?.usageOf(pv)?.kind === 'Sum',
       clock: this.#parts.clock,
       log: this.#parts.log.child({ part: 'guard' }),

@@ -2,7 +2,9 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { BrickClient } from '../rpc/brick-client.ts';
 import type { ManagementClient } from '../rpc/management-client.ts';
+import type { ExpectedFacts } from '../volfile/lint/rule.ts';
 import { VolfileManager } from '../volfile/manager.ts';
+import { VolfileStage } from '../volfile/stage.ts';
 import type { VolfileTarget } from '../volfile/target.ts';
 import type { Config } from './config/load.ts';
 
@@ -26,12 +28,7 @@ export function startVolfiles(parts: VolfileParts): VolfileManager | undefined {
     file: config.brickVolfile,
     pidFile: config.brickPidFile,
     ...(config.brickLogFile === undefined ? {} : { logFile: config.brickLogFile }),
-    expected: {
-      directory: config.brickPath,
-      volumeId: config.volumeId,
-      brickName: config.brickName,
-      listenPort: config.brickPort,
-    },
+    expected: brickExpectations(config),
     probe: async (signal) => await answers(async () => await brickManagement.null(signal)),
   };
   const shdTarget: VolfileTarget = {
@@ -45,10 +42,21 @@ export function startVolfiles(parts: VolfileParts): VolfileManager | undefined {
     dir: config.volfileDir,
     targets: config.shdExpected ? [brickTarget, shdTarget] : [brickTarget],
     glusterVersion: () => brick.majorVersion,
+    stage: config.volfileStaging === undefined ? undefined : new VolfileStage(config.volfileStaging),
     clock,
     log,
     signal,
   });
+}
+
+/** What the volfile of this brick has to say. */
+export function brickExpectations(config: Config): ExpectedFacts {
+  return {
+    directory: config.brickPath,
+    volumeId: config.volumeId,
+    brickName: config.brickName,
+    listenPort: config.brickPort,
+  };
 }
 
 async function answers(ask: () => Promise<void>): Promise<boolean> {

@@ -1,11 +1,12 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { configOptions } from '../agent/config/schema.ts';
 import type { OfflineRun } from '../agent/offline.ts';
+import type { StagedVolfile } from '../agent/stage-volfiles.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import { configCommand } from './commands/config.ts';
 import { healExplain, healList, healPvs } from './commands/heal-entries.ts';
 import { healStart, healStatus } from './commands/heal.ts';
-import { printOfflineVerify, printPrepared } from './commands/prepare.ts';
+import { printOfflineVerify, printPrepared, printStaged } from './commands/prepare.ts';
 import { quotaGet, quotaList, quotaRemove, quotaSet } from './commands/quota.ts';
 import { quotaExplain } from './commands/quota-explain.ts';
 import { quotaScan } from './commands/quota-scan.ts';
@@ -26,6 +27,8 @@ export interface ProgramOptions {
   env: Record<string, string | undefined>;
   /** Starts the daemon with flags by configuration key; resolves when it has stopped. */
   run: (flags: Record<string, string>, configFile: string | undefined) => Promise<ExitCode>;
+  /** Stages the volfiles of processes that do not run yet. */
+  stage: (flags: Record<string, string>, configFile: string | undefined) => Promise<StagedVolfile[]>;
   /** Settles or looks at the quota of a stopped brick, with the same configuration. */
   offline: (flags: Record<string, string>, configFile: string | undefined, run: OfflineRun) => Promise<OfflineReport>;
 }
@@ -76,8 +79,13 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
     .addOption(outputOption());
   addConfiguration(prepare);
   prepare.action(async (flags: OfflineFlags & { bestEffort?: boolean }) => {
+    const { texts, config } = configurationOf(options, flags);
+    // First, and whatever becomes of the quota: without a volfile nothing starts.
+    const volfiles = await options.stage(texts, config);
+    printStaged(volfiles, output);
     const report = await offline(options, flags, true);
-    setExit(printPrepared(report, output, { json: flags.output === 'json', bestEffort: flags.bestEffort === true }));
+    const how = { json: flags.output === 'json', bestEffort: flags.bestEffort === true };
+    setExit(printPrepared(report, volfiles, output, how));
   });
 
   const client = (command: Command): AgentClient => {
@@ -178,10 +186,16 @@ interface OfflineFlags extends Record<string, unknown> {
   deadline: number;
 }
 
-async function offline({ offline: run, env }: ProgramOptions, flags: OfflineFlags, write: boolean) {
+async function offline(options: ProgramOptions, flags: OfflineFlags, write: boolean): Promise<OfflineReport> {
+  const { texts, config } = configurationOf(options, flags);
+  return await options.offline(texts, config, { write, deadlineMs: flags.deadline * 1000 });
+}
+
+/** The flags of the configuration as text, and its file. */
+function configurationOf({ env }: ProgramOptions, flags: OfflineFlags) {
   const texts = Object.entries(flags).filter((flag): flag is [string, string] => typeof flag[1] === 'string');
   const { config, ...rest } = Object.fromEntries(texts);
-  return await run(rest, config ?? env['BRICK_AGENT_CONFIG'], { write, deadlineMs: flags.deadline * 1000 });
+  return { texts: rest, config: config ?? env['BRICK_AGENT_CONFIG'] };
 }
 
 /** Every key of the configuration as a flag. */

@@ -4,6 +4,7 @@ import type { Log } from '../lib/log.ts';
 import { Loop, type LoopStats } from '../lib/loop.ts';
 import type { SignalOptions } from '../process/signal.ts';
 import type { VolfileSet } from './read-set.ts';
+import type { VolfileStage } from './stage.ts';
 import type { VolfileStatus } from './status.ts';
 import { TargetState, type VolfileTarget } from './target.ts';
 import { VolfileWatch } from './watch.ts';
@@ -16,6 +17,8 @@ export interface VolfileManagerOptions {
   glusterVersion: () => '10' | '11' | undefined;
   /** A younger process gets no signal. Default: MIN_PROCESS_AGE_MS. In milliseconds. */
   minProcessAgeMs?: number;
+  /** Staged mode: acceptable files are copied there, and the processes read them there. */
+  stage?: VolfileStage | undefined;
   clock: Clock;
   log: Log;
   /** Ends everything. */

@@ -55,6 +55,7 @@ export type Reason =
   | 'JustStarted'
   | 'NotYetVisible'
   // Failed
+  | 'StagingFailed'
   | 'ProcessDied'
   | 'NotAnswering';
 

@@ -1,15 +1,17 @@
 /** One process and its volfile: remembers what the process runs and what was decided, and acts once for each change. */
 import type { Clock } from '../lib/clock.ts';
+import { errorMessage } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { GLUSTER_EXE_NAMES, proveProcess, type ProcessProof } from '../process/identity.ts';
 import type { SignalOptions } from '../process/signal.ts';
 import { answers, reload } from './apply.ts';
 import type { GlusterArguments } from './cmdline.ts';
 import { KnownProcess } from './known-process.ts';
-import type { ExpectedFacts } from './lint/rule.ts';
+import type { ExpectedFacts, LintContext } from './lint/rule.ts';
 import type { OptionChange } from './plan.ts';
 import { hashVolfile, type VolfileSet } from './read-set.ts';
 import { FileHistory } from './running.ts';
+import { isAcceptable, type VolfileStage } from './stage.ts';
 import { decide, type Settled } from './state.ts';
 import {
   HISTORY_LENGTH,
@@ -39,6 +41,8 @@ export interface TargetOptions {
   glusterVersion: () => '10' | '11' | undefined;
   /** Default: MIN_PROCESS_AGE_MS. In milliseconds. */
   minProcessAgeMs?: number;
+  /** Staged mode: where the processes read their files. Default: they read the watched directory. */
+  stage?: VolfileStage | undefined;
   clock: Clock;
   log: Log;
   /** Where proc is mounted and how signals are sent; for tests. */
@@ -57,6 +61,7 @@ export class TargetState {
   readonly #target: VolfileTarget;
   readonly #options: TargetOptions;
   readonly #judge: FileJudge;
+  readonly #stagedJudge: FileJudge;
   readonly #versions = new FileHistory();
   readonly #history: OutcomeRecord[] = [];
   #known: KnownProcess | undefined;
@@ -68,11 +73,16 @@ export class TargetState {
   #lastReload: ReloadRecord | undefined;
   #lastSuccessAt: number | undefined;
   #reloads = { succeeded: 0, failed: 0 };
+  /** SHA-256 of the staged file that a process died of: not staged again until another one was. */
+  #deadly: string | undefined;
+  /** What was staged before the file that is staged now. */
+  #lastGood: Uint8Array | undefined;
 
   constructor(target: VolfileTarget, options: TargetOptions) {
     this.#target = target;
     this.#options = options;
     this.#judge = new FileJudge(target.file);
+    this.#stagedJudge = new FileJudge(target.file);
     this.#since = options.clock.now();
     this.#settled = settled('Pending', 'NotLookedYet', 'not looked at yet');
   }
@@ -101,10 +111,16 @@ export class TargetState {
     const known = proof.ok ? await this.#meet(proof) : undefined;
     const installation = this.#known?.installation;
     const gluster = this.#options.glusterVersion() ?? majorVersion(installation?.version);
-    const wanted = this.#judge.judge(set, { role, expected, gluster, xlators: installation?.xlators });
-    if (wanted.readable) this.#versions.record(wanted.sha256, wanted.graph, wanted.changedAt);
+    const context: LintContext = { role, expected, gluster, xlators: installation?.xlators };
+    const wanted = this.#judge.judge(set, context);
+    const placed = await this.#place(set, wanted, context);
+    if (placed.started.readable) {
+      const { sha256, graph, changedAt } = placed.started;
+      this.#versions.record(sha256, graph, changedAt);
+    }
     known?.consult(this.#versions);
     this.#live = proof.ok;
+    if (placed.obstacle !== undefined) return this.#settle(placed.obstacle, wanted);
     // The last word counts only while nothing else was said since: a file that came and went again is looked at anew.
     if (
       known !== undefined &&
@@ -141,6 +157,31 @@ export class TargetState {
     return await this.#reload(known, wanted, decision.changes, signal);
   }
 
+  /** Staged mode: brings an acceptable file to where the process reads it, before anything is decided. */
+  async #place(set: VolfileSet, wanted: Wanted, context: LintContext): Promise<Placed> {
+    const { stage } = this.#options;
+    const { file } = this.#target;
+    if (stage === undefined) return { started: wanted };
+    const before = (await stage.read()).files.get(file);
+    let obstacle: Settled | undefined;
+    if (isAcceptable(wanted) && wanted.sha256 === this.#deadly) {
+      obstacle = settled('Failed', 'ProcessDied', DEADLY);
+    } else {
+      try {
+        if ((await stage.offer(file, set.files.get(file), wanted)) === 'staged') this.#deadly = undefined;
+      } catch (error) {
+        obstacle = settled(
+          'Failed',
+          'StagingFailed',
+          `${file} cannot be put into ${stage.dir}: ${errorMessage(error)}`,
+        );
+      }
+    }
+    const started = this.#stagedJudge.judge(await stage.read(), context);
+    if (before?.ok === true && before.sha256 !== hashOf(started)) this.#lastGood = before.bytes;
+    return { started, obstacle };
+  }
+
   async #reload(known: KnownProcess, wanted: Readable, changes: OptionChange[], signal: AbortSignal): Promise<boolean> {
     const { clock, log, system } = this.#options;
     const { logFile, process, seenPath } = known;
@@ -167,7 +208,21 @@ export class TargetState {
     log.info({ process: this.#target.process, pid: process.pid, outcome, reason, durationMs }, message);
     if (meanwhile) return this.#settle(settled('Unverified', 'ChangedMeanwhile', MEANWHILE, changes), wanted);
     known.settledFor = wanted.sha256;
-    return reason === 'ProcessDied' ? this.#settle(verdict, wanted) : await this.#ask(known, wanted, verdict, signal);
+    if (reason !== 'ProcessDied') return await this.#ask(known, wanted, verdict, signal);
+    return this.#settle({ ...verdict, message: `${message}${await this.#takeBack(wanted)}` }, wanted);
+  }
+
+  /** Staged mode: the process shall start again from what it has lived with. @returns what to add to the message */
+  async #takeBack(wanted: Readable): Promise<string> {
+    const { stage } = this.#options;
+    if (stage === undefined || this.#lastGood === undefined) return '';
+    this.#deadly = wanted.sha256;
+    try {
+      await stage.write(this.#target.file, this.#lastGood);
+      return '; the last good file is staged again';
+    } catch (error) {
+      return `; the last good file cannot be staged again: ${errorMessage(error)}`;
+    }
   }
 
   /** The last word on a reload, unless the process does not answer: then it is asked again in each pass. */
@@ -205,6 +260,14 @@ export class TargetState {
     return true;
   }
 }
+
+/** What the process reads, or would read when it starts. */
+interface Placed {
+  started: Wanted;
+  obstacle?: Settled | undefined;
+}
+
+const DEADLY = 'a process died when it read this file again, so the last good one stays staged; change the file';
 
 const MEANWHILE = 'the file changed while the process read it: what it runs is not known to the byte';
 

@@ -59,6 +59,9 @@ export function loadConfig(sources: ConfigSources): Config {
   if (merged['volumeType'] === 'Disperse' && merged['disperseData'] === undefined) {
     problems.push(missing(optionOf('disperseData'), ' because volumeType is Disperse'));
   }
+  if (merged['volfileStaging'] !== undefined && merged['volfileDir'] === undefined) {
+    problems.push(missing(optionOf('volfileDir'), ' because volfiles are staged from there'));
+  }
   if (merged['peers'] !== undefined && merged['apiTokenFile'] === undefined) {
     problems.push(missing(optionOf('apiTokenFile'), ' because peers are asked with our own token'));
   }

@@ -126,6 +126,11 @@ export const configSchema = Type.Object(
     volfileDir: Type.Optional(
       path('Directory of the volfiles, best a ConfigMap mount. Without it volfiles are not watched.'),
     ),
+    volfileStaging: Type.Optional(
+      path(
+        'Staged mode: directory that acceptable volfiles are copied to and the processes read them from (-f); best on a disk that outlives the pod.',
+      ),
+    ),
     brickVolfile: Type.Optional(
       Type.String({
         description: "The brick's volfile in that directory. Default: Kadalu's <volume>.<hostname>.<brick-path>.vol",

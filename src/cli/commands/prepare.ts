@@ -1,5 +1,7 @@
+import type { StagedVolfile } from '../../agent/stage-volfiles.ts';
 import type { OfflinePv, OfflineReport } from '../../quota/offline.ts';
 import { formatBytes } from '../../lib/units.ts';
+import { formatProblem } from '../../volfile/problem.ts';
 import { printJson, type Output } from '../output.ts';
 import type { ExitCode } from '../program.ts';
 import { formatTable, printable } from '../table.ts';
@@ -11,11 +13,35 @@ export interface PrepareFlags {
   bestEffort: boolean;
 }
 
-/** What `prepare` has come to; exit 1 when the start will not be exact for some PV. Refused entries are told, no more. */
-export function printPrepared(report: OfflineReport, output: Output, { json, bestEffort }: PrepareFlags): ExitCode {
+/** On stderr and at once: what comes after it may fail. Nothing where the wanted file is the staged one. */
+export function printStaged(volfiles: readonly StagedVolfile[], output: Output): void {
+  for (const { file, staging, message, problems } of volfiles) {
+    if (staging === 'staged' || staging === 'same') continue;
+    const what = staging === 'kept' ? 'the last good file stays' : 'there is no file to start from';
+    output.error(`volfile ${printable(file)}: ${printable(message)}; ${what}`);
+    for (const problem of problems) output.error(`  ${printable(formatProblem(file, problem))}`);
+  }
+}
+
+/**
+ * What `prepare` has come to; exit 1 when the start will not be exact for some PV, or there is no volfile to start from. Refused
+ * entries and volfiles are told, no more.
+ */
+export function printPrepared(
+  report: OfflineReport,
+  volfiles: readonly StagedVolfile[],
+  output: Output,
+  { json, bestEffort }: PrepareFlags,
+): ExitCode {
   const open = report.pvs.filter(({ outcome }) => outcome !== 'Exact' && outcome !== 'Missing');
-  if (json) printJson(output, { exact: open.length === 0, pvs: report.pvs.map(pvView), refused: report.refusals });
-  else printTable(report, open.length, output);
+  if (json) {
+    const staged = volfiles.map(({ file, staging, message }) => ({ file, staging, message }));
+    const exact = open.length === 0;
+    printJson(output, { exact, pvs: report.pvs.map(pvView), refused: report.refusals, volfiles: staged });
+  } else {
+    printTable(report, open.length, output);
+  }
+  if (volfiles.some(({ staging }) => staging === 'none')) return 1;
   return open.length === 0 || bestEffort ? 0 : 1;
 }
 

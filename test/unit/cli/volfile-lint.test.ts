@@ -45,6 +45,7 @@ async function run(...args: string[]): Promise<Ran> {
     },
     env: {},
     run: never,
+    stage: never,
     offline: never,
   });
   return ran;

@@ -32,7 +32,6 @@ export class FakeGluster {
   /** What the kernel shows as loaded; undefined: we may not look. */
   maps: string | undefined;
   probe = true;
-  #file = '';
   #startTicks = 0;
 
   /** @param now wall-clock milliseconds of the machine */
@@ -64,10 +63,13 @@ export class FakeGluster {
 
   /** What the process finds under the path of its command line. */
   writeFile(text: string): void {
-    this.#file = text;
-    const path = join(this.proc.root, String(PID), 'root', this.volfile);
-    mkdirSync(join(path, '..'), { recursive: true });
-    writeFileSync(path, text);
+    mkdirSync(join(this.seenPath, '..'), { recursive: true });
+    writeFileSync(this.seenPath, text);
+  }
+
+  /** Where that is for everybody else. */
+  get seenPath(): string {
+    return join(this.proc.root, String(PID), 'root', this.volfile);
   }
 
   /** @param secondsAgo age of the process */
@@ -108,16 +110,17 @@ export class FakeGluster {
   #onSignal(pid: number, signal: SafeSignal): void {
     if (pid !== PID || signal !== 'SIGHUP') throw new Error(`${signal} to ${pid}`);
     this.hups.push(this.#now);
-    this.onHup(this.#file, this.loaded);
-    const same = this.#file === this.loaded;
+    const file = readFileSync(this.seenPath, 'utf8');
+    this.onHup(file, this.loaded);
+    const same = file === this.loaded;
     switch (this.hup) {
       case 'reconfigure':
-        this.log(same ? line('glusterfs', 'No change in volfile, countinuing []') : reconfigureLog(this.#file));
-        this.loaded = this.#file;
+        this.log(same ? line('glusterfs', 'No change in volfile, countinuing []') : reconfigureLog(file));
+        this.loaded = file;
         return;
       case 'no-log':
       case 'quiet':
-        this.loaded = this.#file;
+        this.loaded = file;
         if (this.hup === 'quiet') this.log(line('rpc-service', 'something else'));
         return;
       case 'die':
