@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what this project needs on a Debian machine, and nothing that is there already: system packages, Node, npm
-# packages, promtool, GlusterFS. One line a step; the log is shown when one fails.
+# packages, Prometheus, GlusterFS. One line a step; the log is shown when one fails.
 #
 # usage: setup.sh [--no-gluster]     environment: CACHE, GLUSTER_ROOT
 set -euo pipefail
@@ -108,18 +108,21 @@ npm_packages() {
   fi
 }
 
-# --- promtool -----------------------------------------------------------------------------------------------------------------
+# --- Prometheus ---------------------------------------------------------------------------------------------------------------
 
-# Judges our metrics in a test. Taken out of Debian's package without installing it: that would start a Prometheus.
-promtool() {
-  local bin=$CACHE/bin/promtool
-  if [ -n "$(type -P promtool)" ] || [ -x "$bin" ]; then return; fi
-  result='SKIPPED: no Debian package to take it from; the metrics are not judged by promtool'
+# Judges our metrics and alerts in tests. Taken out of Debian's package without installing it: that would start a Prometheus.
+prometheus() {
+  local bin=$CACHE/bin tool missing=
+  for tool in promtool prometheus; do
+    [ -n "$(type -P "$tool")" ] || [ -x "$bin/$tool" ] || missing=yes
+  done
+  [ -n "$missing" ] || return 0
+  result='SKIPPED: no Debian package to take it from; metrics, alerts and dashboard are not judged by it'
   [ -n "$(command -v apt-get)" ] || return 0
   local work
   work=$(mktemp -d) || return
-  if (cd "$work" && fetch_prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool); then
-    mkdir -p "$CACHE/bin" && mv "$work/usr/bin/promtool" "$bin" && result='ready in .cache/bin'
+  if (cd "$work" && fetch_prometheus && dpkg-deb --fsys-tarfile prometheus_*.deb | tar -x ./usr/bin/promtool ./usr/bin/prometheus); then
+    mkdir -p "$bin" && mv "$work"/usr/bin/{promtool,prometheus} "$bin" && result='ready in .cache/bin'
   fi
   rm -rf "$work"
 }
@@ -190,7 +193,7 @@ fi
 step packages system_packages
 step node node_runtime
 step modules npm_packages
-step promtool promtool
+step prometheus prometheus
 if [ "$with_gluster" = yes ]; then
   if [ "$(uname -s)" = Linux ]; then step gluster gluster; else say gluster 'SKIPPED: GlusterFS runs on Linux only'; fi
 fi

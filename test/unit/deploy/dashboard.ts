@@ -1,7 +1,7 @@
 /** The dashboard, parsed as far as the tests ask. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Type, type Static } from 'typebox';
+import { Type } from 'typebox';
 import { Value } from 'typebox/value';
 
 const FILE = resolve(import.meta.dirname, '../../../deploy/grafana/dashboard.json');
@@ -23,8 +23,6 @@ const dashboardSchema = Type.Object({
   templating: Type.Object({ list: Type.Array(Type.Object({ name: Type.String() })) }),
   annotations: Type.Object({ list: Type.Array(Type.Object({ expr: Type.String() })) }),
 });
-
-export type Panel = Static<typeof panelSchema>;
 
 export const dashboard = Value.Parse(dashboardSchema, JSON.parse(readFileSync(FILE, 'utf8')));
 

@@ -1,0 +1,102 @@
+/** A real Prometheus beside real agents: no panel of the dashboard is empty, and alerts fire and clear. */
+import { readFileSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startAgent, type LabAgent } from '../lab/agent.ts';
+import { Lab } from '../lab/lab.ts';
+import type { Mount } from '../lab/mount.ts';
+import { createPv, type Pv } from '../lab/pv.ts';
+import type { Volume } from '../lab/volume.ts';
+import { writeUntilError } from '../lab/write.ts';
+import { waitLimit } from '../support/agents.ts';
+import { Prometheus } from '../support/prometheus.ts';
+import { skipsPromtool } from '../support/promtool.ts';
+import { filledIn, queries } from '../unit/deploy/dashboard.ts';
+
+const MiB = 1024 * 1024;
+/** Of rates and of the first scan, after the start, in milliseconds. */
+const FILL_MS = 90_000;
+const ALERT_MS = 60_000;
+const RULES = readFileSync(resolve(import.meta.dirname, '../../deploy/prometheus/rules.yaml'), 'utf8')
+  // Whether they wait long enough is tested on Prometheus's own clock, see rules.test.yaml.
+  .replaceAll(/^( +for:) \w+$/gm, '$1 2s');
+
+describe.skipIf(skipsPromtool)('Prometheus beside three agents', () => {
+  let lab: Lab;
+  let volume: Volume;
+  let agents: LabAgent[];
+  let prometheus: Prometheus;
+  let client: Mount;
+  let pv: Pv;
+
+  beforeAll(async () => {
+    lab = await Lab.create({ name: 'prometheus' });
+    volume = await lab.volume({ name: 'pool1', type: 'replica' });
+    await volume.start();
+    client = await volume.mount();
+    pv = await createPv(client, 'pvc-1', 8 * MiB);
+    const env = { BRICK_AGENT_QUOTA_INTERVAL_MS: '500', BRICK_AGENT_IDENTITY_INTERVAL_MS: '500' };
+    agents = await Promise.all(volume.bricks.map(async (brick) => await startAgent(lab, volume, brick, { env })));
+    await waitLimit(lab, agents, 'pvc-1', 8 * MiB);
+    prometheus = await Prometheus.start(lab, agents, RULES);
+  });
+  afterAll(async () => lab.destroy());
+
+  function instance(index: number): string {
+    return `127.0.0.1:${agents[index]?.opsPort ?? 0}`;
+  }
+
+  async function waitFiring(what: string, look: (firing: string[]) => boolean): Promise<void> {
+    await lab.waitFor(what, async () => look(await prometheus.firing()), { timeoutMs: ALERT_MS });
+  }
+
+  it('has something for every panel', async () => {
+    let empty: string[] = ['all'];
+    await lab
+      .waitFor(
+        'every panel',
+        async () => {
+          const found: string[] = [];
+          for (const { panel, expr } of queries()) {
+            if ((await prometheus.query(filledIn(expr))).length === 0) found.push(`${panel}: ${expr}`);
+          }
+          empty = found;
+          return found.length === 0;
+        },
+        { timeoutMs: FILL_MS },
+      )
+      .catch(() => undefined);
+    expect(empty).toEqual([]);
+  });
+
+  it('fires nothing while all is well', async () => {
+    await waitFiring('silence', (firing) => firing.length === 0);
+    expect((await prometheus.query('volume:gluster_brick_up:ratio')).map(({ value }) => value[1])).toEqual(['1']);
+  });
+
+  it('fires for a brick that is killed, and for it alone, and clears', async () => {
+    await volume.brick(1).kill('SIGKILL');
+    await waitFiring('GlusterBrickDown', (firing) => firing.includes(`GlusterBrickDown ${instance(1)}`));
+    expect((await prometheus.firing()).filter((alert) => alert.startsWith('GlusterBrickDown'))).toHaveLength(1);
+    await volume.brick(1).start();
+    await waitFiring('the end of it', (firing) => !firing.some((alert) => alert.startsWith('GlusterBrickDown')));
+  });
+
+  it('fires for a PV that is full, once for the volume', async () => {
+    const { errno } = await writeUntilError(`${client.path}/${pv.relativePath}/f`, 65_536, 32 * MiB);
+    expect(errno).toBe('EDQUOT');
+    await waitFiring('GlusterQuotaNearLimit', (firing) =>
+      firing.some((alert) => /^GlusterQuota(Near|Over)Limit/.test(alert)),
+    );
+    const samples = await prometheus.query('ALERTS{alertname=~"GlusterQuota(Near|Over)Limit", alertstate="firing"}');
+    expect(samples.map(({ metric }) => metric['pv'])).toEqual(['pvc-1']);
+  });
+
+  it('fires for bricks that want different limits, until they agree', async () => {
+    const put = await agents[0]?.api('PUT', '/v1/quotas/pvc-1', { limitBytes: '16Mi' });
+    expect(put?.status).toBe(201);
+    await waitFiring('GlusterQuotaLimitsDiffer', (firing) => firing.includes('GlusterQuotaLimitsDiffer '));
+    await agents[0]?.api('DELETE', '/v1/quotas/pvc-1');
+    await waitFiring('the end of it', (firing) => !firing.includes('GlusterQuotaLimitsDiffer '));
+  });
+});
