@@ -239,6 +239,8 @@ export class QuotaEnforcer {
         state.wishes = wishes;
         unsettle(state);
       }
+      // A PV is never shown without conditions: what is not looked at yet is Unknown.
+      if (state.conditions.length === 0) judge(state, this.#options.layout, this.#options.clock.now());
       states.set(place.pv, state);
     }
     for (const [pv, state] of this.#states) if (states.get(pv) !== state) this.#reconciler.forget(state.path);

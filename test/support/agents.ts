@@ -27,10 +27,10 @@ export async function waitLimit(lab: Lab, agents: readonly LabAgent[], pv: strin
       for (const agent of agents) {
         const quota = await quotaOf(agent, pv);
         if (quota?.status.brickLimitBytes !== String(brickBytes)) return false;
-        const unsettled = quota.status.conditions.some(
-          ({ type, status }) => ['OnDisk', 'Live'].includes(type) && status !== 'True',
-        );
-        if (unsettled) return false;
+        // A PV that is new has its conditions later than its limit: none is not true.
+        const isTrue = (type: string): boolean =>
+          quota.status.conditions.some((condition) => condition.type === type && condition.status === 'True');
+        if (!isTrue('OnDisk') || !isTrue('Live')) return false;
       }
       return true;
     },
