@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { Container } from 'kubernetes-types/core/v1.d.ts';
 import { describe, expect, it } from 'vitest';
 import { loadConfig, type Config } from '../../../src/agent/config/load.ts';
 import { configOptions } from '../../../src/agent/config/schema.ts';
@@ -49,6 +50,15 @@ function config(): Config {
   return loadConfig({ flags: {}, env: environment() });
 }
 
+/** Where the agent finds the file that a container reads with -f: below the brick's disk, of which the container sees a part. */
+function staged(process: Container): string | undefined {
+  const file = argument(process, '-f');
+  const mount = process.volumeMounts?.find(({ mountPath, subPath }) => subPath && file?.startsWith(`${mountPath}/`));
+  if (mount === undefined) return undefined;
+  const root = container('brick-agent').volumeMounts?.find(({ name }) => name === mount.name);
+  return file?.replace(mount.mountPath, `${root?.mountPath}/${mount.subPath}`);
+}
+
 describe('deploy/replica-3.yaml', () => {
   it('has no field that Kubernetes does not know, and none of a wrong type', async () => {
     using directory = new TemporaryDirectory('manifest');
@@ -78,31 +88,45 @@ describe('deploy/replica-3.yaml', () => {
   });
 
   it('tells the agent the places that the processes use', () => {
-    const { brickSocket, brickPidFile, brickLogFile, shdSocket, shdPidFile, shdLogFile, volfileDir } = config();
+    const { brickSocket, brickPidFile, brickLogFile, shdSocket, shdPidFile, shdLogFile, volfileStaging } = config();
     const [brick, shd] = [container('brick'), container('shd')];
     expect(argument(brick, '-S')).toBe(brickSocket);
     expect(argument(brick, '-p')).toBe(brickPidFile);
     expect(argument(brick, '-l')).toBe(brickLogFile);
-    expect(argument(brick, '-f')).toBe(`${volfileDir}/${config().brickVolfile}`);
+    expect(staged(brick)).toBe(`${volfileStaging}/${config().brickVolfile}`);
     expect(argument(brick, '--brick-name')).toBe(config().brickName);
     expect(argument(shd, '-S')).toBe(shdSocket);
     expect(argument(shd, '-p')).toBe(shdPidFile);
     expect(argument(shd, '-l')).toBe(shdLogFile);
-    expect(argument(shd, '-f')).toBe(`${volfileDir}/${config().shdVolfile}`);
+    expect(staged(shd)).toBe(`${volfileStaging}/${config().shdVolfile}`);
   });
 
   it('mounts every directory that the agent is told of, at the same place in brick and agent', () => {
     const mounts = (name: string) => container(name).volumeMounts ?? [];
     const paths = mounts('brick-agent').map(({ mountPath }) => mountPath);
-    const { brickMount, brickSocket, brickPidFile, brickLogFile, volfileDir, apiTokenFile, socketPath } = config();
-    for (const path of [brickMount, brickSocket, brickPidFile, brickLogFile, volfileDir, apiTokenFile, socketPath]) {
+    const {
+      brickMount,
+      brickSocket,
+      brickPidFile,
+      brickLogFile,
+      volfileDir,
+      volfileStaging,
+      apiTokenFile,
+      socketPath,
+    } = config();
+    const places = [brickMount, brickSocket, brickPidFile, brickLogFile, volfileDir, volfileStaging, apiTokenFile];
+    for (const path of [...places, socketPath]) {
       expect(paths.some((mounted) => path === mounted || path?.startsWith(`${mounted}/`))).toBe(true);
     }
-    const shared = mounts('brick').filter(({ name }) => mounts('brick-agent').some((mount) => mount.name === name));
-    expect(shared.length).toBeGreaterThanOrEqual(4);
+    const shared = mounts('brick').filter(
+      ({ name, subPath }) => subPath === undefined && mounts('brick-agent').some((mount) => mount.name === name),
+    );
+    expect(shared.length).toBeGreaterThanOrEqual(3);
     expect(shared.filter(({ mountPath }) => !paths.includes(mountPath))).toEqual([]);
     const all = ['brick-agent', 'brick', 'shd'].flatMap(mounts);
-    expect(all.filter(({ subPath }) => subPath !== undefined)).toEqual([]);
+    // A ConfigMap under a subPath never changes.
+    expect(all.filter(({ name, subPath }) => name === 'volfiles' && subPath !== undefined)).toEqual([]);
+    expect(mounts('brick-agent').some(({ name }) => name === 'volfiles')).toBe(true);
     const { volumes = [] } = podSpec();
     const offered = new Set([...volumes.map(({ name }) => name), 'brick']);
     expect(all.filter(({ name }) => !offered.has(name))).toEqual([]);
