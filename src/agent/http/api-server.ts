@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import bearerAuth from '@fastify/bearer-auth';
 import rateLimit from '@fastify/rate-limit';
-import swagger from '@fastify/swagger';
 import type { FastifyBaseLogger } from 'fastify';
 import { AgentError, errnoOf, errorMessage } from '../../lib/errors.ts';
 import { healEntryRoutes } from './routes/heal-entries.ts';
@@ -26,6 +25,8 @@ export interface ApiServerOptions {
   version: string;
   /** Bearer token that every request must carry; undefined on the unix socket, where the file mode decides. */
   token: string | undefined;
+  /** Hooks the maker of the OpenAPI document in before the routes; only the script that writes it does. */
+  describe?: (server: Server, version: string) => Promise<void>;
 }
 
 /** The API, once for the unix socket and once, with a token, for TCP. */
@@ -40,19 +41,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<Server
     if (verifyBearerAuth === undefined) throw new AgentError('Internal', 'the token check is not there');
     server.addHook('onRequest', verifyBearerAuth);
   }
-  await server.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'gluster-brick-agent',
-        description: 'Quotas, self-heal and volfiles of one GlusterFS brick.',
-        version: options.version,
-        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
-      },
-      components: { securitySchemes: { token: { type: 'http', scheme: 'bearer' } } },
-      security: [{ token: [] }],
-    },
-  });
+  await options.describe?.(server, options.version);
   statusRoutes(server, options.services);
   quotaRoutes(server, options.services.quotas);
   scanRoutes(server, options.services.scans);

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { LogController, fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { AgentError } from '../../lib/errors.ts';
+import { compileSerializer, compileValidator } from './compilers.ts';
 import { sendError, sendFrameworkError, sendNotFound } from './errors.ts';
 
 /** Longest that a request may take from its first byte to its last, in milliseconds; slow senders are cut off. */
@@ -31,8 +32,9 @@ export function createServer(log: FastifyBaseLogger) {
     connectionTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     bodyLimit: BODY_LIMIT_BYTES,
-    // Fastify's own defaults turn 5 into "5" and drop what a schema does not know; a caller's mistake must be told.
-    ajv: { customOptions: { coerceTypes: false, removeAdditional: false } },
+    schemaController: {
+      compilersFactory: { buildValidator: () => compileValidator, buildSerializer: () => compileSerializer },
+    },
     requestIdHeader: false,
     genReqId: (request) => {
       const given = request.headers['x-request-id'];

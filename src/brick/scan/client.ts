@@ -6,11 +6,13 @@ import { endThread } from '../end-thread.ts';
 import type { ScanRequest, ScanResponse, ScanResult, ScanWorkerData } from './messages.ts';
 import type { ScanTotals } from './tree.ts';
 
+/** A thread without work is ended after this, in milliseconds. */
+const IDLE_MS = 10_000;
 /**
  * Room for the names of directories that wait in a deep or wide tree (a million take some 60 MB); a tree that needs more ends
  * its own scan and nothing else. In MiB.
  */
-const HEAP_LIMITS = { maxOldGenerationSizeMb: 160, maxYoungGenerationSizeMb: 16 };
+const HEAP_LIMITS = { maxOldGenerationSizeMb: 160, maxYoungGenerationSizeMb: 4 };
 
 export interface ScanWorkerOptions {
   brickPath: string;
@@ -49,6 +51,7 @@ export class ScanWorker {
   #running: Running | undefined;
   #nextId = 1;
   #stopped = false;
+  #idle: NodeJS.Timeout | undefined;
 
   constructor(options: ScanWorkerOptions) {
     this.#options = options;
@@ -100,6 +103,7 @@ export class ScanWorker {
   /** Ends the thread, if need be in the middle of its work. @returns false when a system call holds it; see endThread */
   async stop(): Promise<boolean> {
     this.#stopped = true;
+    clearTimeout(this.#idle);
     const worker = this.#worker;
     this.#worker = undefined;
     const running = this.#take();
@@ -114,6 +118,7 @@ export class ScanWorker {
   }
 
   #require(): Worker {
+    clearTimeout(this.#idle);
     if (this.#worker !== undefined) return this.#worker;
     const data: ScanWorkerData = { brickPath: this.#options.brickPath, flag: this.#flag };
     const worker = new Worker(workerEntry(), { workerData: data, resourceLimits: HEAP_LIMITS, name: 'scan' });
@@ -136,9 +141,21 @@ export class ScanWorker {
       return;
     }
     this.#take();
+    this.#endWhenIdle();
     if (response.kind === 'done') running.resolve(response.result);
     else if (response.kind === 'missing') running.resolve(undefined);
     else running.reject(new AgentError(response.code, response.message));
+  }
+
+  /** Scans are hours apart once every PV has had its first: a thread that waits for the next would hold its memory for nothing. */
+  #endWhenIdle(): void {
+    this.#idle = setTimeout(() => {
+      const worker = this.#worker;
+      if (worker === undefined || this.#running !== undefined) return;
+      this.#worker = undefined;
+      void endThread(worker);
+    }, IDLE_MS);
+    this.#idle.unref();
   }
 
   /** The caller gets its answer; the thread keeps its place until the system call comes back, and ends the scan then. */

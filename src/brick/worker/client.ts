@@ -12,7 +12,7 @@ const MAX_QUEUE = 64;
 const RESTART_MIN_MS = 500;
 const RESTART_MAX_MS = 30_000;
 /** Enough for the paths of some 10,000 PVs; V8 takes what the machine has otherwise. */
-const HEAP_LIMITS = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 8 };
+const HEAP_LIMITS = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 2 };
 
 export interface BrickWorkerOptions {
   brickPath: string;
