@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { LogController, fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { AgentError } from '../../lib/errors.ts';
-import { compileSerializer, compileValidator } from './compilers.ts';
+import { compileSerializer, compileValidator, notNeeded } from './compilers.ts';
 import { sendError, sendFrameworkError, sendNotFound } from './errors.ts';
 
 /** Longest that a request may take from its first byte to its last, in milliseconds; slow senders are cut off. */
@@ -32,9 +32,7 @@ export function createServer(log: FastifyBaseLogger) {
     connectionTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     bodyLimit: BODY_LIMIT_BYTES,
-    schemaController: {
-      compilersFactory: { buildValidator: () => compileValidator, buildSerializer: () => compileSerializer },
-    },
+    schemaController: { compilersFactory: { buildValidator: notNeeded, buildSerializer: notNeeded } },
     requestIdHeader: false,
     genReqId: (request) => {
       const given = request.headers['x-request-id'];
@@ -46,6 +44,8 @@ export function createServer(log: FastifyBaseLogger) {
     return503OnClosing: false,
     forceCloseConnections: 'idle',
   }).withTypeProvider<TypeBoxTypeProvider>();
+  server.setValidatorCompiler(compileValidator);
+  server.setSerializerCompiler(compileSerializer);
   // Strings would pass as bodies until a schema looks at them; nobody here takes any.
   server.removeContentTypeParser('text/plain');
   server.setErrorHandler(sendError);
