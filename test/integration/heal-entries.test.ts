@@ -148,6 +148,8 @@ describe.each(['replica', 'arbiter', 'disperse'] as const)('entries of a %s volu
           for (const step of before) await inflict(pv.path, step);
           await volume.brick(down).kill('SIGKILL');
           for (const step of during) await inflict(pv.path, step);
+          // All of these may have been impossible (no such file); this one is missed for certain.
+          await writeFile(`${pv.path}/missed`, 'x', { flag: 'wx' });
           await volume.brick(down).start();
           await client.waitConnected();
           await settled(lab, volume);
