@@ -36,7 +36,8 @@ const SECTIONS: readonly [prefix: string, title: string, text: string][] = [
 
 const METRICS_INTRO = `# Metrics
 
-\`GET /metrics\` on the ops listener (\`opsListen\`, default \`0.0.0.0:9745\`), without authentication, in the Prometheus text format.
+\`GET /metrics\` on the ops listener (\`opsListen\`, default \`0.0.0.0:9745\`), without authentication: OpenMetrics 1.0 to who
+asks for it (\`Accept\`), else Prometheus' own text format.
 
 * Base units: bytes, seconds. Only counters end in \`_total\`.
 * Every series carries the label \`volume\`, the name of the Gluster volume.
@@ -44,6 +45,9 @@ const METRICS_INTRO = `# Metrics
 * Most is read when it is scraped from what the agent knows already; a scrape waits for no disk and no peer. How old that is,
   \`brick_agent_loop_last_success_timestamp_seconds\` tells.
 * PV names are labels. A PV with a limit takes about a dozen series.
+* The metrics of PVs come after all others, in slices that leave room for probes, within 80 % of the time that Prometheus gives
+  (\`X-Prometheus-Scrape-Timeout-Seconds\`); what is not written by then is left out, and \`brick_agent_scrape_complete\` is 0. More than
+  four scrapes at a time are refused (503).
 `;
 
 export function metricsPage(): string {

@@ -1,6 +1,5 @@
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
-import { METRICS_CONTENT_TYPE } from '../metrics/exposition.ts';
 import { Agent } from './agent.ts';
 import { describeConfig, type Config } from './config/load.ts';
 import { createApiServer, readToken } from './http/api-server.ts';
@@ -79,7 +78,7 @@ async function listen(
         startupz: agent.watch.brickStartup(),
         shdLivez: config.shdExpected ? agent.watch.shdLiveness() : [],
       },
-      metrics: async () => ({ contentType: METRICS_CONTENT_TYPE, text: await agent.metrics.render() }),
+      metrics: (request) => agent.metrics.render(request),
     },
     log.child({ part: 'ops' }),
   );

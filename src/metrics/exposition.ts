@@ -1,65 +1,76 @@
-/**
- * The samples of one scrape, rendered by prom-client from a registry that lives as long as the scrape (docs/adr/0004): what is not
- * known is not there, and nothing is left of what is gone.
- */
-import { Counter, Gauge, Registry } from 'prom-client';
-import { METRICS, type MetricLabels, type MetricName, type MetricSpec } from './names.ts';
+/** The samples of one scrape as lines: what is not known is not there, and nothing is left of what is gone (docs/adr/0005). */
+import { boundText, headLines, labelText, valueText, type Format } from './format.ts';
+import { METRICS, type MetricLabels, type MetricName, type MetricSpec, type MetricValue } from './names.ts';
 
-interface Sample {
-  labels: Record<string, string>;
-  value: number;
-}
+const SPECS: Readonly<Record<MetricName, MetricSpec>> = METRICS;
 
 export class Exposition {
-  readonly #samples = new Map<string, Sample[]>();
+  readonly #format: Format;
+  readonly #constantAlone: string;
+  /** What ends the labels of a series that has some of its own. */
+  readonly constantBehind: string;
+  readonly #lines = new Map<MetricName, string>();
+
+  /** @param constant labels on every series, as `labelText` writes them */
+  constructor(format: Format, constant: string) {
+    this.#format = format;
+    this.#constantAlone = constant === '' ? '' : `{${constant}}`;
+    this.constantBehind = constant === '' ? '}' : `,${constant}}`;
+  }
 
   /** One sample; an undefined value is not known and left out. */
-  add<N extends MetricName>(name: N, labels: MetricLabels<N>, value: number | undefined): void {
+  add<N extends MetricName>(name: N, labels: MetricLabels<N>, value: MetricValue<N> | undefined): void {
     if (value === undefined || Number.isNaN(value)) return;
-    const samples = this.#samples.get(name);
-    if (samples === undefined) this.#samples.set(name, [{ labels, value }]);
-    else samples.push({ labels, value });
+    const given: Readonly<Record<string, string>> = labels;
+    // Labels stand in a series in the order of the table.
+    const own = labelText(SPECS[name].labels.map((label) => [label, given[label] ?? '']));
+    if (typeof value === 'number') {
+      this.#append(name, this.line(name, own, value));
+      return;
+    }
+    const { buckets, count, sum } = value;
+    const comma = own === '' ? '' : ',';
+    let lines = '';
+    for (const [bound, below] of buckets) {
+      lines += this.line(`${name}_bucket`, `${own}${comma}le="${boundText(bound)}"`, below);
+    }
+    lines += this.line(`${name}_bucket`, `${own}${comma}le="+Inf"`, count);
+    lines += this.line(`${name}_sum`, own, sum) + this.line(`${name}_count`, own, count);
+    this.#append(name, lines);
+  }
+
+  /** @param own labels as `labelText` writes them */
+  line(series: string, own: string, value: number): string {
+    return `${series}${own === '' ? this.#constantAlone : `{${own}${this.constantBehind}`} ${valueText(value)}\n`;
   }
 
   /** Takes over all samples of another one. */
   merge(other: Exposition): void {
-    for (const [name, samples] of other.#samples) {
-      const before = this.#samples.get(name);
-      this.#samples.set(name, before === undefined ? samples : [...before, ...samples]);
+    for (const [name, lines] of other.#lines) this.#append(name, lines);
+  }
+
+  /** All samples, in the order of the table of metrics; as latin1. */
+  text(): string {
+    let text = '';
+    for (const [name, spec] of Object.entries(SPECS)) {
+      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of the table are its names
+      const lines = this.#lines.get(name as MetricName);
+      if (lines !== undefined) text += `${headLines(name, spec, this.#format)}${lines}${this.gap}`;
     }
+    return text;
   }
 
-  /**
-   * All samples in Prometheus' text format, in the order of the table of metrics.
-   *
-   * @param constant labels on every series, e.g. the volume
-   */
-  async text(constant: Record<string, string>): Promise<string> {
-    const registry = new Registry();
-    registry.setDefaultLabels(constant);
-    for (const [name, spec] of Object.entries<MetricSpec>(METRICS)) {
-      const samples = this.#samples.get(name);
-      if (samples !== undefined) fill(registry, name, spec, samples);
-    }
-    return await registry.metrics();
+  /** What stands in front of the samples of a metric. */
+  head(name: MetricName): string {
+    return headLines(name, SPECS[name], this.#format);
   }
-}
 
-/** The content type of `Exposition.text`. */
-export const METRICS_CONTENT_TYPE: string = new Registry().contentType;
-
-function fill(registry: Registry, name: string, { help, labels, type }: MetricSpec, samples: readonly Sample[]): void {
-  const options = { name, help, labelNames: [...labels], registers: [registry] };
-  if (type === 'counter') {
-    const counter = new Counter<string>(options);
-    for (const sample of samples) counter.inc(inOrder(labels, sample.labels), sample.value);
-  } else {
-    const gauge = new Gauge<string>(options);
-    for (const sample of samples) gauge.set(inOrder(labels, sample.labels), sample.value);
+  /** Behind a metric: a text for people has an empty line, which OpenMetrics forbids. */
+  get gap(): string {
+    return this.#format === 'text' ? '\n' : '';
   }
-}
 
-/** Labels stand in a series as they were given; the table says how. */
-function inOrder(names: readonly string[], labels: Record<string, string>): Record<string, string> {
-  return Object.fromEntries(names.map((name) => [name, labels[name] ?? '']));
+  #append(name: MetricName, lines: string): void {
+    this.#lines.set(name, (this.#lines.get(name) ?? '') + lines);
+  }
 }

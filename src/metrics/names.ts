@@ -4,7 +4,7 @@
  */
 
 export interface MetricSpec {
-  type: 'gauge' | 'counter';
+  type: 'gauge' | 'counter' | 'histogram';
   help: string;
   labels: readonly string[];
 }
@@ -28,6 +28,11 @@ export const METRICS = {
     type: 'gauge',
     help: 'Whether a collector worked in this scrape; its series are left out when not.',
     labels: ['collector'],
+  },
+  brick_agent_scrape_complete: {
+    type: 'gauge',
+    help: 'Whether this scrape has all that there is (1), or the time that Prometheus gave was too short for all PVs (0).',
+    labels: [],
   },
   gluster_brick_info: {
     type: 'gauge',
@@ -245,6 +250,17 @@ export const METRICS = {
 } as const satisfies Record<string, MetricSpec>;
 
 export type MetricName = keyof typeof METRICS;
+
+/** Counts of what is at most as large as each bound, ascending; what is larger is in `count` alone. */
+export interface HistogramValue {
+  buckets: readonly (readonly [bound: number, count: number])[];
+  count: number;
+  sum: number;
+}
+
+export type MetricValue<N extends MetricName> = (typeof METRICS)[N]['type'] extends 'histogram'
+  ? HistogramValue
+  : number;
 
 /** Exactly the labels that the table has for a metric. */
 export type MetricLabels<N extends MetricName> = Record<(typeof METRICS)[N]['labels'][number], string>;

@@ -1,15 +1,37 @@
 import { errorMessage } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { renderMetric, Slices, type Bulk } from './bulk.ts';
 import { Exposition } from './exposition.ts';
-import type { MetricLabels, MetricName } from './names.ts';
+import { labelText, type Format } from './format.ts';
+import type { MetricLabels, MetricName, MetricValue } from './names.ts';
 
 /** Hands one sample to the scrape. `undefined` is a value that is not known: the series is left out. */
-export type Emit = <N extends MetricName>(name: N, labels: MetricLabels<N>, value: number | undefined) => void;
+export type Emit = <N extends MetricName>(name: N, labels: MetricLabels<N>, value: MetricValue<N> | undefined) => void;
 
 /** One subject of metrics. Reads what is known already; never waits for a disk or a peer. */
 export interface Collector {
   name: string;
   collect(emit: Emit): void;
+  /** Metrics of so many objects that they are written in slices; under names of their own. Called after `collect`. */
+  bulk?(): Bulk | undefined;
+}
+
+/** Asks somebody else for what a collector shows. */
+export interface ScrapeSource {
+  /** Never rejects, and takes no longer than a scrape may wait. */
+  refresh(): Promise<void>;
+}
+
+export interface ScrapeRequest {
+  format: Format;
+  /** Milliseconds that the scrape may take: what is not written by then is left out. */
+  budgetMs: number;
+}
+
+interface Outcome {
+  collector: string;
+  ok: boolean;
+  ms: number;
 }
 
 /**
@@ -18,38 +40,87 @@ export interface Collector {
  */
 export class MetricsRegistry {
   readonly #collectors: readonly Collector[];
-  readonly #constant: Record<string, string>;
+  readonly #sources: readonly ScrapeSource[];
+  readonly #constant: string;
   readonly #log: Log;
   readonly #failing = new Map<string, string>();
 
   /** @param constant labels on every series, e.g. the volume */
-  constructor(collectors: readonly Collector[], constant: Record<string, string>, log: Log) {
+  constructor(
+    collectors: readonly Collector[],
+    constant: Record<string, string>,
+    log: Log,
+    sources: readonly ScrapeSource[] = [],
+  ) {
     this.#collectors = collectors;
-    this.#constant = constant;
+    this.#sources = sources;
+    this.#constant = labelText(Object.entries(constant));
     this.#log = log;
   }
 
-  async render(): Promise<string> {
-    const scrape = new Exposition();
-    for (const collector of this.#collectors) this.#run(collector, scrape);
-    return await scrape.text(this.#constant);
+  /** The scrape in pieces: first all that is small, then the metrics of many objects, last what became of the collectors. */
+  async *render({ format, budgetMs }: ScrapeRequest): AsyncGenerator<Buffer, void> {
+    const deadline = performance.now() + budgetMs;
+    await Promise.all(this.#sources.map(async (source) => await source.refresh()));
+    const scrape = new Exposition(format, this.#constant);
+    const outcomes: Outcome[] = [];
+    const bulks: { bulk: Bulk; outcome: Outcome }[] = [];
+    for (const collector of this.#collectors) {
+      const { bulk, outcome } = this.#run(collector, scrape, format);
+      outcomes.push(outcome);
+      if (bulk !== undefined) bulks.push({ bulk, outcome });
+    }
+    yield Buffer.from(scrape.text(), 'latin1');
+
+    let complete = true;
+    for (const { bulk, outcome } of bulks) {
+      const slices = new Slices();
+      try {
+        await slices.each(bulk.rows, (row) => bulk.prepare(row));
+        for (const metric of bulk.metrics) {
+          if (performance.now() > deadline) complete = false;
+          else yield* await renderMetric(bulk, metric, scrape, slices);
+        }
+        this.#failing.delete(outcome.collector);
+      } catch (error) {
+        // The metrics before this one are out already, and whole.
+        outcome.ok = false;
+        this.#logFailure(outcome.collector, error);
+      }
+      outcome.ms += slices.spentMs;
+    }
+    yield Buffer.from(
+      `${this.#ends(outcomes, complete, format)}${format === 'openmetrics' ? '# EOF\n' : ''}`,
+      'latin1',
+    );
   }
 
-  #run(collector: Collector, scrape: Exposition): void {
+  #run(collector: Collector, scrape: Exposition, format: Format): { bulk: Bulk | undefined; outcome: Outcome } {
     const start = performance.now();
-    const own = new Exposition();
-    let ok = 1;
+    const outcome: Outcome = { collector: collector.name, ok: true, ms: 0 };
+    const own = new Exposition(format, this.#constant);
+    let bulk: Bulk | undefined;
     try {
       collector.collect((name, labels, value) => own.add(name, labels, value));
+      bulk = collector.bulk?.();
       scrape.merge(own);
-      this.#failing.delete(collector.name);
+      if (bulk === undefined) this.#failing.delete(collector.name);
     } catch (error) {
-      ok = 0;
+      outcome.ok = false;
       this.#logFailure(collector.name, error);
     }
-    const labels = { collector: collector.name };
-    scrape.add('brick_agent_collector_success', labels, ok);
-    scrape.add('brick_agent_collector_duration_seconds', labels, (performance.now() - start) / 1000);
+    outcome.ms = performance.now() - start;
+    return { bulk, outcome };
+  }
+
+  #ends(outcomes: readonly Outcome[], complete: boolean, format: Format): string {
+    const ends = new Exposition(format, this.#constant);
+    for (const { collector, ok, ms } of outcomes) {
+      ends.add('brick_agent_collector_success', { collector }, Number(ok));
+      ends.add('brick_agent_collector_duration_seconds', { collector }, ms / 1000);
+    }
+    ends.add('brick_agent_scrape_complete', {}, Number(complete));
+    return ends.text();
   }
 
   /** A scrape comes every few seconds: the same failure is logged once. */

@@ -1,4 +1,5 @@
 import type { HealthCheck } from '../health.ts';
+import type { ScrapeRequest } from '../../metrics/registry.ts';
 import type { QuotaView } from '../../quota/pv-state.ts';
 import type { Refusal } from '../../brick/pv-inventory.ts';
 import type {
@@ -58,8 +59,8 @@ export interface OpsServices {
   readyz: readonly HealthCheck[];
   /** For the containers of brick and self-heal daemon. */
   brick: BrickProbes;
-  /** Renders from what is known already. */
-  metrics: () => Promise<{ contentType: string; text: string }>;
+  /** Renders, in pieces, what is known already. */
+  metrics: (request: ScrapeRequest) => AsyncIterable<Buffer>;
 }
 
 export interface ApiServices {

@@ -6,18 +6,20 @@ import { processCollector } from '../../../src/metrics/collectors/process.ts';
 import { quotaCollector } from '../../../src/metrics/collectors/quota.ts';
 import { runtimeCollector } from '../../../src/metrics/collectors/runtime.ts';
 import { volfileCollector } from '../../../src/metrics/collectors/volfile.ts';
-import { METRICS, type MetricSpec } from '../../../src/metrics/names.ts';
+import type { Bulk, Put } from '../../../src/metrics/bulk.ts';
+import { METRICS, type MetricName, type MetricSpec } from '../../../src/metrics/names.ts';
 import { MetricsRegistry, type Collector } from '../../../src/metrics/registry.ts';
 import { BRICK, HOSTILE_PV, pvState } from '../../support/metric-sources.ts';
+import { rendered } from '../../support/scrape.ts';
 
 async function render(collectors: Collector[], log: Log = silentLog): Promise<string> {
-  return await new MetricsRegistry(collectors, { volume: 'pool1' }, log).render();
+  return await rendered(new MetricsRegistry(collectors, { volume: 'pool1' }, log));
 }
 
 /** Names of the series of a scrape, without those that each collector gets. */
 function namesIn(text: string): Set<string> {
   const names = [...text.matchAll(/^(\w+)\{/gm)].map(([, name]) => name ?? '');
-  return new Set(names.filter((name) => !name.startsWith('brick_agent_collector_')));
+  return new Set(names.filter((name) => !/^brick_agent_(collector|scrape)_/.test(name)));
 }
 
 describe('a value that is not known', () => {
@@ -54,9 +56,9 @@ describe('a value that is not known', () => {
   it('disappears after it was known', async () => {
     let capacity: typeof BRICK.capacity = BRICK.capacity;
     const registry = new MetricsRegistry([brickCollector(() => ({ ...BRICK, capacity }))], {}, silentLog);
-    expect(await registry.render()).toMatch(/^gluster_brick_free_bytes 42949672960$/m);
+    expect(await rendered(registry)).toMatch(/^gluster_brick_free_bytes 42949672960$/m);
     capacity = undefined;
-    expect(await registry.render()).not.toContain('gluster_brick_free_bytes');
+    expect(await rendered(registry)).not.toContain('gluster_brick_free_bytes');
   });
 
   it('of a PV leaves the other PVs alone', async () => {
@@ -104,10 +106,100 @@ describe('a collector that fails', () => {
     const registry = new MetricsRegistry([sometimes], {}, log);
     for (const next of ['first', 'first', 'second', undefined, 'second']) {
       message = next;
-      await registry.render();
+      await rendered(registry);
     }
     expect(lines).toHaveLength(3);
     expect(lines[0]).toContain('"collector":"sometimes"');
+  });
+});
+
+describe('the metrics of many objects', () => {
+  const named = (row: number): string => `pv="pvc-${row}"`;
+  const one = (name: MetricName): Bulk['metrics'][number] => ({ name, samples: (row, put) => put('', row) });
+
+  function bulkCollector(metrics: Bulk['metrics'], rows = 3, prepare: Bulk['prepare'] = () => {}): Collector {
+    return { name: 'many', collect: () => {}, bulk: () => ({ rows, prepare, label: named, metrics }) };
+  }
+
+  it('are written one metric after the other, behind all that is small', async () => {
+    const small: Collector = { name: 'small', collect: (emit) => emit('gluster_brick_up', {}, 1) };
+    const text = await render([
+      bulkCollector([one('gluster_quota_used_bytes'), one('gluster_quota_drift_bytes')], 2),
+      small,
+    ]);
+    expect([...text.matchAll(/^gluster_\w+/gm)].map(([name]) => name)).toEqual([
+      'gluster_brick_up',
+      'gluster_quota_used_bytes',
+      'gluster_quota_used_bytes',
+      'gluster_quota_drift_bytes',
+      'gluster_quota_drift_bytes',
+    ]);
+    expect(text).toContain('gluster_quota_used_bytes{pv="pvc-1",volume="pool1"} 1\n');
+  });
+
+  it('that have no sample are not announced', async () => {
+    const none = { name: 'gluster_quota_used_bytes', samples: (_: number, put: Put) => put('', Number.NaN) } as const;
+    expect(await render([bulkCollector([none])])).not.toContain('gluster_quota_used_bytes');
+  });
+
+  it('fill more than one piece, and lose nothing at its edges', async () => {
+    const rows = 5_000;
+    const text = await render([bulkCollector([one('gluster_quota_used_bytes')], rows)]);
+    expect(text.length).toBeGreaterThan(4 * 65_536);
+    const values = [...text.matchAll(/^gluster_quota_used_bytes\{pv="pvc-(\d+)",volume="pool1"\} (\d+)$/gm)];
+    expect(values.map(([, row, value]) => [row, value])).toEqual(
+      Array.from({ length: rows }, (_, row) => [String(row), String(row)]),
+    );
+  });
+
+  it('that fail in the middle are left out, with those behind them; what was whole stays', async () => {
+    const broken: Bulk['metrics'][number] = {
+      name: 'gluster_quota_live_limit_bytes',
+      samples: (row, put) => {
+        put('', row);
+        if (row === 1) throw new Error('no');
+      },
+    };
+    const text = await render([
+      bulkCollector([one('gluster_quota_used_bytes'), broken, one('gluster_quota_drift_bytes')]),
+    ]);
+    expect(namesIn(text)).toEqual(new Set(['gluster_quota_used_bytes']));
+    expect(text).toContain('brick_agent_collector_success{collector="many",volume="pool1"} 0');
+    expect(text).toContain('brick_agent_scrape_complete{volume="pool1"} 1');
+  });
+
+  it('that are not written when the time is over are left out, and the scrape says so', async () => {
+    const registry = new MetricsRegistry([bulkCollector([one('gluster_quota_used_bytes')])], {}, silentLog);
+    const text = await rendered(registry, { budgetMs: -1 });
+    expect([...namesIn(text)]).toEqual([]);
+    expect(text).toContain('brick_agent_scrape_complete 0\n');
+  });
+
+  it('leave others their turn', async () => {
+    const busy = (): void => {
+      const until = performance.now() + 1;
+      while (performance.now() < until);
+    };
+    let turns = 0;
+    const turn = (): void => {
+      turns += 1;
+      next = setImmediate(turn);
+    };
+    let next = setImmediate(turn);
+    // 128 rows, between two looks at the clock, are 4 ms of work: all that a slice may take.
+    const prepare = (row: number): void => {
+      if (row % 32 === 0) busy();
+    };
+    await render([bulkCollector([one('gluster_quota_used_bytes')], 3_000, prepare)]);
+    clearImmediate(next);
+    expect(turns).toBeGreaterThan(10);
+  });
+
+  it('end with OpenMetrics as it wants it', async () => {
+    const registry = new MetricsRegistry([bulkCollector([one('gluster_quota_used_bytes')])], {}, silentLog);
+    const text = await rendered(registry, { format: 'openmetrics' });
+    expect(text).not.toContain('\n\n');
+    expect(text.endsWith('\n# EOF\n')).toBe(true);
   });
 });
 
@@ -128,7 +220,7 @@ describe('labels', () => {
 
   it('of the volume are escaped as well', async () => {
     const registry = new MetricsRegistry([{ name: 'x', collect: () => {} }], { volume: 'a"b' }, silentLog);
-    expect(await registry.render()).toContain(String.raw`volume="a\"b"`);
+    expect(await rendered(registry)).toContain(String.raw`volume="a\"b"`);
   });
 });
 

@@ -1,9 +1,31 @@
+import { Readable } from 'node:stream';
+import { AgentError } from '../../../lib/errors.ts';
+import { contentTypeOf, negotiate } from '../../../metrics/format.ts';
 import type { OpsServices } from '../services.ts';
 import type { Server } from '../server.ts';
 
+/** Prometheus' own default. */
+const DEFAULT_TIMEOUT_SECONDS = 10;
+/** Of the time that Prometheus gives; the rest is for the way. */
+const SHARE_OF_TIMEOUT = 0.8;
+/** Each holds a copy of what it writes; two Prometheus and a person come at a time, hardly more. */
+const MAX_SCRAPES = 4;
+
 export function metricsRoute(server: Server, metrics: OpsServices['metrics']): void {
-  server.get('/metrics', async (_request, reply) => {
-    const { contentType, text } = await metrics();
-    return await reply.type(contentType).send(text);
+  let scrapes = 0;
+  server.get('/metrics', async ({ headers }, reply) => {
+    if (scrapes >= MAX_SCRAPES) throw new AgentError('Aborted', `${MAX_SCRAPES} scrapes are under way already`);
+    const format = negotiate(headers.accept);
+    const budgetMs = timeoutSeconds(headers['x-prometheus-scrape-timeout-seconds']) * 1000 * SHARE_OF_TIMEOUT;
+    scrapes += 1;
+    const body = Readable.from(metrics({ format, budgetMs }), { objectMode: false });
+    // Also when the client has gone in the middle of it.
+    body.once('close', () => (scrapes -= 1));
+    return await reply.type(contentTypeOf(format)).header('vary', 'accept').send(body);
   });
+}
+
+function timeoutSeconds(header: string | string[] | undefined): number {
+  const seconds = typeof header === 'string' && /^\d{1,6}(\.\d{1,9})?$/.test(header) ? Number(header) : 0;
+  return seconds > 0 ? seconds : DEFAULT_TIMEOUT_SECONDS;
 }

@@ -1,21 +1,34 @@
 /** What the kubelet and Prometheus see. */
-import { beforeEach, describe, expect, it } from 'vitest';
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { createOpsServer } from '../../../../src/agent/http/ops-server.ts';
 import type { Server } from '../../../../src/agent/http/server.ts';
 import type { CheckResult } from '../../../../src/agent/health.ts';
+import type { ScrapeRequest } from '../../../../src/metrics/registry.ts';
 import { silentPino } from '../../../support/fake-api.ts';
 
 const PROBLEM = /^application\/problem\+json(; charset=utf-8)?$/;
 
 let results: Record<string, CheckResult>;
 let metrics: () => string;
+let requests: ScrapeRequest[];
 let server: Server;
 
 beforeEach(() => {
   results = { disk: { ok: true }, identity: { ok: true }, process: { ok: true }, statfs: { ok: true } };
+  requests = [];
   metrics = () => 'gluster_brick_up{volume="pool1"} 1\n';
+  server = opsServer(async function* (request) {
+    requests.push(request);
+    yield Buffer.from(await Promise.resolve(metrics()));
+  });
+  return async () => server.close();
+});
+
+function opsServer(render: (request: ScrapeRequest) => AsyncIterable<Buffer>): Server {
   const check = (name: string) => ({ name, check: () => results[name] ?? { ok: false } });
-  server = createOpsServer(
+  return createOpsServer(
     {
       livez: [{ name: 'ping', check: () => ({ ok: true }) }],
       readyz: [check('disk'), check('identity')],
@@ -25,12 +38,11 @@ beforeEach(() => {
         startupz: [check('answered')],
         shdLivez: [],
       },
-      metrics: async () => ({ contentType: 'text/plain; version=0.0.4; charset=utf-8', text: metrics() }),
+      metrics: render,
     },
     silentPino,
   );
-  return async () => server.close();
-});
+}
 
 describe('probes', () => {
   it.each(['/livez', '/readyz', '/livez/', '/livez/ping', '/readyz/disk'])(
@@ -149,5 +161,61 @@ describe('metrics', () => {
       throw new Error('bug');
     };
     expect((await server.inject('/metrics')).statusCode).toBe(500);
+  });
+
+  it('come as OpenMetrics to who asks for it, as Prometheus 2.42 does', async () => {
+    const accept =
+      'application/openmetrics-text;version=1.0.0,application/openmetrics-text;version=0.0.1;q=0.75,text/plain;version=0.0.4;q=0.5,*/*;q=0.1';
+    const reply = await server.inject({ url: '/metrics', headers: { accept } });
+    expect(reply.headers['content-type']).toBe('application/openmetrics-text; version=1.0.0; charset=utf-8');
+    expect(requests).toEqual([{ format: 'openmetrics', budgetMs: 8_000 }]);
+  });
+
+  it.each([
+    ['5', 4_000],
+    ['0.5', 400],
+    ['0', 8_000],
+    ['-1', 8_000],
+    ['1e9', 8_000],
+    ['', 8_000],
+  ])('have the time that Prometheus gives: %s s', async (seconds, budgetMs) => {
+    await server.inject({ url: '/metrics', headers: { 'x-prometheus-scrape-timeout-seconds': seconds } });
+    expect(requests).toEqual([{ format: 'text', budgetMs }]);
+  });
+
+  it('are not made for more than four at a time, and again when those have theirs', async () => {
+    const gate = Promise.withResolvers<void>();
+    server = opsServer(async function* () {
+      await gate.promise;
+      yield Buffer.from('a 1\n');
+    });
+    const first = Array.from({ length: 4 }, async () => await server.inject('/metrics'));
+    await vi.waitFor(async () => expect((await server.inject('/metrics')).statusCode).toBe(503));
+    gate.resolve();
+    expect((await Promise.all(first)).map(({ statusCode }) => statusCode)).toEqual([200, 200, 200, 200]);
+    for (let n = 0; n < 9; n += 1) await server.inject({ method: 'HEAD', url: '/metrics' });
+    expect((await server.inject('/metrics')).statusCode).toBe(200);
+  });
+
+  it('of a scraper that goes away in the middle leave nothing behind', async () => {
+    let ended = 0;
+    server = opsServer(async function* () {
+      try {
+        for (;;) {
+          yield Buffer.alloc(65_536, 'a');
+          await new Promise(setImmediate);
+        }
+      } finally {
+        ended += 1;
+      }
+    });
+    const port = Number(new URL(await server.listen({ host: '127.0.0.1', port: 0 })).port);
+    for (let n = 1; n <= 6; n += 1) {
+      const socket = connect(port, '127.0.0.1');
+      socket.write('GET /metrics HTTP/1.1\r\nHost: a\r\n\r\n');
+      await once(socket, 'data');
+      socket.destroy();
+      await vi.waitFor(() => expect(ended).toBe(n));
+    }
   });
 });

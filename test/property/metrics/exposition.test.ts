@@ -1,0 +1,100 @@
+/** What we write is what Prometheus' own client library writes, whatever tenants call their PVs. */
+import * as fc from 'fast-check';
+import { Counter, Gauge, Registry } from 'prom-client';
+import { describe, expect, it } from 'vitest';
+import { Exposition } from '../../../src/metrics/exposition.ts';
+import { contentTypeOf, labelText, negotiate, type Format } from '../../../src/metrics/format.ts';
+import { METRICS } from '../../../src/metrics/names.ts';
+
+const GAUGE = 'gluster_quota_limit_bytes';
+const COUNTER = 'gluster_rpc_calls_total';
+
+const word = fc.oneof(fc.string({ unit: 'binary', maxLength: 12 }), fc.string({ maxLength: 12 }));
+// The library takes nothing infinite for a counter.
+const value = fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.integer(), fc.maxSafeNat());
+const samples = fc.uniqueArray(fc.record({ a: word, b: word, value }), {
+  maxLength: 8,
+  selector: ({ a, b }) => JSON.stringify([Buffer.from(a).toString(), Buffer.from(b).toString()]),
+});
+
+async function oracle(
+  format: Format,
+  constant: Record<string, string>,
+  rows: { a: string; b: string; value: number }[],
+) {
+  const registry = new Registry();
+  if (format === 'openmetrics') registry.setContentType(Registry.OPENMETRICS_CONTENT_TYPE);
+  registry.setDefaultLabels(constant);
+  const options = { registers: [registry] };
+  const counter = new Counter({
+    ...options,
+    name: COUNTER,
+    help: METRICS[COUNTER].help,
+    labelNames: ['procedure', 'outcome'],
+  });
+  const gauge = new Gauge({ ...options, name: GAUGE, help: METRICS[GAUGE].help, labelNames: ['pv', 'source'] });
+  for (const { a, b, value } of rows) {
+    gauge.set({ pv: a, source: b }, value);
+    counter.inc({ procedure: a, outcome: b }, Math.abs(value));
+  }
+  return Buffer.from(await registry.metrics()).toString();
+}
+
+function ours(
+  format: Format,
+  constant: Record<string, string>,
+  rows: { a: string; b: string; value: number }[],
+): string {
+  const exposition = new Exposition(format, labelText(Object.entries(constant)));
+  for (const { a, b, value } of rows) {
+    exposition.add(GAUGE, { pv: a, source: b }, value);
+    exposition.add(COUNTER, { procedure: a, outcome: b }, Math.abs(value));
+  }
+  return Buffer.from(exposition.text(), 'latin1').toString('utf8');
+}
+
+/** Blocks of a metric, each with its lines: their order and the blank lines between them are of no account. */
+function blocks(text: string): string[] {
+  return text
+    .split(/^(?=# HELP )/m)
+    .map((block) => block.replace(/# EOF\n$/, '').trimEnd())
+    .filter((block) => block.split('\n').length > 2)
+    .toSorted();
+}
+
+describe.each(['text', 'openmetrics'] as const)('as %s', (format) => {
+  it('what is written is what the client library writes', async () => {
+    await fc.assert(
+      fc.asyncProperty(samples, word, async (rows, volume) => {
+        expect(blocks(ours(format, { volume }, rows))).toEqual(blocks(await oracle(format, { volume }, rows)));
+      }),
+      { numRuns: 500, examples: [[[{ a: 'a"\\\n}ü', b: '\u{2028}', value: 1e21 }], 'pool"1']] },
+    );
+  });
+
+  it('no label starts a line of its own', () => {
+    fc.assert(
+      fc.property(samples, (rows) => {
+        const lines = ours(format, {}, rows)
+          .split('\n')
+          .filter((line) => line !== '' && !line.startsWith('# '));
+        expect(lines).toHaveLength(rows.length * 2);
+      }),
+    );
+  });
+});
+
+describe('the content type', () => {
+  it('is the one that the client library announces', () => {
+    expect(contentTypeOf('text')).toBe(Registry.PROMETHEUS_CONTENT_TYPE);
+    expect(contentTypeOf('openmetrics')).toBe(Registry.OPENMETRICS_CONTENT_TYPE);
+  });
+
+  it('is told for any Accept header', () => {
+    fc.assert(
+      fc.property(fc.string(), (accept) => {
+        expect(['text', 'openmetrics']).toContain(negotiate(accept));
+      }),
+    );
+  });
+});
