@@ -7,7 +7,7 @@ import { silentLog } from '../src/lib/log.ts';
 import { quotaCollector } from '../src/metrics/collectors/quota.ts';
 import { MetricsRegistry } from '../src/metrics/registry.ts';
 import type { PvState } from '../src/quota/pv-state.ts';
-import { silentPino } from '../test/support/fake-api.ts';
+import { FakeDisruption, silentPino } from '../test/support/fake-api.ts';
 import { fixedCollectors, pvState, scanned } from '../test/support/metric-sources.ts';
 
 const LIMIT_BYTES = 1n << 30n;
@@ -35,7 +35,13 @@ export async function scrapePvs(pvs: number, scrapes: number): Promise<ScrapeTim
   const registry = new MetricsRegistry([...others, quota], { volume: 'pool1' }, silentLog);
   const probes = { livez: [], readyz: [], startupz: [], shdLivez: [] };
   const server = createOpsServer(
-    { livez: [], readyz: [], brick: probes, metrics: (request) => registry.render(request) },
+    {
+      livez: [],
+      readyz: [],
+      preStop: async () => await new FakeDisruption().preStop(0),
+      brick: probes,
+      metrics: (request) => registry.render(request),
+    },
     silentPino,
   );
   const port = await listenTcp(server, 'opsListen', '127.0.0.1:0');

@@ -1,9 +1,6 @@
 import type { Logger } from 'pino';
 import { BrickWorker } from '../brick/worker/client.ts';
-import { STALE_AFTER_MS } from '../heal/backlog.ts';
-import { PvTallies } from '../heal/pv-tally.ts';
-import { ShdDaemon } from '../heal/shd-daemon.ts';
-import { HealTracker } from '../heal/tracker.ts';
+import type { HealTracker } from '../heal/tracker.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { errorMessage } from '../lib/errors.ts';
 import { Loop, type LoopStats } from '../lib/loop.ts';
@@ -23,8 +20,9 @@ import type { VolfileManager } from '../volfile/manager.ts';
 import { BrickMonitor } from './brick-monitor.ts';
 import { BrickWatch, probeTimes, type ProbeTimes } from './brick-watch.ts';
 import type { Config } from './config/load.ts';
-import { HealEntryReader } from './heal-entry-reader.ts';
-import { HealInsight } from './heal-insight.ts';
+import type { DisruptionGuard } from './disruption.ts';
+import { HealDuty } from './heal-duty.ts';
+import type { HealInsight } from './heal-insight.ts';
 import type { HealthCheck } from './health.ts';
 import { livenessChecks, readinessChecks } from './health-checks.ts';
 import { ProcessMonitor } from './process-monitor.ts';
@@ -45,6 +43,7 @@ export class Agent {
   readonly quota: QuotaDuty;
   readonly heal: HealTracker;
   readonly healInsight: HealInsight;
+  readonly disruption: DisruptionGuard;
   readonly metrics: MetricsRegistry;
   readonly livez: readonly HealthCheck[];
   readonly readyz: readonly HealthCheck[];
@@ -54,12 +53,10 @@ export class Agent {
   readonly #stop = new AbortController();
   readonly #brickManagement: ManagementClient;
   readonly #shdManagement: ManagementClient;
-  readonly #shd: ShdDaemon;
-  readonly #healEntries: HealEntryReader;
+  readonly #healDuty: HealDuty;
   readonly #runtime = new RuntimeMonitor();
   readonly #probeTimes: ProbeTimes;
   #loops: Loop[] = [];
-  #healLoop: Loop | undefined;
   #volfiles: VolfileManager | undefined;
 
   /** @param token bearer token of the TCP API, which is also what the peers are asked with */
@@ -106,13 +103,13 @@ export class Agent {
     ]);
     const { worker, brick, monitor, processes } = this;
     this.quota = new QuotaDuty({ config, worker, brick, monitor, processes, clock, log, token });
-    this.#shd = new ShdDaemon({ socketPath: config.shdSocket, pidFile: config.shdPidFile, clock, observer: rpc });
-    this.heal = this.#createHeal();
-    this.#healEntries = new HealEntryReader({ brickPath: config.brickPath, clock, log: log.child({ part: 'brick' }) });
-    this.healInsight = this.#createHealInsight();
     this.livez = livenessChecks(() => this.loopStats(), clock);
     this.readyz = readinessChecks({ worker, monitor, brick, quota: this.quota.enforcer });
     this.watch = this.#createWatch();
+    this.#healDuty = this.#createHeal(rpc, token);
+    this.heal = this.#healDuty.tracker;
+    this.healInsight = this.#healDuty.insight;
+    this.disruption = this.#healDuty.disruption;
     this.metrics = new MetricsRegistry(
       [
         agentCollector(version, () => this.loopStats()),
@@ -134,6 +131,11 @@ export class Agent {
   /** Undefined when no volfile directory is configured. */
   get volfiles(): VolfileManager | undefined {
     return this.#volfiles;
+  }
+
+  /** Names this run of this agent among its peers. */
+  get instance(): string {
+    return this.#healDuty.instance;
   }
 
   loopStats(): LoopStats[] {
@@ -162,7 +164,7 @@ export class Agent {
     loop('statfs', statfsIntervalMs, async (signal) => await this.watch.statfsPass(signal));
     if (config.shdExpected) loop('shd', tryIntervalMs, async (signal) => await this.watch.shdPass(signal));
     this.quota.start(loop);
-    this.#healLoop = loop('heal', config.healIntervalMs, async (signal) => await this.heal.pass(signal));
+    this.#healDuty.start(loop);
     this.#volfiles = startVolfiles({
       config,
       brick: this.brick,
@@ -181,10 +183,9 @@ export class Agent {
    */
   async stop(): Promise<boolean> {
     this.#stop.abort();
-    const threads: Promise<boolean[]> = Promise.all([this.worker.stop(), this.quota.stop(), this.#healEntries.stop()]);
+    const threads: Promise<boolean[]> = Promise.all([this.worker.stop(), this.quota.stop(), this.#healDuty.stop()]);
     const ends = [
       ...this.#loops.map(async (loop) => await loop.stopped()),
-      this.heal.settled(),
       this.brick.stop(),
       this.#volfiles?.stopped() ?? Promise.resolve(),
       // A pass that hangs in the brick ends with its worker.
@@ -195,7 +196,7 @@ export class Agent {
     }
     this.#brickManagement.close();
     this.#shdManagement.close();
-    this.#shd.close();
+    this.#healDuty.close();
     this.#runtime.stop();
     return (await threads).every(Boolean);
   }
@@ -212,37 +213,22 @@ export class Agent {
     });
   }
 
-  #createHeal(): HealTracker {
-    return new HealTracker({
-      source: {
-        counts: async (signal) => {
-          const input = { processKey: this.processes.brickKey };
-          const counts = await this.worker.call('healIndex', input, { signal });
-          // A volume with one copy misses nothing that a heal could bring back.
-          const isEmptyBrick = this.config.volumeType !== 'Replica1' && counts.isEmptyBrick;
-          return { xattrop: counts.xattrop, dirty: counts.dirty, entryChanges: counts['entry-changes'], isEmptyBrick };
-        },
-      },
-      daemon: this.#shd,
-      clock: this.#clock,
-      log: this.#log.child({ part: 'heal' }),
-      wake: () => this.#healLoop?.wake(),
-      staleAfterMs: Math.max(STALE_AFTER_MS, 3 * this.config.healIntervalMs),
-    });
-  }
-
-  #createHealInsight(): HealInsight {
-    const { signal } = this.#stop;
-    const tallies = new PvTallies({ source: this.#healEntries, clock: this.#clock, signal });
-    return new HealInsight({
-      config: this.config,
-      source: this.#healEntries,
-      tally: async () => await tallies.get(),
-      daemon: this.#shd,
-      status: () => this.heal.status(),
-      processes: () => this.processes.views,
+  #createHeal(rpc: RpcCounter, token: string | undefined): HealDuty {
+    const { config, worker, brick, monitor, processes, quota, watch } = this;
+    return new HealDuty({
+      config,
+      worker,
+      brick,
+      monitor,
+      processes,
+      quota: quota.enforcer,
+      statfs: watch.statfsCheck(),
       volfiles: () => this.#volfiles?.status() ?? [],
-      signal,
+      observer: rpc,
+      clock: this.#clock,
+      log: this.#log,
+      token,
+      signal: this.#stop.signal,
     });
   }
 }

@@ -1,4 +1,3 @@
-import { request as httpRequest } from 'node:http';
 import { Check } from 'typebox/value';
 import type { Clock } from '../lib/clock.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
@@ -6,11 +5,10 @@ import type { Log } from '../lib/log.ts';
 import type { PeerWish } from '../quota/desired.ts';
 import { UNKNOWN_SUBVOLUME, type BrickUsage } from '../quota/volume-usage.ts';
 import { peerQuotasSchema, type PeerQuotas } from './http/schemas.ts';
+import { askPeer } from './peer-http.ts';
 
 /** A peer that does not answer within this is asked again with the next pass, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 2_000;
-/** 10,000 PVs are some 1 MB. */
-const MAX_ANSWER_BYTES = 16 * 1024 * 1024;
 
 export interface PeersOptions {
   /** `host:port` of the peers' TCP API; our own may be among them. */
@@ -137,45 +135,7 @@ function rank({ source }: PeerWish): number {
 }
 
 async function fetchQuotas(address: string, token: string, signal: AbortSignal): Promise<PeerQuotas> {
-  const text = await get(`http://${address}/v1/peer/quotas`, token, signal);
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch (cause) {
-    throw new AgentError('RpcProtocol', 'its answer is not JSON', { cause });
-  }
+  const body = await askPeer({ address, path: '/v1/peer/quotas', token, signal, timeoutMs: REQUEST_TIMEOUT_MS });
   if (!Check(peerQuotasSchema, body)) throw new AgentError('RpcProtocol', 'its answer is not a list of quotas');
   return body;
-}
-
-async function get(url: string, token: string, signal: AbortSignal): Promise<string> {
-  return await new Promise((resolve, reject) => {
-    const timeout = AbortSignal.timeout(REQUEST_TIMEOUT_MS);
-    const request = httpRequest(
-      url,
-      // A connection that is kept is found dead only by the request on it; one every few seconds is cheap.
-      { agent: false, headers: { authorization: `Bearer ${token}` }, signal: AbortSignal.any([signal, timeout]) },
-      (response) => {
-        const chunks: Buffer[] = [];
-        let bytes = 0;
-        response.on('data', (chunk: Buffer) => {
-          bytes += chunk.length;
-          if (bytes > MAX_ANSWER_BYTES) request.destroy(new AgentError('RpcProtocol', 'its answer is too large'));
-          else chunks.push(chunk);
-        });
-        response.on('end', () => {
-          if (response.statusCode === 200) resolve(Buffer.concat(chunks).toString());
-          else reject(new AgentError('RpcRejected', `it answers ${response.statusCode}; is its token ours?`));
-        });
-        response.on('error', reject);
-      },
-    );
-    request.on('error', (cause) => {
-      if (signal.aborted) reject(new AgentError('Aborted', 'given up', { cause }));
-      else if (timeout.aborted)
-        reject(new AgentError('Timeout', `no answer within ${REQUEST_TIMEOUT_MS} ms`, { cause }));
-      else reject(cause);
-    });
-    request.end();
-  });
 }

@@ -7,6 +7,7 @@ import { listenTcp, listenUnix } from './http/listen.ts';
 import { createOpsServer } from './http/ops-server.ts';
 import type { Server } from './http/server.ts';
 import type { ApiServices } from './http/services.ts';
+import { disruptionService, preStopView } from './disruption-views.ts';
 import { createLogger } from './logger.ts';
 import { AGENT_VERSION } from './version.ts';
 import {
@@ -78,6 +79,7 @@ async function listen(
         startupz: agent.watch.brickStartup(),
         shdLivez: config.shdExpected ? agent.watch.shdLiveness() : [],
       },
+      preStop: async () => preStopView(await agent.disruption.preStop(config.preStopWaitMs)),
       metrics: (request) => agent.metrics.render(request),
     },
     log.child({ part: 'ops' }),
@@ -121,6 +123,7 @@ function apiServices(agent: Agent): ApiServices {
       start: (kind) => operationView(agent.heal.start(kind)),
     },
     healEntries: agent.healInsight,
+    disruption: disruptionService(agent),
     volfiles: () => volfileListView(agent),
     peerQuotas: () => peerQuotasView(agent),
   };

@@ -24,11 +24,13 @@ export class AgentClient {
   }
 
   /**
+   * @param timeoutMs of silence; for what takes long by itself
    * @throws AgentError `RpcDisconnected` when no agent answers on the socket, `Timeout`, or what the agent's problem+json
    *   says, with its reason in the message
    */
-  async request(method: string, path: string, body?: unknown): Promise<Answer> {
-    const { status, text } = await this.#exchange(method, path, body === undefined ? undefined : JSON.stringify(body));
+  async request(method: string, path: string, body?: unknown, timeoutMs = REQUEST_TIMEOUT_MS): Promise<Answer> {
+    const payload = body === undefined ? undefined : JSON.stringify(body);
+    const { status, text } = await this.#exchange(method, path, payload, timeoutMs);
     const parsed = parse(text);
     if (status < 400) return { status, body: parsed };
     throw new AgentError(status === 404 ? 'NotFound' : 'BadRequest', problemText(parsed, status));
@@ -38,6 +40,7 @@ export class AgentClient {
     method: string,
     path: string,
     payload: string | undefined,
+    timeoutMs: number,
   ): Promise<{ status: number; text: string }> {
     return await new Promise((resolve, reject) => {
       const headers = payload === undefined ? {} : { 'content-type': 'application/json' };
@@ -52,8 +55,8 @@ export class AgentClient {
         response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(chunks).toString() }));
         response.on('error', reject);
       });
-      request.setTimeout(REQUEST_TIMEOUT_MS, () => {
-        request.destroy(new AgentError('Timeout', `the agent did not answer within ${REQUEST_TIMEOUT_MS / 1000} s`));
+      request.setTimeout(timeoutMs, () => {
+        request.destroy(new AgentError('Timeout', `the agent did not answer within ${timeoutMs / 1000} s`));
       });
       request.on('error', (error) => reject(this.#explain(error)));
       request.end(payload);

@@ -4,6 +4,7 @@ import type { OfflineRun } from '../agent/offline.ts';
 import type { StagedVolfile } from '../agent/stage-volfiles.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import { configCommand } from './commands/config.ts';
+import { preStop, safeToStop } from './commands/disruption.ts';
 import { healExplain, healList, healPvs } from './commands/heal-entries.ts';
 import { healStart, healStatus } from './commands/heal.ts';
 import { printOfflineVerify, printPrepared, printStaged } from './commands/prepare.ts';
@@ -14,6 +15,7 @@ import { quotaVerify } from './commands/quota-verify.ts';
 import { statusCommand } from './commands/status.ts';
 import { volfileStatus } from './commands/volfile.ts';
 import type { OfflineReport } from '../quota/offline.ts';
+import { parseDuration } from '../lib/units.ts';
 import { AgentClient } from './client.ts';
 import type { Output } from './output.ts';
 import { addVolfileCommands } from './volfile-program.ts';
@@ -166,6 +168,21 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
     setExit(await healExplain(client(command), output, format(command), object)),
   );
 
+  query(heal, 'safe-to-stop', 'Whether this brick may be stopped now, as all agents of its set see it; exit 1 if not.')
+    .addOption(durationOption('--wait <time>', 'ask again until it is safe, at most for so long (10m, 90s)', 0))
+    .action(async (flags: { wait: number }, command: Command) =>
+      setExit(await safeToStop(client(command), output, format(command), flags.wait)),
+    );
+  query(
+    program,
+    'pre-stop',
+    'Before the brick is stopped: wait until that is safe, and have it write down the usage of PVs.',
+  )
+    .addOption(durationOption('--wait <time>', 'wait at most for so long', DEFAULT_DEADLINE_S * 1000))
+    .action(async (flags: { wait: number }, command: Command) =>
+      setExit(await preStop(client(command), output, format(command), flags.wait)),
+    );
+
   const volfile = program.command('volfile').description('Volfiles.');
   query(volfile, 'status', 'What each process runs and what it should run.').action(async (_flags, command: Command) =>
     setExit(await volfileStatus(client(command), output, format(command))),
@@ -219,6 +236,17 @@ function deadlineOption(): Option {
   return new Option('--deadline <seconds>', 'how long to measure usage')
     .argParser(parseSeconds)
     .default(DEFAULT_DEADLINE_S);
+}
+
+function durationOption(flag: string, description: string, byDefaultMs: number): Option {
+  const option = new Option(flag, description).argParser((text) => {
+    try {
+      return parseDuration(text);
+    } catch (error) {
+      throw new InvalidArgumentError(errorMessage(error));
+    }
+  });
+  return byDefaultMs === 0 ? option.default(0, 'not at all') : option.default(byDefaultMs, `${byDefaultMs / 1000}s`);
 }
 
 function parseSeconds(text: string): number {

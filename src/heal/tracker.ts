@@ -38,6 +38,7 @@ interface Entry {
 export class HealTracker {
   readonly #options: HealTrackerOptions;
   readonly #backlog: Backlog;
+  #looking: Promise<void> | undefined;
   /** Oldest first. At most one of each kind is unfinished. */
   #entries: Entry[] = [];
 
@@ -60,6 +61,20 @@ export class HealTracker {
         this.#report(entry);
       }
     }
+  }
+
+  /** The backlog as it is now, by a look of its own; one look serves all who ask meanwhile. @throws AgentError `Aborted` */
+  async now(signal: AbortSignal): Promise<BacklogView> {
+    const { clock, log } = this.#options;
+    try {
+      await (this.#looking ??= this.#look(signal).finally(() => {
+        this.#looking = undefined;
+      }));
+    } catch (error) {
+      if (isAgentError(error, 'Aborted')) throw error;
+      log.debug({ err: error }, 'the heal index cannot be read: the view says so');
+    }
+    return this.#backlog.view(clock.monotonic());
   }
 
   status(): HealStatus {

@@ -61,3 +61,17 @@ export function formatDuration(ms: number): string {
   if (seconds < 3600) return `${Math.floor(seconds / 60)} min ${seconds % 60} s`;
   return `${Math.floor(seconds / 3600)} h ${Math.floor((seconds % 3600) / 60)} min`;
 }
+
+const DURATION_UNITS: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/**
+ * Milliseconds from `90s`, `10m`, `1h`, `500ms`, or a plain number of seconds.
+ *
+ * @throws AgentError `BadRequest` for anything else, and for more than a day
+ */
+export function parseDuration(text: string): number {
+  const [, number, unit = 's'] = /^(\d{1,8})(ms|s|m|h)?$/.exec(text.trim()) ?? [];
+  const ms = Number(number) * (DURATION_UNITS[unit] ?? Number.NaN);
+  if (ms >= 0 && ms <= 24 * 3_600_000) return ms;
+  throw new AgentError('BadRequest', `"${text}" is not a duration of up to a day; write 90s, 10m or 1h`);
+}

@@ -68,6 +68,7 @@ export class BrickClient extends BrickFops {
   #generation = 0;
   #downReason = 'not connected yet';
   #majorVersion: '10' | '11' | undefined;
+  #upAt = 0;
 
   constructor(options: BrickClientOptions) {
     super();
@@ -79,6 +80,11 @@ export class BrickClient extends BrickFops {
 
   get isUp(): boolean {
     return this.#connection !== undefined && this.#connection.closed === undefined;
+  }
+
+  /** Age of the connection in milliseconds; undefined while there is none. */
+  get upForMs(): number | undefined {
+    return this.isUp ? this.#options.clock.monotonic() - this.#upAt : undefined;
   }
 
   override get generation(): number {
@@ -174,6 +180,7 @@ export class BrickClient extends BrickFops {
       throw error;
     }
     this.#connection = connection;
+    this.#upAt = clock.monotonic();
     this.#generation += 1;
     log.info(
       { subvolume: brickName, gluster: this.#majorVersion, generation: this.#generation },

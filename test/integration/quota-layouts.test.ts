@@ -1,12 +1,11 @@
 /** Limits on bricks that cannot read them for themselves: disperse, arbiter, the second subvolume of a distributed volume. */
-import { writeFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import { startAgent, type LabAgent } from '../lab/agent.ts';
+import type { LabAgent } from '../lab/agent.ts';
 import { Lab } from '../lab/lab.ts';
 import { createPv, LIMIT_XATTR } from '../lab/pv.ts';
 import type { Volume, VolumeSpec } from '../lab/volume.ts';
 import { writeUntilError } from '../lab/write.ts';
-import { quotaOf, waitLimit } from '../support/agents.ts';
+import { quotaOf, startPeers, waitLimit } from '../support/agents.ts';
 
 const MiB = 1024 * 1024;
 let lab: Lab | undefined;
@@ -16,33 +15,17 @@ afterEach(async () => {
   lab = undefined;
 });
 
-/** Agents that know one another, as an operator would configure them. */
-async function startPeers(theLab: Lab, volume: Volume): Promise<LabAgent[]> {
-  const tokenFile = `${theLab.dir}/token`;
-  await writeFile(tokenFile, 'a-token-that-is-long-enough\n');
-  const ports: number[] = [];
-  while (ports.length < volume.bricks.length) ports.push(await theLab.nextPort());
-  const peers = ports.map((port) => `127.0.0.1:${port}`);
-  return await Promise.all(
-    volume.bricks.map(async (brick, index) => {
-      const env = {
-        BRICK_AGENT_API_TOKEN_FILE: tokenFile,
-        BRICK_AGENT_API_LISTEN: peers[index],
-        BRICK_AGENT_PEERS: peers.filter((_, other) => other !== index).join(','),
-        BRICK_AGENT_PEER_INTERVAL_MS: '500',
-        BRICK_AGENT_USAGE_INTERVAL_MS: '500',
-        BRICK_AGENT_QUOTA_INTERVAL_MS: '500',
-      };
-      return await startAgent(theLab, volume, brick, { env });
-    }),
-  );
-}
+const FAST = {
+  BRICK_AGENT_PEER_INTERVAL_MS: '500',
+  BRICK_AGENT_USAGE_INTERVAL_MS: '500',
+  BRICK_AGENT_QUOTA_INTERVAL_MS: '500',
+};
 
 async function setUp(spec: VolumeSpec): Promise<{ lab: Lab; volume: Volume; agents: LabAgent[] }> {
   lab = await Lab.create({ name: 'layouts' });
   const volume = await lab.volume(spec);
   await volume.start();
-  return { lab, volume, agents: await startPeers(lab, volume) };
+  return { lab, volume, agents: await startPeers(lab, volume, FAST) };
 }
 
 describe('limits on other layouts', () => {

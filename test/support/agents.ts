@@ -1,8 +1,10 @@
 /** Questions that integration tests ask of agents. */
+import { writeFile } from 'node:fs/promises';
 import { Check } from 'typebox/value';
 import { quotaViewSchema, type QuotaList } from '../../src/agent/http/schemas.ts';
-import type { LabAgent } from '../lab/agent.ts';
+import { startAgent, type LabAgent } from '../lab/agent.ts';
 import type { Lab } from '../lab/lab.ts';
+import type { Volume } from '../lab/volume.ts';
 
 export type QuotaItem = QuotaList['items'][number];
 
@@ -35,5 +37,29 @@ export async function waitLimit(lab: Lab, agents: readonly LabAgent[], pv: strin
       return true;
     },
     { timeoutMs: 20_000 },
+  );
+}
+
+/** An agent beside each brick, which know one another as an operator would configure them. */
+export async function startPeers(
+  lab: Lab,
+  volume: Volume,
+  env: Record<string, string | undefined> = {},
+): Promise<LabAgent[]> {
+  const tokenFile = `${lab.dir}/token`;
+  await writeFile(tokenFile, 'a-token-that-is-long-enough\n');
+  const ports: number[] = [];
+  while (ports.length < volume.bricks.length) ports.push(await lab.nextPort());
+  // As in a manifest that is the same for all: our own address is among them.
+  const peers = ports.map((port) => `127.0.0.1:${port}`);
+  return await Promise.all(
+    volume.bricks.map(async (brick, index) => {
+      const own = {
+        BRICK_AGENT_API_TOKEN_FILE: tokenFile,
+        BRICK_AGENT_API_LISTEN: peers[index],
+        BRICK_AGENT_PEERS: peers.join(','),
+      };
+      return await startAgent(lab, volume, brick, { env: { ...own, ...env } });
+    }),
   );
 }

@@ -10,8 +10,10 @@ import type {
   ScanStatusView,
   VolfileListView,
 } from '../../src/agent/http/schemas.ts';
+import type { DisruptionView, PeerHeal, PreStopView } from '../../src/agent/http/heal-schemas.ts';
 import type {
   ApiServices,
+  DisruptionService,
   HealEntriesService,
   HealService,
   QuotaService,
@@ -256,11 +258,62 @@ export class FakeHealEntries implements HealEntriesService {
   }
 }
 
+export class FakeDisruption implements DisruptionService {
+  verdict: DisruptionView['verdict'] = 'Unsafe';
+  readonly calls: string[] = [];
+
+  async check(): Promise<DisruptionView> {
+    const backlog = { state: 'Progressing', message: '7 objects wait for heal', pending: 7 } as const;
+    return await Promise.resolve({
+      verdict: this.verdict,
+      reasons: this.verdict === 'Safe' ? [] : [DISRUPTION_REASON],
+      bricks: [{ brickIndex: 2, notServing: null, servingForMs: 60_000, backlog, isStopping: false }],
+    });
+  }
+
+  async claim(forMs: number): Promise<DisruptionView> {
+    this.calls.push(`claim ${forMs}`);
+    return await this.check();
+  }
+
+  release(): void {
+    this.calls.push('release');
+  }
+
+  async preStop(waitMs: number): Promise<PreStopView> {
+    this.calls.push(`preStop ${waitMs}`);
+    const { verdict, reasons } = await this.check();
+    return { verdict, reasons, isDown: false, waitedMs: 5, flushed: 3, unflushed: 0 };
+  }
+
+  async report(): Promise<PeerHeal> {
+    return await Promise.resolve({
+      volumeId: '2b9e329c-bdb8-11ee-989f-4e09040b9c74',
+      instance: '33333333-3333-4333-8333-333333333333',
+      brickIndex: 2,
+      notServing: null,
+      servingForMs: 60_000,
+      backlog: { state: 'Complete', message: 'nothing waits', pending: 0, isEmpty: false },
+      blames: [],
+      isStopping: false,
+    });
+  }
+}
+
+const DISRUPTION_REASON = {
+  code: 'OwnBacklog',
+  verdict: 'Unsafe',
+  brickIndex: 2,
+  message: 'other bricks are still healed from this one',
+  remedy: 'wait',
+} as const;
+
 export class FakeServices implements ApiServices {
   readonly quotas = new FakeQuotas();
   readonly scans = new FakeScans();
   readonly heal = new FakeHeal();
   readonly healEntries = new FakeHealEntries();
+  readonly disruption = new FakeDisruption();
   ready = true;
   fenced = false;
   volfileList: VolfileListView = volfileList();

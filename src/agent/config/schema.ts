@@ -63,6 +63,11 @@ export const configSchema = Type.Object(
         placeholder: 'R',
       }),
     ),
+    clientQuorum: word(['auto', 'none'], {
+      description:
+        "What clients of a replicated volume insist on (quorum-type in their volfile): more than half of a set's bricks, or half with the first, or any one brick; decides whether a brick may be stopped.",
+      default: 'auto',
+    }),
     brickPath: path('Directory of the brick on the backend.', { kadaluEnv: 'BRICK_PATH' }),
     brickMount: Type.String({
       description:
@@ -228,6 +233,14 @@ export const configSchema = Type.Object(
       60_000,
       1_000,
     ),
+    preStopWaitMs: Type.Integer({
+      description:
+        "Longest that /brick/pre-stop, the hook of the brick's container, waits until the brick may be stopped; well below the pod's grace period.",
+      default: 60_000,
+      minimum: 0,
+      maximum: 3_600_000,
+      placeholder: 'ms',
+    }),
     brickDeadlineMs: milliseconds('A system call on the brick that takes longer marks the brick as hung.', 10_000, 100),
     logLevel: word(['debug', 'info', 'warn', 'error', 'silent'], {
       description: 'Least severe level that is logged.',

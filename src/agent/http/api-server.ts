@@ -3,6 +3,7 @@ import bearerAuth from '@fastify/bearer-auth';
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyBaseLogger } from 'fastify';
 import { AgentError, errnoOf, errorMessage } from '../../lib/errors.ts';
+import { disruptionRoutes } from './routes/disruption.ts';
 import { healEntryRoutes } from './routes/heal-entries.ts';
 import { healRoutes } from './routes/heal.ts';
 import { peerRoute } from './routes/peer.ts';
@@ -47,6 +48,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<Server
   scanRoutes(server, options.services.scans);
   healRoutes(server, options.services.heal);
   healEntryRoutes(server, options.services.healEntries);
+  disruptionRoutes(server, options.services.disruption);
   volfileRoutes(server, options.services.volfiles);
   peerRoute(server, options.services.peerQuotas);
   await server.ready();

@@ -1,4 +1,5 @@
 import type { FastifyBaseLogger } from 'fastify';
+import { preStopRoute } from './routes/disruption.ts';
 import { healthRoutes } from './routes/health.ts';
 import { metricsRoute } from './routes/metrics.ts';
 import { createServer, type Server } from './server.ts';
@@ -13,6 +14,7 @@ export function createOpsServer(services: OpsServices, log: FastifyBaseLogger): 
   healthRoutes(server, '/brick/readyz', services.brick.readyz);
   healthRoutes(server, '/brick/startupz', services.brick.startupz);
   healthRoutes(server, '/shd/livez', services.brick.shdLivez);
+  preStopRoute(server, services.preStop);
   metricsRoute(server, services.metrics);
   return server;
 }

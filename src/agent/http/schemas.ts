@@ -6,7 +6,7 @@ import { Type, type Static, type TSchema } from 'typebox';
  * The schema or null, in one `type` and not as a union: of a union, the serializer must find the member that fits, and one odd
  * value that fits none would fail the whole answer.
  */
-const Nullable = <T extends TSchema>(schema: T) => Type.Unsafe<Static<T> | null>(withNull(schema));
+export const Nullable = <T extends TSchema>(schema: T) => Type.Unsafe<Static<T> | null>(withNull(schema));
 const withNull = (schema: TSchema & { type?: unknown; enum?: readonly unknown[] }): TSchema => ({
   ...schema,
   ...(schema.type === undefined ? {} : { type: [schema.type, 'null'] }),
@@ -146,7 +146,7 @@ export const pvParamsSchema = Type.Object({
   }),
 });
 
-const Count = Nullable(Type.Integer({ minimum: 0, description: 'Null while not known.' }));
+export const Count = Nullable(Type.Integer({ minimum: 0, description: 'Null while not known.' }));
 
 export const healOperationSchema = Type.Object({
   id: Type.String(),

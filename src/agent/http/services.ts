@@ -2,6 +2,7 @@ import type { HealthCheck } from '../health.ts';
 import type { ScrapeRequest } from '../../metrics/registry.ts';
 import type { QuotaView } from '../../quota/pv-state.ts';
 import type { Refusal } from '../../brick/pv-inventory.ts';
+import type { DisruptionView, PeerHeal, PreStopView } from './heal-schemas.ts';
 import type {
   HealEntriesView,
   HealExplainView,
@@ -54,11 +55,22 @@ export interface HealEntriesService {
   explain(object: string | undefined): Promise<HealExplainView>;
 }
 
+export interface DisruptionService {
+  check(signal: AbortSignal): Promise<DisruptionView>;
+  claim(forMs: number, signal: AbortSignal): Promise<DisruptionView>;
+  release(): void;
+  preStop(waitMs: number): Promise<PreStopView>;
+  /** What the agents of the other bricks ask for. */
+  report(signal: AbortSignal): Promise<PeerHeal>;
+}
+
 export interface OpsServices {
   livez: readonly HealthCheck[];
   readyz: readonly HealthCheck[];
   /** For the containers of brick and self-heal daemon. */
   brick: BrickProbes;
+  /** Before the brick's container is stopped: waits and flushes, for as long as is configured. */
+  preStop: () => Promise<PreStopView>;
   /** Renders, in pieces, what is known already. */
   metrics: (request: ScrapeRequest) => AsyncIterable<Buffer>;
 }
@@ -70,6 +82,7 @@ export interface ApiServices {
   scans: ScanService;
   heal: HealService;
   healEntries: HealEntriesService;
+  disruption: DisruptionService;
   volfiles: () => VolfileListView;
   peerQuotas: () => PeerQuotas;
 }

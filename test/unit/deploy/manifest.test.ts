@@ -195,6 +195,14 @@ describe('deploy/replica-3.yaml', () => {
     }
   });
 
+  it('asks the agent before the brick is stopped, and leaves time for the rest', () => {
+    const hook = container('brick').lifecycle?.preStop?.httpGet;
+    expect(hook).toEqual({ path: '/brick/pre-stop', port: Number(config().opsListen.split(':').at(-1)) });
+    // A check of the peers and the flush come on top, then the brick's end and the agent's.
+    const graceMs = (podSpec().terminationGracePeriodSeconds ?? 0) * 1000;
+    expect(graceMs - config().preStopWaitMs).toBeGreaterThanOrEqual(45_000);
+  });
+
   it('starts the agent as a native sidecar whose start waits for nothing of the brick', () => {
     const agent = container('brick-agent');
     expect(podSpec().initContainers?.at(-1)?.name).toBe('brick-agent');

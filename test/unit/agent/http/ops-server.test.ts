@@ -6,7 +6,7 @@ import { createOpsServer } from '../../../../src/agent/http/ops-server.ts';
 import type { Server } from '../../../../src/agent/http/server.ts';
 import type { CheckResult } from '../../../../src/agent/health.ts';
 import type { ScrapeRequest } from '../../../../src/metrics/registry.ts';
-import { silentPino } from '../../../support/fake-api.ts';
+import { FakeDisruption, silentPino } from '../../../support/fake-api.ts';
 
 const PROBLEM = /^application\/problem\+json(; charset=utf-8)?$/;
 
@@ -14,8 +14,10 @@ let results: Record<string, CheckResult>;
 let metrics: () => string;
 let requests: ScrapeRequest[];
 let server: Server;
+let disruption: FakeDisruption;
 
 beforeEach(() => {
+  disruption = new FakeDisruption();
   results = { disk: { ok: true }, identity: { ok: true }, process: { ok: true }, statfs: { ok: true } };
   requests = [];
   metrics = () => 'gluster_brick_up{volume="pool1"} 1\n';
@@ -32,6 +34,7 @@ function opsServer(render: (request: ScrapeRequest) => AsyncIterable<Buffer>): S
     {
       livez: [{ name: 'ping', check: () => ({ ok: true }) }],
       readyz: [check('disk'), check('identity')],
+      preStop: async () => await disruption.preStop(60_000),
       brick: {
         livez: [check('process')],
         readyz: [check('statfs'), check('process')],
@@ -217,5 +220,20 @@ describe('metrics', () => {
       socket.destroy();
       await vi.waitFor(() => expect(ended).toBe(n));
     }
+  });
+});
+
+describe('the hook of a brick that is stopped', () => {
+  it('is 200 when it is safe and all is flushed', async () => {
+    disruption.verdict = 'Safe';
+    const { statusCode, body } = await server.inject('/brick/pre-stop');
+    expect([statusCode, body]).toEqual([200, 'Safe after 5 ms; usage of 3 PVs flushed, of 0 not\n']);
+  });
+
+  it.each(['Unsafe', 'Unknown'] as const)('is an event of the kubelet when it is %s', async (verdict) => {
+    disruption.verdict = verdict;
+    const { statusCode, body } = await server.inject('/brick/pre-stop');
+    expect(statusCode).toBe(503);
+    expect(body).toContain('OwnBacklog: other bricks are still healed from this one');
   });
 });

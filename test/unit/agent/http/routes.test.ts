@@ -1,6 +1,7 @@
 /** Every route of the API, without a port: what it answers, and that the answer is what its schema says. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Check } from 'typebox/value';
+import { disruptionSchema, peerHealSchema, preStopSchema } from '../../../../src/agent/http/heal-schemas.ts';
 import { createApiServer } from '../../../../src/agent/http/api-server.ts';
 import {
   healOperationSchema,
@@ -27,6 +28,28 @@ beforeEach(async () => {
   return async () => server.close();
 });
 
+describe('stopping a brick', () => {
+  it('is claimed, released, and prepared, within bounds', async () => {
+    const claim = await server.inject({ method: 'POST', url: '/v1/disruption', payload: { holdSeconds: 30 } });
+    expect([claim.statusCode, Check(disruptionSchema, claim.json())]).toEqual([200, true]);
+    expect((await server.inject({ method: 'DELETE', url: '/v1/disruption' })).statusCode).toBe(204);
+    const stop = await server.inject({ method: 'POST', url: '/v1/pre-stop', payload: { waitSeconds: 60 } });
+    expect([stop.statusCode, Check(preStopSchema, stop.json())]).toEqual([200, true]);
+    expect(services.disruption.calls).toEqual(['claim 30000', 'release', 'preStop 60000']);
+  });
+
+  it.each([
+    ['/v1/disruption', { holdSeconds: 0 }],
+    ['/v1/disruption', { holdSeconds: 601 }],
+    ['/v1/disruption', {}],
+    ['/v1/pre-stop', { waitSeconds: -1 }],
+    ['/v1/pre-stop', { waitSeconds: 5, force: true }],
+  ])('%s refuses %o', async (url, payload) => {
+    expect((await server.inject({ method: 'POST', url, payload })).statusCode).toBe(400);
+    expect(services.disruption.calls).toEqual([]);
+  });
+});
+
 describe('what is asked for', () => {
   it.each([
     ['/v1/version', versionSchema],
@@ -37,6 +60,8 @@ describe('what is asked for', () => {
     ['/v1/heal', healSchema],
     ['/v1/volfiles', volfileListSchema],
     ['/v1/peer/quotas', peerQuotasSchema],
+    ['/v1/disruption', disruptionSchema],
+    ['/v1/peer/heal', peerHealSchema],
   ])('GET %s', async (url, schema) => {
     const reply = await server.inject(url);
     expect(reply.statusCode).toBe(200);

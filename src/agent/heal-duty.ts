@@ -1,0 +1,157 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { BrickWorker } from '../brick/worker/client.ts';
+import { STALE_AFTER_MS } from '../heal/backlog.ts';
+import { PvTallies } from '../heal/pv-tally.ts';
+import { ShdDaemon } from '../heal/shd-daemon.ts';
+import { HealTracker } from '../heal/tracker.ts';
+import type { Clock } from '../lib/clock.ts';
+import type { Gfid } from '../lib/gfid.ts';
+import type { Loop } from '../lib/loop.ts';
+import type { QuotaEnforcer } from '../quota/enforcer.ts';
+import type { BrickClient } from '../rpc/brick-client.ts';
+import type { RpcObserver } from '../rpc/connection.ts';
+import { PID } from '../rpc/credential.ts';
+import type { VolfileStatus } from '../volfile/status.ts';
+import type { BrickMonitor } from './brick-monitor.ts';
+import type { Config } from './config/load.ts';
+import { BLAME_SAMPLE, DisruptionGuard } from './disruption.ts';
+import { HealEntryReader } from './heal-entry-reader.ts';
+import { HealInsight, replicaSetOf } from './heal-insight.ts';
+import { HealPeers } from './heal-peers.ts';
+import type { HealthCheck } from './health.ts';
+import type { ProcessMonitor } from './process-monitor.ts';
+import type { StartLoop } from './quota-duty.ts';
+
+export interface HealParts {
+  config: Config;
+  worker: BrickWorker;
+  brick: BrickClient;
+  monitor: BrickMonitor;
+  processes: ProcessMonitor;
+  quota: Pick<QuotaEnforcer, 'states'>;
+  /** Whether the brick's graph and disk answer. */
+  statfs: HealthCheck;
+  volfiles: () => readonly VolfileStatus[];
+  observer: RpcObserver;
+  clock: Clock;
+  log: Logger;
+  /** Bearer token that the peers are asked with; undefined: no peers are asked. */
+  token: string | undefined;
+  /** Fires when the agent stops. */
+  signal: AbortSignal;
+}
+
+/** All that heal needs to run: the backlog, its objects, the self-heal daemon, and what the other bricks say. */
+export class HealDuty {
+  readonly tracker: HealTracker;
+  readonly insight: HealInsight;
+  readonly disruption: DisruptionGuard;
+  /** Names this run of this agent: how it is known among the peers that it asks. */
+  readonly instance = randomUUID();
+  readonly #parts: HealParts;
+  readonly #entries: HealEntryReader;
+  readonly #shd: ShdDaemon;
+  readonly #peers: HealPeers | undefined;
+  #loop: Loop | undefined;
+
+  constructor(parts: HealParts) {
+    const { config, clock, log, observer } = parts;
+    this.#parts = parts;
+    this.#entries = new HealEntryReader({ brickPath: config.brickPath, clock, log: log.child({ part: 'brick' }) });
+    this.#shd = new ShdDaemon({ socketPath: config.shdSocket, pidFile: config.shdPidFile, clock, observer });
+    this.#peers = this.#createPeers();
+    this.tracker = this.#createTracker();
+    this.insight = this.#createInsight();
+    this.disruption = this.#createDisruption();
+  }
+
+  start(loop: StartLoop): void {
+    const { healIntervalMs } = this.#parts.config;
+    this.#loop = loop('heal', healIntervalMs, async (signal) => await this.tracker.pass(signal));
+  }
+
+  /** Ends after the loops' signal has fired. @returns false when a thread cannot end, because the brick hangs */
+  async stop(): Promise<boolean> {
+    const [ended] = await Promise.all([this.#entries.stop(), this.tracker.settled()]);
+    return ended;
+  }
+
+  /** Ends the calls to the self-heal daemon that are under way. */
+  close(): void {
+    this.#shd.close();
+  }
+
+  #createPeers(): HealPeers | undefined {
+    const { config, token } = this.#parts;
+    if (config.peers === undefined || token === undefined) return undefined;
+    const { instance } = this;
+    return new HealPeers({ addresses: config.peers.split(','), volumeId: config.volumeId, token, instance });
+  }
+
+  #createTracker(): HealTracker {
+    const { config, worker, processes, clock, log } = this.#parts;
+    return new HealTracker({
+      source: {
+        counts: async (signal) => {
+          const counts = await worker.call('healIndex', { processKey: processes.brickKey }, { signal });
+          // A volume with one copy misses nothing that a heal could bring back.
+          const isEmptyBrick = config.volumeType !== 'Replica1' && counts.isEmptyBrick;
+          return { xattrop: counts.xattrop, dirty: counts.dirty, entryChanges: counts['entry-changes'], isEmptyBrick };
+        },
+      },
+      daemon: this.#shd,
+      clock,
+      log: log.child({ part: 'heal' }),
+      wake: () => this.#loop?.wake(),
+      staleAfterMs: Math.max(STALE_AFTER_MS, 3 * config.healIntervalMs),
+    });
+  }
+
+  #createInsight(): HealInsight {
+    const { config, clock, processes, volfiles, signal } = this.#parts;
+    const tallies = new PvTallies({ source: this.#entries, clock, signal });
+    return new HealInsight({
+      config,
+      source: this.#entries,
+      tally: async () => await tallies.get(),
+      daemon: this.#shd,
+      status: () => this.tracker.status(),
+      processes: () => processes.views,
+      volfiles,
+      signal,
+    });
+  }
+
+  #createDisruption(): DisruptionGuard {
+    const { config, brick, monitor, quota, statfs, clock, log, signal } = this.#parts;
+    const peers = this.#peers;
+    return new DisruptionGuard({
+      shape: config,
+      set: replicaSetOf(config),
+      backlog: async (own) => await this.tracker.now(own),
+      fenced: () => (monitor.fence.open ? undefined : monitor.fence.reason),
+      notServing: () => {
+        if (!brick.isUp) return brick.downReason ?? 'not connected';
+        const { ok, reason } = statfs.check();
+        return ok ? undefined : (reason ?? 'it does not answer');
+      },
+      servingForMs: () => brick.upForMs ?? 0,
+      page: async (own) => await this.#entries.page({ index: 'xattrop', after: undefined, limit: BLAME_SAMPLE }, own),
+      peers: peers === undefined ? undefined : async (own) => await peers.reports(own),
+      namespaces: () => {
+        const gfids: Gfid[] = [];
+        for (const { backend } of quota.states()) {
+          if (backend.kind !== 'present' || !backend.quota.namespace) continue;
+          if (backend.quota.gfid !== undefined) gfids.push(backend.quota.gfid);
+        }
+        return gfids;
+      },
+      // The helper's STATFS is what makes a brick write its counter down (measured on 11.1).
+      flush: async (gfid, own) => void (await brick.statfs(gfid, { pid: PID.quotaHelper, signal: own })),
+      clock,
+      log: log.child({ part: 'disruption' }),
+      signal,
+    });
+  }
+}
