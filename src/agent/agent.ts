@@ -9,7 +9,7 @@ import { brickCollector } from '../metrics/collectors/brick.ts';
 import { healCollector } from '../metrics/collectors/heal.ts';
 import { processCollector } from '../metrics/collectors/process.ts';
 import { quotaCollector } from '../metrics/collectors/quota.ts';
-import { healLoopCollector, quotaGuardCollector } from '../metrics/collectors/quota-guard.ts';
+import { healLoopCollector, quotaGuardCollector, quotaRepairCollector } from '../metrics/collectors/quota-guard.ts';
 import { RpcCounter } from '../metrics/collectors/rpc.ts';
 import { runtimeCollector } from '../metrics/collectors/runtime.ts';
 import { volfileCollector } from '../metrics/collectors/volfile.ts';
@@ -102,7 +102,8 @@ export class Agent {
       ...(config.shdExpected ? [{ process: 'shd' as const, pidFile: config.shdPidFile }] : []),
     ]);
     const { worker, brick, monitor, processes } = this;
-    this.quota = new QuotaDuty({ config, worker, brick, monitor, processes, clock, log, token });
+    const healing = (): string | undefined => this.#healing();
+    this.quota = new QuotaDuty({ config, worker, brick, monitor, processes, clock, log, token, healing });
     this.livez = livenessChecks(() => this.loopStats(), clock);
     this.readyz = readinessChecks({ worker, monitor, brick, quota: this.quota.enforcer });
     this.watch = this.#createWatch();
@@ -117,6 +118,7 @@ export class Agent {
         processCollector(() => processSnapshots(this)),
         quotaCollector(this.quota.enforcer),
         quotaGuardCollector(() => this.quota.guard?.stats),
+        quotaRepairCollector(() => this.quota.repairer.stats),
         healLoopCollector(() => this.quota.healLoops),
         healCollector(() => this.heal.status()),
         volfileCollector(() => volfileSnapshots(this)),
@@ -199,6 +201,13 @@ export class Agent {
     this.#healDuty.close();
     this.#runtime.stop();
     return (await threads).every(Boolean);
+  }
+
+  /** Why objects of this brick's set wait for heal, as far as this brick's own index tells. */
+  #healing(): string | undefined {
+    if (this.config.volumeType === 'Replica1') return undefined;
+    const { state, message } = this.heal.status();
+    return state === 'Complete' ? undefined : message;
   }
 
   #createWatch(): BrickWatch {

@@ -9,6 +9,7 @@ import { QuotaEnforcer } from '../quota/enforcer.ts';
 import { QuotaGuard } from '../quota/guard.ts';
 import { HealLoops } from '../quota/heal-loop.ts';
 import { bricksPerSubvolume, layoutOf } from '../quota/layout.ts';
+import { CounterRepairer } from '../quota/repairer.ts';
 import { UsageScanner } from '../quota/scanner.ts';
 import { UsageTeller } from '../quota/usage-teller.ts';
 import { subvolumeOf } from '../quota/volume-usage.ts';
@@ -21,6 +22,7 @@ import { Peers } from './peers.ts';
 import type { ProcessMonitor } from './process-monitor.ts';
 import { QuotaFileSource } from './quota-file-source.ts';
 import { WireQuotaBrick, WireUsageBrick, WorkerQuotaBackend } from './quota-adapters.ts';
+import { WireCounterBrick } from './wire-counter.ts';
 import { WireGuardBrick } from './wire-guard.ts';
 
 /** Pause between two looks whether an audit is due, in milliseconds; a restarted brick is audited soon. */
@@ -29,6 +31,9 @@ const AUDIT_CHECK_MS = 2_000;
 const HEAL_LOOP_CHECK_MS = 5_000;
 /** Pause between two looks whether a PV is due for a scan, in milliseconds; each finished scan starts the next at once. */
 const SCAN_CHECK_MS = 2_000;
+
+/** Pause between two looks whether a counter is to be set right, in milliseconds; finished scans are judged then. */
+const REPAIR_CHECK_MS = 2_000;
 
 export interface QuotaParts {
   config: Config;
@@ -40,6 +45,8 @@ export interface QuotaParts {
   log: Logger;
   /** Bearer token that the peers are asked with; undefined: no peers are asked. */
   token: string | undefined;
+  /** Why this brick's objects wait for heal; undefined: none does. */
+  healing: () => string | undefined;
 }
 
 export type StartLoop = (name: string, intervalMs: number, pass: (signal: AbortSignal) => Promise<void>) => Loop;
@@ -55,11 +62,13 @@ export class QuotaDuty {
   /** Undefined when no peers are configured, or the sets cannot be told apart. */
   readonly usageTeller: UsageTeller | undefined;
   readonly guard: QuotaGuard | undefined;
+  readonly repairer: CounterRepairer;
   readonly healLoops: HealLoops | undefined;
   readonly #parts: QuotaParts;
   readonly #scanWorker: ScanWorker;
   #quotaLoop: Loop | undefined;
   #scanLoop: Loop | undefined;
+  #repairLoop: Loop | undefined;
 
   constructor(parts: QuotaParts) {
     const { config, clock, log, token } = parts;
@@ -76,6 +85,7 @@ export class QuotaDuty {
       log: log.child({ part: 'scan' }),
     });
     this.scanner = this.#createScanner();
+    this.repairer = this.#createRepairer();
     this.healLoops = this.#createHealLoops();
     this.guard = config.quotaGuardIntervalMs > 0 ? this.#createGuard() : undefined;
   }
@@ -90,6 +100,7 @@ export class QuotaDuty {
     const { guard, healLoops, peers, usageTeller } = this;
     this.#quotaLoop = loop('quota', config.quotaIntervalMs, async (signal) => await this.enforcer.pass(signal));
     this.#scanLoop = loop('scan', SCAN_CHECK_MS, async (signal) => await this.scanner.pass(signal));
+    this.#repairLoop = loop('repair', REPAIR_CHECK_MS, async (signal) => await this.repairer.pass(signal));
     if (config.quotaAuditIntervalMs > 0) {
       const auditor = this.#createAuditor();
       loop('audit', AUDIT_CHECK_MS, async (signal) => await auditor.pass(signal));
@@ -183,7 +194,35 @@ export class QuotaDuty {
       clock: this.#parts.clock,
       log: this.#parts.log.child({ part: 'scan' }),
       intervalMs: config.quotaScanIntervalMs,
-      wake: () => this.#scanLoop?.wake(),
+      wake: () => {
+        this.#scanLoop?.wake();
+        this.#repairLoop?.wake();
+      },
+    });
+  }
+
+  #createRepairer(): CounterRepairer {
+    const { config, worker, monitor, brick, healing, clock, log } = this.#parts;
+    const { enforcer, scanner } = this;
+    return new CounterRepairer({
+      brick: new WireCounterBrick(brick),
+      fence: () => monitor.fence,
+      targets: () => enforcer.repairTargets(),
+      take: (pv, view) => enforcer.takeRepair(pv, view),
+      scans: { request: (pv) => scanner.request(pv), isPending: (pv) => scanner.isPending(pv) },
+      heldBytes: async (signal) => {
+        const bytes = await worker.call('heldBytes', {}, { signal });
+        if (bytes === undefined) throw new AgentError('Conflict', 'too many files of the brick are open and deleted');
+        return BigInt(bytes);
+      },
+      healing,
+      refusal:
+        config.volumeType === 'Arbiter' && layoutOf(config.volumeType, config.brickIndex, undefined).isArbiter
+          ? "an arbiter's counters mean nothing"
+          : undefined,
+      automatic: config.quotaRepair === 'auto',
+      clock,
+      log: log.child({ part: 'repair' }),
     });
   }
 

@@ -114,6 +114,7 @@ function apiServices(agent: Agent): ApiServices {
     status: () => statusView(agent, AGENT_VERSION),
     quotas: agent.quota.enforcer,
     scans: { status: () => scanStatusView(agent), request: (pv) => agent.quota.scanner.request(pv) },
+    repairs: agent.quota.repairer,
     heal: {
       view: () => healView(agent),
       operation: (id) => {

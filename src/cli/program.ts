@@ -10,6 +10,7 @@ import { healStart, healStatus } from './commands/heal.ts';
 import { printOfflineVerify, printPrepared, printStaged } from './commands/prepare.ts';
 import { quotaGet, quotaList, quotaRemove, quotaSet } from './commands/quota.ts';
 import { quotaExplain } from './commands/quota-explain.ts';
+import { quotaRepair } from './commands/quota-repair.ts';
 import { quotaScan } from './commands/quota-scan.ts';
 import { quotaVerify } from './commands/quota-verify.ts';
 import { statusCommand } from './commands/status.ts';
@@ -128,6 +129,10 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
     "Measure what a PV, or every PV, really uses, and compare the brick's counter with it.",
   ).action(async (pv: string | undefined, _flags, command: Command) =>
     setExit(await quotaScan(client(command), output, format(command), pv)),
+  );
+  query(quota, 'repair <pv>', "Set the running brick's counter of a PV right, and wait for it.").action(
+    async (pv: string, _flags, command: Command) =>
+      setExit(await quotaRepair(client(command), output, format(command), pv)),
   );
   const verify = query(quota, 'verify', 'Compare what is wanted with disk and running brick; exit 1 on any difference.')
     .option('--offline', "a stopped brick: compare with the measured usage; takes the flags of 'run'")

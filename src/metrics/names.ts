@@ -148,6 +148,21 @@ export const METRICS = {
     help: 'Times that enforcement was switched on as a precaution, whether it was off or not.',
     labels: [],
   },
+  gluster_quota_repairs_total: {
+    type: 'counter',
+    help: "Times that the running brick's counter of a PV was set right (raised, lowered).",
+    labels: ['direction'],
+  },
+  gluster_quota_repaired_bytes_total: {
+    type: 'counter',
+    help: 'Bytes by which counters were set right.',
+    labels: ['direction'],
+  },
+  gluster_quota_repair_failures_total: {
+    type: 'counter',
+    help: 'Times that a counter could not be set right.',
+    labels: [],
+  },
   gluster_quota_heal_loops: {
     type: 'gauge',
     help: "PVs whose directory's metadata heal goes round for ever, seen on this brick as source or sink.",

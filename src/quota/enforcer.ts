@@ -13,6 +13,7 @@ import { isSettled, judge, newState, unsettle, viewOf, type PvState, type QuotaV
 import type { QuotaFileContent } from './quota-file.ts';
 import { encodeRecord, type QuotaRecord } from './record.ts';
 import { Reconciler } from './reconciler.ts';
+import type { RepairTarget, RepairView } from './repairer.ts';
 import type { ScanTarget } from './scanner.ts';
 import { forgetCounter, type UsageScan } from './usage.ts';
 
@@ -143,6 +144,17 @@ export class QuotaEnforcer {
     if (state?.path !== path) return;
     state.scan = scan;
     judge(state, this.#options.layout, this.#options.clock.now());
+  }
+
+  /** PVs whose counter can be set right here: an arbiter's means nothing. */
+  repairTargets(): RepairTarget[] {
+    if (this.#options.layout.isArbiter) return [];
+    return this.limitedTargets().map(({ pv, gfid }) => ({ pv, gfid, scan: this.#states.get(pv)?.scan }));
+  }
+
+  takeRepair(pv: string, repair: RepairView): void {
+    const state = this.#states.get(pv);
+    if (state !== undefined) state.repair = repair;
   }
 
   /** PVs whose limit is in force in the running brick. */

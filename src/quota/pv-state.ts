@@ -8,6 +8,7 @@ import { judgeEnforced } from './enforced.ts';
 import { brickLimit, type QuotaLayout } from './layout.ts';
 import { shownLimit, shownUsage } from './live-limit.ts';
 import type { LiveResult } from './live-quota.ts';
+import type { RepairView } from './repairer.ts';
 import { judgeUsage, usageView, type UsageScan, type UsageView } from './usage.ts';
 
 /** What the enforcer last saw of the backend. */
@@ -43,6 +44,8 @@ export interface PvState {
   audit: PvAudit | undefined;
   /** The last scan of what the PV really uses. */
   scan: UsageScan | undefined;
+  /** What became of its counter's drift, as far as anything was done about it. */
+  repair: RepairView | undefined;
   conditions: Condition[];
 }
 
@@ -67,6 +70,8 @@ export interface QuotaView {
     usedBytes: string | null;
     /** What the PV really uses, as far as is known. */
     usage: UsageView;
+    /** What became of a counter that was wrong; null: nothing was done. */
+    repair: RepairStatusView | null;
     observedGeneration: number;
     conditions: Condition[];
   };
@@ -86,10 +91,29 @@ export function viewOf(state: PvState, layout: QuotaLayout): QuotaView {
       liveLimitBytes: text(liveLimitBytes(state)),
       usedBytes: text(usedBytes(state)),
       usage: usageView(state.scan, countedBytes(state)),
+      repair: repairView(state.repair),
       observedGeneration: state.generation,
       conditions: state.conditions,
     },
   };
+}
+
+/** As the API shows it. */
+export interface RepairStatusView {
+  state: RepairView['state'];
+  reason: string;
+  message: string;
+  /** ISO 8601. */
+  at: string;
+  /** What was added to the counter, decimal; null: it was not touched. */
+  shiftedBytes: string | null;
+  requested: boolean;
+}
+
+function repairView(repair: RepairView | undefined): RepairStatusView | null {
+  if (repair === undefined) return null;
+  const { state, reason, message, at, shiftedBytes, requested } = repair;
+  return { state, reason, message, at: new Date(at).toISOString(), shiftedBytes: text(shiftedBytes), requested };
 }
 
 /** Bytes of this brick from which on to warn; undefined when no soft limit is wanted. */
@@ -150,6 +174,7 @@ export function newState(place: PvPlace): PvState {
     namespaceMade: undefined,
     audit: undefined,
     scan: undefined,
+    repair: undefined,
     conditions: [],
   };
 }

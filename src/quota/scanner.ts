@@ -117,6 +117,11 @@ export class UsageScanner {
     this.#options.wake();
   }
 
+  /** Whether a scan of it runs or waits for its turn. */
+  isPending(pv: string): boolean {
+    return this.#requested.has(pv) || this.#running?.target.pv === pv;
+  }
+
   status(): ScanStatus {
     const running = this.#running === undefined ? undefined : this.#progress(this.#running);
     const requested = [...this.#requested];
@@ -234,8 +239,9 @@ export class UsageScanner {
       throw error;
     }
     const [read] = await backend.read([path], signal);
-    const size = read?.kind === 'present' ? read.quota.sizeBytes : undefined;
-    return typeof size === 'bigint' ? size : undefined;
+    if (read?.kind !== 'present' || read.quota.sizeBytes === 'Malformed') return undefined;
+    // A brick that has counted nothing yet writes nothing.
+    return read.quota.sizeBytes ?? 0n;
   }
 
   #progress({ target, startedAt, startedMonotonic, totals }: Running): ScanProgress {

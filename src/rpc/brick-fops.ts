@@ -15,8 +15,9 @@ import {
 import { entrylk } from './programs/entrylk.ts';
 import {
   create,
-  fallocate,
   ftruncate,
+  mknod,
+  open,
   release,
   rename,
   unlink,
@@ -25,6 +26,7 @@ import {
 } from './programs/file.ts';
 import { lookup, type LookupReply } from './programs/lookup.ts';
 import type { Procedure } from './programs/procedure.ts';
+import { discard, fallocate, zerofill } from './programs/range.ts';
 import { stat } from './programs/stat.ts';
 import { statfs, type Statfs } from './programs/statfs.ts';
 import { getXattr, removeXattr, setXattr, xattrop, type SetXattrInput, type XattropInput } from './programs/xattr.ts';
@@ -161,6 +163,16 @@ export abstract class BrickFops {
     return this.#opened(input.gfid, async () => (await this.invoke(create, input, options)).fd);
   }
 
+  /** A regular file without a descriptor. */
+  async mknod(input: Omit<CreateInput, 'flags'>, options: FopOptions): Promise<Iatt> {
+    return await this.invoke(mknod, input, options);
+  }
+
+  /** @param flags as in open(2) */
+  async open(gfid: Gfid, flags: number, options: FopOptions): Promise<BrickFd> {
+    return this.#opened(gfid, async () => await this.invoke(open, { gfid, flags }, options));
+  }
+
   async release(fd: BrickFd, options: FopOptions): Promise<void> {
     await this.invoke(release, this.#valid(fd), options);
   }
@@ -173,6 +185,16 @@ export abstract class BrickFops {
   /** @param range bytes */
   async fallocate(fd: BrickFd, range: { offset: bigint; size: bigint }, options: FopOptions): Promise<void> {
     await this.invoke(fallocate, { ...this.#valid(fd), ...range }, options);
+  }
+
+  /** Punches a hole. @param range bytes */
+  async discard(fd: BrickFd, range: { offset: bigint; size: bigint }, options: FopOptions): Promise<void> {
+    await this.invoke(discard, { ...this.#valid(fd), ...range }, options);
+  }
+
+  /** Allocates and makes it read as zeros. @param range bytes */
+  async zerofill(fd: BrickFd, range: { offset: bigint; size: bigint }, options: FopOptions): Promise<void> {
+    await this.invoke(zerofill, { ...this.#valid(fd), ...range }, options);
   }
 
   /** False when there was no such name. */

@@ -1,4 +1,5 @@
 /** Limits on bricks that cannot read them for themselves: disperse, arbiter, the second subvolume of a distributed volume. */
+import { mkdir, writeFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { LabAgent } from '../lab/agent.ts';
 import { Lab } from '../lab/lab.ts';
@@ -19,6 +20,7 @@ const FAST = {
   BRICK_AGENT_PEER_INTERVAL_MS: '500',
   BRICK_AGENT_USAGE_INTERVAL_MS: '500',
   BRICK_AGENT_QUOTA_INTERVAL_MS: '500',
+  BRICK_AGENT_HEAL_INTERVAL_MS: '500',
 };
 
 async function setUp(spec: VolumeSpec): Promise<{ lab: Lab; volume: Volume; agents: LabAgent[] }> {
@@ -44,6 +46,19 @@ describe('limits on other layouts', () => {
     expect(errno).toBe('EDQUOT');
     expect(written).toBeGreaterThan(15 * MiB);
     expect(written).toBeLessThanOrEqual(16 * MiB);
+    // What was there before it became a quota is counted by the repair, on each brick its fragments.
+    const old = await createPv(client, 'pvc-ec-old', undefined);
+    await mkdir(`${old.path}/dir`);
+    await writeFile(`${old.path}/dir/file`, Buffer.alloc(12 * MiB, 1));
+    await agents[0]?.api('PUT', `/v1/quotas/${old.name}`, { limitBytes: '64Mi' });
+    await waitLimit(theLab, agents, old.name, 32 * MiB);
+    for (const agent of agents) {
+      const { code, stdout } = await agent.cli('quota', 'repair', old.name);
+      expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/Repaired|Nothing/) });
+    }
+    for (const brick of volume.bricks) {
+      expect(brick.xattr(old.relativePath, 'trusted.gfs.squota.size')?.toString()).toBe(`${6 * MiB + 512}\0`);
+    }
   });
 
   it("brings Kadalu's limit to an arbiter brick, whose copy of the file is empty", async () => {
@@ -54,6 +69,8 @@ describe('limits on other layouts', () => {
     const sources = await Promise.all(agents.map(async (agent) => (await quotaOf(agent, pv.name))?.spec.source));
     expect(sources).toEqual(['Kadalu', 'Kadalu', 'Peer']);
     expect((await writeUntilError(`${pv.path}/file`, 128 * 1024, 16 * MiB)).errno).toBe('EDQUOT');
+    const answers = await Promise.all(agents.map(async (agent) => agent.api('POST', `/v1/quotas/${pv.name}/repair`)));
+    expect(answers.map(({ status }) => status)).toEqual([202, 202, 501]);
   });
 
   it('brings a limit to the subvolume of a distributed volume that does not have the file', async () => {

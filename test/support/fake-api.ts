@@ -17,6 +17,7 @@ import type {
   HealEntriesService,
   HealService,
   QuotaService,
+  RepairService,
   ScanService,
 } from '../../src/agent/http/services.ts';
 import type { Condition } from '../../src/lib/conditions.ts';
@@ -49,6 +50,14 @@ export function quotaView(pv: string, limitBytes: bigint | null): QuotaView {
       liveLimitBytes: limit,
       usedBytes: '4096',
       usage: usageView(undefined, 4096n),
+      repair: {
+        state: 'Repaired',
+        reason: 'CounterShifted',
+        message: 'the counter was lowered',
+        at: TIME,
+        shiftedBytes: '-4096',
+        requested: false,
+      },
       observedGeneration: 1,
       conditions: [condition('OnDisk'), condition('Live'), condition('Enforced', 'Unknown', 'NotAudited')],
     },
@@ -131,6 +140,16 @@ export class FakeScans implements ScanService {
       failed: [{ pv: 'pvc-free', message: 'a scan hangs' }],
     };
   }
+
+  request(pv: string): void {
+    if (this.failure !== undefined) throw this.failure;
+    this.requested.push(pv);
+  }
+}
+
+export class FakeRepairs implements RepairService {
+  readonly requested: string[] = [];
+  failure: Error | undefined;
 
   request(pv: string): void {
     if (this.failure !== undefined) throw this.failure;
@@ -311,6 +330,7 @@ const DISRUPTION_REASON = {
 export class FakeServices implements ApiServices {
   readonly quotas = new FakeQuotas();
   readonly scans = new FakeScans();
+  readonly repairs = new FakeRepairs();
   readonly heal = new FakeHeal();
   readonly healEntries = new FakeHealEntries();
   readonly disruption = new FakeDisruption();

@@ -6,7 +6,11 @@ import { brickCollector, type BrickSnapshot } from '../../src/metrics/collectors
 import { healCollector, type HealSnapshot } from '../../src/metrics/collectors/heal.ts';
 import { processCollector, type ProcessSnapshot } from '../../src/metrics/collectors/process.ts';
 import { quotaCollector } from '../../src/metrics/collectors/quota.ts';
-import { healLoopCollector, quotaGuardCollector } from '../../src/metrics/collectors/quota-guard.ts';
+import {
+  healLoopCollector,
+  quotaGuardCollector,
+  quotaRepairCollector,
+} from '../../src/metrics/collectors/quota-guard.ts';
 import { RpcCounter } from '../../src/metrics/collectors/rpc.ts';
 import { runtimeCollector, type RuntimeSnapshot } from '../../src/metrics/collectors/runtime.ts';
 import { volfileCollector, type VolfileSnapshot } from '../../src/metrics/collectors/volfile.ts';
@@ -187,6 +191,11 @@ export function fixedCollectors(): Collector[] {
       { now: () => SCANNED_AT + 90_000 },
     ),
     quotaGuardCollector(() => ({ tampering: { off: 2, faked: 1 }, rearms: 17_280 })),
+    quotaRepairCollector(() => ({
+      raised: { times: 2, bytes: 4096n },
+      lowered: { times: 1, bytes: 512n },
+      failures: 1,
+    })),
     healLoopCollector(() => ({ active: 1, remedies: 3 })),
     healCollector(() => HEAL),
     volfileCollector(() => VOLFILES),

@@ -210,6 +210,11 @@ export const configSchema = Type.Object(
       maximum: 2_147_483_647,
       placeholder: 'ms',
     }),
+    quotaRepair: word(['auto', 'off'], {
+      description:
+        "Whether the running brick's counters are set right when two scans in a row found the same drift; off: only on request.",
+      default: 'auto',
+    }),
     quotaHealLoops: word(['end', 'report', 'off'], {
       description:
         "What to do about the endless metadata heal of a PV's directory after a change while a brick was down: end it on the brick that is healed, only report it, or not look.",

@@ -8,6 +8,7 @@ import { healEntryRoutes } from './routes/heal-entries.ts';
 import { healRoutes } from './routes/heal.ts';
 import { peerRoute } from './routes/peer.ts';
 import { quotaRoutes } from './routes/quotas.ts';
+import { repairRoutes } from './routes/repairs.ts';
 import { scanRoutes } from './routes/scans.ts';
 import { statusRoutes } from './routes/status.ts';
 import { volfileRoutes } from './routes/volfiles.ts';
@@ -45,6 +46,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<Server
   await options.describe?.(server, options.version);
   statusRoutes(server, options.services);
   quotaRoutes(server, options.services.quotas);
+  repairRoutes(server, options.services.quotas, options.services.repairs);
   scanRoutes(server, options.services.scans);
   healRoutes(server, options.services.heal);
   healEntryRoutes(server, options.services.healEntries);

@@ -68,6 +68,21 @@ export const usageSchema = Type.Object(
   },
 );
 
+export const repairSchema = Type.Object(
+  {
+    state: Type.Enum(['Confirming', 'Waiting', 'Refused', 'Repaired', 'Nothing', 'Failed']),
+    reason: Type.String({ description: 'One CamelCase word for programs.' }),
+    message: Type.String(),
+    at: Time,
+    shiftedBytes: Nullable(SignedBytes),
+    requested: Type.Boolean({ description: 'Somebody asked for it, and it is not done.' }),
+  },
+  {
+    description:
+      "What became of a drift of the brick's counter. shiftedBytes: what was added to the counter; null: it was not touched.",
+  },
+);
+
 export const quotaViewSchema = Type.Object({
   pv: Type.String(),
   path: Type.String({ description: 'Directory below the brick root.' }),
@@ -85,6 +100,7 @@ export const quotaViewSchema = Type.Object({
     liveLimitBytes: Nullable(Bytes),
     usedBytes: Nullable(Bytes),
     usage: usageSchema,
+    repair: Nullable(repairSchema),
     observedGeneration: Type.Integer(),
     conditions: Type.Array(conditionSchema),
   }),

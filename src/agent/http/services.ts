@@ -33,6 +33,11 @@ export interface ScanService {
   request(pv: string): void;
 }
 
+export interface RepairService {
+  /** @throws AgentError `NotFound`, `NotSupported`, `BrickFenced` */
+  request(pv: string): void;
+}
+
 export interface HealService {
   view(): HealView;
   operation(id: string): HealOperationView | undefined;
@@ -80,6 +85,7 @@ export interface ApiServices {
   status: () => StatusView;
   quotas: QuotaService;
   scans: ScanService;
+  repairs: RepairService;
   heal: HealService;
   healEntries: HealEntriesService;
   disruption: DisruptionService;

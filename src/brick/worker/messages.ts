@@ -30,6 +30,8 @@ export interface BrickOps {
   blames: { input: { paths: readonly string[] }; output: Blame[][] };
   /** Refused like `writeQuotas`. Whether the namespace was removed. */
   freeNamespace: { input: { place: string; path: string; own: string }; output: boolean };
+  /** Bytes in files of the brick that are open and deleted; undefined: too many to tell. */
+  heldBytes: { input: Record<string, never>; output: number | undefined };
   readQuotas: { input: { paths: readonly string[]; entries: boolean }; output: BackendRead[] };
   /** Refused with `BrickFenced` when the brick's `device:inode` is not `place`: another file system is there now. */
   writeQuotas: { input: { place: string; changes: readonly BackendChange[] }; output: BackendWrite[] };

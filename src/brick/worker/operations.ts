@@ -5,6 +5,7 @@ import { GfidPaths } from '../gfid-path.ts';
 import { DirectoryHandle } from '../handle.ts';
 import { findHealObject, readHealPage } from '../heal-entries.ts';
 import { HealIndex, isEmptyBrick } from '../heal-index.ts';
+import { heldBytes } from '../held-bytes.ts';
 import { HealWindow } from '../heal-window.ts';
 import { PvInventory } from '../pv-inventory.ts';
 import { readQuotas, writeQuotas } from '../quota-xattrs.ts';
@@ -43,6 +44,8 @@ export class BrickOperations {
       case 'freeNamespace':
         assertPlace(root, request.input.place);
         return freeNamespace(root, request.input.path, request.input.own);
+      case 'heldBytes':
+        return heldBytes(root);
       case 'readQuotas':
         return readQuotas(root, request.input.paths, request.input.entries);
       case 'writeQuotas':

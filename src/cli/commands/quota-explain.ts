@@ -5,6 +5,7 @@ import { formatBytes } from '../../lib/units.ts';
 import type { AgentClient } from '../client.ts';
 import { printJson, type Output } from '../output.ts';
 import type { ExitCode } from '../program.ts';
+import { driftText, repairLine } from './quota-repair.ts';
 import { colourStatus, printable } from '../table.ts';
 
 type QuotaItem = QuotaList['items'][number];
@@ -28,6 +29,8 @@ const ADVICE: Record<string, string> = {
   'Live NotEnforceable': 'run GlusterFS 11 to enforce quotas',
   'Live RemovalPending': 'nothing; the limit is lifted and forgotten when the brick restarts',
   'Enforced PartlyEnforced': 'restart the brick; what it had cached below the directory is counted from then on',
+  'UsageTrue CountsTooMuch': 'brick-agent quota repair sets it right; so does a restart after prepare',
+  'UsageTrue CountsTooLittle': 'brick-agent quota repair sets it right; so does a restart after prepare',
   'BelowSoftLimit Above': 'make room, or resize the PV',
 };
 
@@ -58,6 +61,9 @@ function print(output: Output, view: QuotaItem, advice: readonly string[]): void
     `On disk: ${amount(status.onDiskLimitBytes, 'no limit')}. In the running brick: ${amount(status.liveLimitBytes, 'none, or not known')}.`,
   );
   output.line(`Used by the brick's own count: ${amount(status.usedBytes, 'not known')}.`);
+  const drift = driftText(status.usage.driftBytes);
+  if (drift !== undefined) output.line(`At the last scan that was ${drift}.`);
+  if (status.repair !== null) output.line(`Counter at ${status.repair.at}: ${repairLine(status.repair)}.`);
   for (const { type, status: value, reason, message } of status.conditions) {
     output.line(`${colourStatus(value)} ${type} (${reason}): ${printable(message)}.`);
   }

@@ -1,4 +1,5 @@
 import type { GuardStats } from '../../quota/guard.ts';
+import type { RepairStats } from '../../quota/repairer.ts';
 import type { Collector } from '../registry.ts';
 
 /** What the guard found. @param read undefined while there is no guard */
@@ -11,6 +12,21 @@ export function quotaGuardCollector(read: () => GuardStats | undefined): Collect
       emit('gluster_quota_tampering_total', { kind: 'off' }, stats.tampering.off);
       emit('gluster_quota_tampering_total', { kind: 'faked' }, stats.tampering.faked);
       emit('gluster_quota_rearms_total', {}, stats.rearms);
+    },
+  };
+}
+
+/** What was done about counters that drifted. */
+export function quotaRepairCollector(read: () => RepairStats): Collector {
+  return {
+    name: 'quota-repair',
+    collect(emit) {
+      const { raised, lowered, failures } = read();
+      for (const [direction, { times, bytes }] of Object.entries({ raised, lowered })) {
+        emit('gluster_quota_repairs_total', { direction }, times);
+        emit('gluster_quota_repaired_bytes_total', { direction }, Number(bytes));
+      }
+      emit('gluster_quota_repair_failures_total', {}, failures);
     },
   };
 }

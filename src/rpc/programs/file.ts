@@ -1,5 +1,5 @@
 /**
- * Names and contents of files by gfid: CREATE, UNLINK, RENAME, FTRUNCATE, FALLOCATE, RELEASE. Straight on one brick they bypass
+ * Names and contents of files by gfid: CREATE, MKNOD, OPEN, UNLINK, RENAME, FTRUNCATE, RELEASE. Straight on one brick they bypass
  * replication: no changelog is written and no heal repeats them elsewhere.
  */
 import type { Gfid } from '../../lib/gfid.ts';
@@ -43,6 +43,58 @@ export const create: Procedure<CreateInput, { iatt: Iatt; fd: bigint }> = {
       return { iatt: readIatt(reader), fd: BigInt.asIntN(64, reader.uint64()) };
     });
     return valueOf(create, answer);
+  },
+};
+
+/** S_IFREG of mknod(2). */
+const REGULAR = 0o100000;
+
+/**
+ * A regular file without a descriptor. simple-quota neither checks nor counts it (measured on 11.1), where CREATE needs room for
+ * 4096 bytes.
+ *
+ * ```
+ * request: opaque pargfid[16]; uint64 dev; uint32 mode, umask; string bname<>; gfx_dict xdata (gfid-req)
+ * reply:   op_ret; op_errno; gfx_dict xdata; iatt; iatt preparent, postparent
+ * ```
+ */
+export const mknod: Procedure<Omit<CreateInput, 'flags'>, Iatt> = {
+  ...FOP_PROGRAM,
+  procedure: 3,
+  name: 'FOP.MKNOD',
+  encode: (writer, { parent, name, mode, gfid }) => {
+    writer.gfid(parent);
+    writer.uint64(0n);
+    writer.uint32(REGULAR | mode);
+    writer.uint32(0);
+    writer.opaque(name);
+    writeGfxDict(writer, new Map([['gfid-req', { type: 'GFUUID', value: gfid }]]));
+  },
+  decode: (reader) => {
+    const answer = readOutcome(reader, () => {
+      readGfxDict(reader);
+      return readIatt(reader);
+    });
+    return valueOf(mknod, answer);
+  },
+};
+
+/** `opaque gfid[16]; uint32 flags; gfx_dict xdata`, answered by `op_ret; op_errno; gfx_dict xdata; int64 fd`. */
+export const open: Procedure<{ gfid: Gfid; flags: number }, bigint> = {
+  ...FOP_PROGRAM,
+  procedure: 11,
+  name: 'FOP.OPEN',
+  encode: (writer, { gfid, flags }) => {
+    writer.gfid(gfid);
+    writer.uint32(flags);
+    writeGfxDict(writer);
+  },
+  decode: (reader) => {
+    const answer = readOutcome(reader, () => {
+      readGfxDict(reader);
+      return reader.int64();
+    });
+    return valueOf(open, answer);
   },
 };
 
@@ -112,25 +164,6 @@ export const ftruncate: Procedure<{ gfid: Gfid; fd: bigint; size: bigint }, void
   decode: (reader) => {
     const answer = readOutcome(reader, () => undefined);
     return valueOf(ftruncate, answer);
-  },
-};
-
-/** `opaque gfid[16]; int64 fd; uint32 flags; uint64 offset, size; gfx_dict xdata`, answered by `op_ret; op_errno; ...`. */
-export const fallocate: Procedure<{ gfid: Gfid; fd: bigint; offset: bigint; size: bigint }, void> = {
-  ...FOP_PROGRAM,
-  procedure: 44,
-  name: 'FOP.FALLOCATE',
-  encode: (writer, { gfid, fd, offset, size }) => {
-    writer.gfid(gfid);
-    writer.int64(fd);
-    writer.uint32(0);
-    writer.uint64(offset);
-    writer.uint64(size);
-    writeGfxDict(writer);
-  },
-  decode: (reader) => {
-    const answer = readOutcome(reader, () => undefined);
-    return valueOf(fallocate, answer);
   },
 };
 

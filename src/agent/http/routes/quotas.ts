@@ -1,5 +1,6 @@
 import { AgentError } from '../../../lib/errors.ts';
 import { parseBytes } from '../../../lib/units.ts';
+import type { QuotaView } from '../../../quota/pv-state.ts';
 import { pvParamsSchema, quotaListSchema, quotaPutSchema, quotaViewSchema } from '../schemas.ts';
 import type { QuotaService } from '../services.ts';
 import { auditLine, changeDeadline, withProblems } from './shared.ts';
@@ -24,11 +25,7 @@ export function quotaRoutes(server: Server, quotas: QuotaService): void {
         response: withProblems({ 200: quotaViewSchema }, 404),
       },
     },
-    async (request) => {
-      const view = quotas.get(request.params.pv);
-      if (view === undefined) throw new AgentError('NotFound', `no PV "${request.params.pv}" on this brick`);
-      return view;
-    },
+    async (request) => requiredQuota(quotas, request.params.pv),
   );
 
   server.put(
@@ -69,4 +66,11 @@ export function quotaRoutes(server: Server, quotas: QuotaService): void {
       return view;
     },
   );
+}
+
+/** @throws AgentError `NotFound` */
+export function requiredQuota(quotas: QuotaService, pv: string): QuotaView {
+  const view = quotas.get(pv);
+  if (view === undefined) throw new AgentError('NotFound', `no PV "${pv}" on this brick`);
+  return view;
 }
