@@ -7,10 +7,13 @@ export CACHE ?= $(CURDIR)/.cache
 NODE_PACKAGE := node-linux-$(if $(filter aarch64,$(shell uname -m)),arm64,x64)
 export PATH := $(CACHE)/node24/node_modules/$(NODE_PACKAGE)/bin:$(CURDIR)/node_modules/.bin:$(CACHE)/bin:$(PATH)
 
-.PHONY: setup setup-node build lint types deadcode test test-unit test-integration demo bench format clean help
+.PHONY: setup setup-test setup-node build lint types deadcode test test-unit test-integration demo bench format clean help
 
 setup: ## install Node, packages and GlusterFS where they are missing
 	@scripts/setup.sh
+
+setup-test: ## the same, and a browser for the test of the status page
+	@scripts/setup.sh --browser
 
 setup-node: ## the same without GlusterFS
 	@scripts/setup.sh --no-gluster
@@ -22,18 +25,18 @@ lint: setup-node ## formatting and lint rules
 	@prettier --check --log-level warn . && oxlint --type-aware --deny-warnings
 
 types: setup-node ## type check
-	@tsc --noEmit
+	@tsc --noEmit && tsc --noEmit -p src/agent/http/page
 
 deadcode: setup-node ## exports, files and dependencies that nobody uses
 	@knip
 
-test: setup ## all checks and tests; the last line counts them
+test: setup-test ## all checks and tests; the last line counts them
 	@scripts/test.sh
 
 test-unit: setup-node ## unit, property, golden and fault tests
 	@vitest run --project unit
 
-test-integration: setup ## tests on real bricks (root, Linux)
+test-integration: setup-test ## tests on real bricks (root, Linux)
 	@vitest run --project integration
 
 demo: setup ## the agent on real bricks, step by step

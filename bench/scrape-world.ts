@@ -38,6 +38,7 @@ export async function scrapePvs(pvs: number, scrapes: number): Promise<ScrapeTim
     {
       livez: [],
       readyz: [],
+      page: undefined,
       preStop: async () => await new FakeDisruption().preStop(0),
       brick: probes,
       metrics: (request) => registry.render(request),

@@ -1,6 +1,7 @@
-/** Bundles the agent: dist/main.js and its worker threads, with fs-xattr, a native module, left outside. */
-import { chmodSync, readFileSync, rmSync } from 'node:fs';
-import { build } from 'esbuild';
+/** Bundles the agent: dist/main.js, its worker threads and the parts of its status page, with fs-xattr, a native module, left outside. */
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { extname } from 'node:path';
+import { build, transform } from 'esbuild';
 
 const { version }: { version: string } = JSON.parse(readFileSync('package.json', 'utf8'));
 
@@ -30,4 +31,32 @@ const result = await build({
 chmodSync('dist/main.js', 0o755);
 for (const [file, { bytes }] of Object.entries(result.metafile.outputs)) {
   if (file.endsWith('.js')) console.log(`${file}  ${(bytes / 1024).toFixed(0)} KiB`);
+}
+await buildPage('src/agent/http/page', 'dist/page');
+
+/** The parts of the status page lie beside the bundle as they lie beside the source, only smaller. */
+async function buildPage(from: string, to: string): Promise<void> {
+  mkdirSync(to, { recursive: true });
+  let bytes = 0;
+  for (const file of readdirSync(from)) {
+    const text = await shrink(readFileSync(`${from}/${file}`, 'utf8'), extname(file));
+    if (text === undefined) continue;
+    writeFileSync(`${to}/${file}`, text);
+    bytes += Buffer.byteLength(text);
+  }
+  console.log(`${to}  ${(bytes / 1024).toFixed(0)} KiB`);
+}
+
+/** Names of scripts are kept: they share one scope. @returns undefined for what is no part of the page */
+async function shrink(text: string, extension: string): Promise<string | undefined> {
+  switch (extension) {
+    case '.html':
+      return text.replaceAll(/\n\s+/g, '\n');
+    case '.css':
+      return (await transform(text, { loader: 'css', minify: true })).code;
+    case '.js':
+      return (await transform(text, { loader: 'js', minifyWhitespace: true, minifySyntax: true })).code;
+    default:
+      return undefined;
+  }
 }

@@ -2,7 +2,7 @@
 # Installs what this project needs on a Debian machine, and nothing that is there already: system packages, Node, npm
 # packages, Prometheus, GlusterFS. One line a step; the log is shown when one fails.
 #
-# usage: setup.sh [--no-gluster]     environment: CACHE, GLUSTER_ROOT
+# usage: setup.sh [--no-gluster] [--browser]     environment: CACHE, GLUSTER_ROOT
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -21,7 +21,14 @@ readonly LOG=$CACHE/setup.log
 readonly FAILED_TAIL=25
 
 with_gluster=yes
-[ "${1:-}" != --no-gluster ] || with_gluster=no
+with_browser=no
+for argument in "$@"; do
+  case $argument in
+    --no-gluster) with_gluster=no ;;
+    --browser) with_browser=yes ;;
+    *) echo "setup: unknown argument $argument" >&2 && exit 2 ;;
+  esac
+done
 
 say() { printf 'setup: %-10s %s\n' "$1" "$2"; }
 
@@ -133,6 +140,20 @@ fetch_prometheus() {
   is_root && apt-get update -q && apt-get download -q prometheus
 }
 
+# --- Chromium ---------------------------------------------------------------------------------------------------------------
+
+# For the test of the status page; no demo and no build needs it.
+browser() {
+  local name
+  for name in chromium chromium-browser google-chrome; do
+    [ -z "$(type -P "$name")" ] || return 0
+  done
+  result='SKIPPED: no Chromium on this machine and none to install; the status page is not tested'
+  is_root && [ -n "$(command -v apt-get)" ] || return 0
+  local without=$result
+  install_packages chromium || result=$without
+}
+
 # --- GlusterFS --------------------------------------------------------------------------------------------------------------
 
 is_gluster_root() { [ -x "$1/usr/sbin/glusterfsd" ]; }
@@ -194,6 +215,7 @@ step packages system_packages
 step node node_runtime
 step modules npm_packages
 step prometheus prometheus
+[ "$with_browser" = no ] || step browser browser
 if [ "$with_gluster" = yes ]; then
   if [ "$(uname -s)" = Linux ]; then step gluster gluster; else say gluster 'SKIPPED: GlusterFS runs on Linux only'; fi
 fi

@@ -39,6 +39,7 @@ why_no_integration() {
 check format prettier --check --log-level warn .
 check lint oxlint --type-aware --deny-warnings
 check types tsc --noEmit
+check page-types tsc --noEmit -p src/agent/http/page
 check deadcode knip --no-progress
 tests unit
 why=$(why_no_integration)

@@ -6,9 +6,10 @@ import { createApiServer, readToken } from './http/api-server.ts';
 import { listenTcp, listenUnix } from './http/listen.ts';
 import { createOpsServer } from './http/ops-server.ts';
 import type { Server } from './http/server.ts';
-import type { ApiServices } from './http/services.ts';
+import type { ApiServices, OpsServices } from './http/services.ts';
 import { disruptionService, preStopView } from './disruption-views.ts';
 import { createLogger } from './logger.ts';
+import { pageStatus } from './page-view.ts';
 import { AGENT_VERSION } from './version.ts';
 import {
   healView,
@@ -68,22 +69,7 @@ async function listen(
   token: string | undefined,
   servers: Server[],
 ): Promise<void> {
-  const ops = createOpsServer(
-    {
-      livez: agent.livez,
-      readyz: agent.readyz,
-      brick: {
-        livez: agent.watch.brickLiveness(),
-        // Whether the agent's own system calls come back is no business of the brick's.
-        readyz: [...agent.readyz.filter(({ name }) => name !== 'brick-disk'), agent.watch.statfsCheck()],
-        startupz: agent.watch.brickStartup(),
-        shdLivez: config.shdExpected ? agent.watch.shdLiveness() : [],
-      },
-      preStop: async () => preStopView(await agent.disruption.preStop(config.preStopWaitMs)),
-      metrics: (request) => agent.metrics.render(request),
-    },
-    log.child({ part: 'ops' }),
-  );
+  const ops = createOpsServer(opsServices(agent), log.child({ part: 'ops' }));
   servers.push(ops);
   const opsPort = await listenTcp(ops, 'opsListen', config.opsListen);
   const services = apiServices(agent);
@@ -106,6 +92,33 @@ async function listen(
   servers.push(remote);
   const apiPort = await listenTcp(remote, 'apiListen', config.apiListen);
   log.info({ opsPort, apiPort, socket: config.socketPath }, 'listening');
+}
+
+function opsServices(agent: Agent): OpsServices {
+  const { config, livez, readyz, watch } = agent;
+  const brick = {
+    livez: watch.brickLiveness(),
+    // Whether the agent's own system calls come back is no business of the brick's.
+    readyz: [...readyz.filter(({ name }) => name !== 'brick-disk'), watch.statfsCheck()],
+    startupz: watch.brickStartup(),
+    shdLivez: config.shdExpected ? watch.shdLiveness() : [],
+  };
+  const probes = {
+    '/livez': livez,
+    '/readyz': readyz,
+    '/brick/livez': brick.livez,
+    '/brick/readyz': brick.readyz,
+    '/brick/startupz': brick.startupz,
+    ...(config.shdExpected ? { '/shd/livez': brick.shdLivez } : {}),
+  };
+  return {
+    livez,
+    readyz,
+    brick,
+    preStop: async () => preStopView(await agent.disruption.preStop(config.preStopWaitMs)),
+    metrics: (request) => agent.metrics.render(request),
+    page: config.statusPage === 'on' ? (query) => pageStatus(agent, AGENT_VERSION, probes, query) : undefined,
+  };
 }
 
 function apiServices(agent: Agent): ApiServices {

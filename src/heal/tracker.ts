@@ -6,6 +6,7 @@ import { randomUUID } from 'node:crypto';
 import type { Clock } from '../lib/clock.ts';
 import { errorMessage, isAgentError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { BacklogHistory } from './backlog-history.ts';
 import { Backlog, type BacklogOptions, type BacklogView } from './backlog.ts';
 import { HealRun } from './heal-run.ts';
 import type { HealOperation, OperationState } from './operation.ts';
@@ -36,6 +37,8 @@ interface Entry {
 }
 
 export class HealTracker {
+  /** For a picture of the last hour. */
+  readonly history = new BacklogHistory();
   readonly #options: HealTrackerOptions;
   readonly #backlog: Backlog;
   #looking: Promise<void> | undefined;
@@ -56,6 +59,7 @@ export class HealTracker {
       await this.#look(signal);
     } finally {
       const view = this.#backlog.view(clock.monotonic());
+      this.history.note(view.pending.xattrop, clock.monotonic());
       for (const entry of this.#entries) {
         entry.run.judge(view, lookedAt);
         this.#report(entry);

@@ -150,10 +150,14 @@ export const configSchema = Type.Object(
       placeholder: 'file',
     }),
     opsListen: Type.String({
-      description: 'Listener for probes and metrics, host:port; without authentication.',
+      description: 'Listener for probes, metrics and the status page, host:port; without authentication.',
       pattern: LISTEN_ADDRESS,
       default: '0.0.0.0:9745',
       placeholder: 'host:port',
+    }),
+    statusPage: word(['on', 'off'], {
+      description: 'The status page at / of that listener; it names PVs, as the metrics do.',
+      default: 'on',
     }),
     apiListen: Type.String({
       description: 'Listener for the API, host:port; served only when a token file is given.',

@@ -1,12 +1,14 @@
 import type { FastifyBaseLogger } from 'fastify';
 import { preStopRoute } from './routes/disruption.ts';
 import { healthRoutes } from './routes/health.ts';
+import { systemClock, type Clock } from '../../lib/clock.ts';
 import { metricsRoute } from './routes/metrics.ts';
+import { pageRoutes } from './routes/page.ts';
 import { createServer, type Server } from './server.ts';
 import type { OpsServices } from './services.ts';
 
-/** Probes and metrics: a listener of its own, because the kubelet and Prometheus come without credentials. */
-export function createOpsServer(services: OpsServices, log: FastifyBaseLogger): Server {
+/** Probes, metrics and the status page: a listener of its own, because the kubelet and Prometheus come without credentials. */
+export function createOpsServer(services: OpsServices, log: FastifyBaseLogger, clock: Clock = systemClock): Server {
   const server = createServer(log);
   healthRoutes(server, '/livez', services.livez);
   healthRoutes(server, '/readyz', services.readyz);
@@ -16,5 +18,6 @@ export function createOpsServer(services: OpsServices, log: FastifyBaseLogger): 
   healthRoutes(server, '/shd/livez', services.brick.shdLivez);
   preStopRoute(server, services.preStop);
   metricsRoute(server, services.metrics);
+  if (services.page !== undefined) pageRoutes(server, services.page, clock);
   return server;
 }

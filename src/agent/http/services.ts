@@ -3,6 +3,7 @@ import type { ScrapeRequest } from '../../metrics/registry.ts';
 import type { QuotaView } from '../../quota/pv-state.ts';
 import type { Refusal } from '../../brick/pv-inventory.ts';
 import type { DisruptionView, PeerHeal, PreStopView } from './heal-schemas.ts';
+import type { PageQuery, PageStatus } from './page-status.ts';
 import type {
   HealEntriesView,
   HealExplainView,
@@ -78,6 +79,8 @@ export interface OpsServices {
   preStop: () => Promise<PreStopView>;
   /** Renders, in pieces, what is known already. */
   metrics: (request: ScrapeRequest) => AsyncIterable<Buffer>;
+  /** What the status page shows; undefined: there is no page. */
+  page: ((query: PageQuery) => PageStatus) | undefined;
 }
 
 export interface ApiServices {

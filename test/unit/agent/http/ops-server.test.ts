@@ -41,6 +41,7 @@ function opsServer(render: (request: ScrapeRequest) => AsyncIterable<Buffer>): S
         startupz: [check('answered')],
         shdLivez: [],
       },
+      page: undefined,
       metrics: render,
     },
     silentPino,

@@ -1,0 +1,51 @@
+/** The doctor's facts as the running agent knows them. */
+import type { Finding as HealFinding } from '../../heal/explain.ts';
+import { layoutOf } from '../../quota/layout.ts';
+import type { Agent } from '../agent.ts';
+import type { CheckResult } from '../health.ts';
+import type { DoctorFacts } from './facts.ts';
+import { summarizeQuotas } from './quota-summary.ts';
+
+/** From memory: waits for nothing. @param healFindings what the self-heal daemon was just asked for; undefined: it was not */
+export function agentFacts(agent: Agent, healFindings?: readonly HealFinding[]): DoctorFacts {
+  const { config, monitor, worker, brick, processes, quota, volfiles, watch, heal } = agent;
+  const proofOf = (name: 'brick' | 'shd') => processes.views.find(({ process }) => process === name)?.proof;
+  return {
+    source: 'Agent',
+    now: Date.now(),
+    places: placesOf(config),
+    configProblems: undefined,
+    agent: { down: undefined, loops: agent.loopStats() },
+    brick: {
+      hungSince: worker.hungSince,
+      identity: monitor.conditions,
+      capacity: monitor.capacity,
+      proof: proofOf('brick'),
+      connection: brick.isUp ? { ok: true } : { ok: false, reason: brick.downReason ?? 'not connected' },
+      statfs: watch.statfsCheck().check(),
+    },
+    shd: { isExpected: config.shdExpected, proof: proofOf('shd'), answers: shdAnswers(agent) },
+    volfiles: volfiles?.status(),
+    quota: summarizeQuotas(
+      quota.enforcer.states(),
+      layoutOf(config.volumeType, config.brickIndex, config.disperseData),
+      quota.enforcer.hasSynced,
+    ),
+    refusals: quota.enforcer.refusals,
+    guard: quota.guard?.stats,
+    heal: { backlog: heal.status(), loops: quota.healLoops?.active, findings: healFindings },
+    peers: quota.peers?.status() ?? [],
+  };
+}
+
+/** From the tries of the probes' loop, without the patience that a probe has. */
+function shdAnswers({ watch }: Agent): CheckResult | undefined {
+  const { missing, doubt, lastAnswerAt } = watch.shd.contact.view;
+  if (missing !== undefined) return { ok: false, reason: missing.why };
+  return doubt !== undefined || lastAnswerAt === undefined ? undefined : { ok: true };
+}
+
+export function placesOf(config: Agent['config']): DoctorFacts['places'] {
+  const { brickPath, brickHost, brickPort, brickPidFile, shdPidFile, shdSocket } = config;
+  return { brickPath, brickAddress: `${brickHost}:${brickPort}`, brickPidFile, shdPidFile, shdSocket };
+}

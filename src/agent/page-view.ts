@@ -1,0 +1,209 @@
+/** Makes what the status page is told from what the parts know; bounded, however many PVs there are. */
+import type { Condition } from '../lib/conditions.ts';
+import { brickLimit, layoutOf, type QuotaLayout } from '../quota/layout.ts';
+import { liveLimitBytes, usedBytes, type PvState } from '../quota/pv-state.ts';
+import { POINT_MS } from '../heal/backlog-history.ts';
+import type { Agent } from './agent.ts';
+import { agentFacts } from './doctor/agent-facts.ts';
+import { diagnose } from './doctor/diagnose.ts';
+import type { FindingSeverity } from './doctor/finding.ts';
+import { fullnessOf, severityOf } from './doctor/quota-summary.ts';
+import { runChecks, type HealthCheck } from './health.ts';
+import type { PagePv, PageQuery, PageStatus, ShownCondition } from './http/page-status.ts';
+
+/** PVs that one answer carries; who looks for another has the filter. */
+export const MAX_ITEMS = 100;
+/** Findings and lines of evidence that one answer carries. */
+const MAX_FINDINGS = 30;
+/** Longest message, in UTF-16 code units: names in it may be long. */
+const MAX_TEXT = 600;
+
+const RANK: Record<FindingSeverity, number> = { error: 0, warning: 1, info: 2 };
+
+export function pageStatus(
+  agent: Agent,
+  version: string,
+  probes: Readonly<Record<string, readonly HealthCheck[]>>,
+  query: PageQuery,
+): PageStatus {
+  const { config, monitor, worker, brick } = agent;
+  const { capacity } = monitor;
+  return {
+    version,
+    gluster: brick.majorVersion ?? null,
+    volume: config.volume,
+    volumeId: config.volumeId,
+    volumeType: config.volumeType,
+    brickIndex: config.brickIndex,
+    brickPath: config.brickPath,
+    hostname: config.hostname,
+    node: config.nodeId ?? null,
+    ready: runChecks(agent.readyz).ok,
+    findings: diagnose(agentFacts(agent))
+      .findings.slice(0, MAX_FINDINGS)
+      .map(({ check, severity, reason, message, evidence, remedy, followsFrom }) => ({
+        check,
+        severity,
+        reason,
+        message: cut(message),
+        evidence: evidence.map(cut),
+        remedy: remedy ?? null,
+        followsFrom,
+      })),
+    brick: {
+      up: brick.isUp,
+      fenced: !monitor.fence.open,
+      hung: worker.hungSince !== undefined,
+      // Each of them fences the brick.
+      conditions: monitor.conditions.map((condition) =>
+        shown(condition, condition.status === 'True' ? undefined : 'error'),
+      ),
+      capacity:
+        capacity === undefined
+          ? null
+          : {
+              totalBytes: Number(capacity.totalBytes),
+              availableBytes: Number(capacity.availableBytes),
+              inodes: Number(capacity.inodes),
+              inodesFree: Number(capacity.inodesFree),
+            },
+    },
+    processes: agent.processes.views.map(({ process, proof }) => processView(process, proof)),
+    probes: Object.entries(probes).map(([path, checks]) => {
+      const { ok, results } = runChecks(checks);
+      return { path, ok, checks: results.map(({ name, ok, reason }) => ({ name, ok, reason: reason ?? null })) };
+    }),
+    quotas: quotasView(agent, query),
+    heal: healView(agent),
+    volfiles: volfilesView(agent),
+  };
+}
+
+function quotasView({ config, quota: { enforcer } }: Agent, { q, attention }: PageQuery): PageStatus['quotas'] {
+  const layout = layoutOf(config.volumeType, config.brickIndex, config.disperseData);
+  const ranked = rankPvs(enforcer.states(), layout);
+  const part = q.toLowerCase();
+  const matching = ranked.filter(
+    ({ state, severity }) =>
+      (!attention || needsAttention(severity)) && (part === '' || state.pv.toLowerCase().includes(part)),
+  );
+  return {
+    synced: enforcer.hasSynced,
+    total: ranked.length,
+    limited: ranked.filter(({ state }) => state.desired.limitBytes !== undefined).length,
+    attention: ranked.filter(({ severity }) => needsAttention(severity)).length,
+    matching: matching.length,
+    items: matching.slice(0, MAX_ITEMS).map((ranked) => pvView(ranked, layout)),
+  };
+}
+
+export interface RankedPv {
+  state: PvState;
+  severity: FindingSeverity | undefined;
+  fullness: number | undefined;
+}
+
+/** Those that need attention first, then by fullness, then by name. */
+export function rankPvs(states: Iterable<PvState>, layout: QuotaLayout): RankedPv[] {
+  const ranked = Array.from(states, (state): RankedPv => {
+    const fullness = fullnessOf(state, layout);
+    const gravest = state.conditions
+      .map(severityOf)
+      .reduce((worst, next) => (rank(next) < rank(worst) ? next : worst), undefined);
+    const isOver = fullness !== undefined && fullness > 1;
+    return { state, fullness, severity: isOver && gravest !== 'error' ? 'warning' : gravest };
+  });
+  const group = ({ severity }: RankedPv): number => (needsAttention(severity) ? rank(severity) : RANK.info);
+  return ranked.sort(
+    (a, b) =>
+      group(a) - group(b) ||
+      (b.fullness ?? -1) - (a.fullness ?? -1) ||
+      (a.state.pv < b.state.pv ? -1 : Number(a.state.pv > b.state.pv)),
+  );
+}
+
+function rank(severity: FindingSeverity | undefined): number {
+  return severity === undefined ? RANK.info + 1 : RANK[severity];
+}
+
+function needsAttention(severity: FindingSeverity | undefined): boolean {
+  return severity === 'error' || severity === 'warning';
+}
+
+function pvView({ state, severity, fullness }: RankedPv, layout: QuotaLayout): PagePv {
+  const { pv, desired, backend, conditions } = state;
+  const onDisk = backend.kind === 'present' ? backend.quota.limitBytes : undefined;
+  const wanted = desired.limitBytes === undefined ? undefined : brickLimit(desired.limitBytes, layout);
+  return {
+    pv,
+    wantedBytes: number(wanted),
+    onDiskBytes: typeof onDisk === 'bigint' ? Number(onDisk) : null,
+    liveBytes: number(liveLimitBytes(state)),
+    usedBytes: number(usedBytes(state)),
+    fullness: fullness ?? null,
+    source: desired.source ?? null,
+    severity: severity ?? null,
+    conditions: conditions.map((condition) => shown(condition, severityOf(condition))),
+  };
+}
+
+function healView({ heal }: Agent): PageStatus['heal'] {
+  const { state, reason, message, pending, inPerSecond, outPerSecond, etaSeconds, pendingSince } = heal.status();
+  return {
+    state,
+    reason,
+    message,
+    objects: pending.xattrop ?? null,
+    inPerSecond: inPerSecond ?? null,
+    outPerSecond: outPerSecond ?? null,
+    etaSeconds: etaSeconds ?? null,
+    pendingSince: time(pendingSince),
+    history: { pointMs: POINT_MS, points: heal.history.points() },
+  };
+}
+
+function volfilesView({ volfiles }: Agent): PageStatus['volfiles'] {
+  const items = volfiles?.status() ?? [];
+  return {
+    configured: volfiles !== undefined,
+    items: items.map(({ process, file, outcome, reason, message, wantedHash, runningHash, since }) => ({
+      process,
+      file,
+      outcome,
+      reason,
+      message: cut(message),
+      wantedSha256: wantedHash ?? null,
+      runningSha256: runningHash ?? null,
+      since: new Date(since).toISOString(),
+    })),
+  };
+}
+
+function processView(
+  process: 'brick' | 'shd',
+  proof: Agent['processes']['views'][number]['proof'],
+): PageStatus['processes'][number] {
+  if (proof === undefined) return { process, state: 'Unknown', since: null, message: 'not looked at yet' };
+  if (proof.ok) {
+    const { pid, startedAt } = proof.process;
+    return { process, state: 'Running', since: new Date(startedAt).toISOString(), message: `pid ${pid}` };
+  }
+  const isGone = proof.reason === 'NotRunning' || proof.reason === 'PidFileMissing';
+  return { process, state: isGone ? 'Down' : 'Unknown', since: null, message: proof.message };
+}
+
+function shown({ type, status, reason, message }: Condition, severity: FindingSeverity | undefined): ShownCondition {
+  return { type, status, reason, message: severity === undefined ? '' : cut(message), severity: severity ?? null };
+}
+
+function cut(text: string): string {
+  return text.length > MAX_TEXT ? `${text.slice(0, MAX_TEXT)}…` : text;
+}
+
+function number(bytes: bigint | undefined): number | null {
+  return bytes === undefined ? null : Number(bytes);
+}
+
+function time(ms: number | undefined): string | null {
+  return ms === undefined ? null : new Date(ms).toISOString();
+}

@@ -1,0 +1,275 @@
+import { describe, expect, it } from 'vitest';
+import { DOCTOR_CHECKS } from '../../../../src/agent/doctor/checks.ts';
+import { diagnose, exitOf } from '../../../../src/agent/doctor/diagnose.ts';
+import type { DoctorFacts } from '../../../../src/agent/doctor/facts.ts';
+import type { ConditionStatus } from '../../../../src/lib/conditions.ts';
+import type { ConditionGroup } from '../../../../src/agent/doctor/quota-summary.ts';
+import { backlog, GONE, healthy, NOW, volfile } from '../../../support/doctor-facts.ts';
+
+function group(type: string, reason: string, change: Partial<ConditionGroup> = {}): ConditionGroup {
+  const examples = [{ pv: 'pvc-1', message: 'in words' }];
+  return { type, status: 'False', reason, severity: 'error', count: 1, examples, ...change };
+}
+
+function withGroups(facts: DoctorFacts, ...groups: ConditionGroup[]): void {
+  if (facts.quota !== undefined) facts.quota.groups = groups;
+}
+
+function changeIdentity(facts: DoctorFacts, changes: Record<string, [ConditionStatus, string]>): void {
+  for (const check of facts.brick.identity ?? []) {
+    const change = changes[check.type];
+    if (change !== undefined) [check.status, check.reason] = change;
+  }
+}
+
+function brickDead(facts: DoctorFacts): void {
+  facts.brick.proof = GONE;
+  facts.brick.connection = { ok: false, reason: 'ECONNREFUSED' };
+  facts.brick.statfs = { ok: false, reason: 'no connection' };
+  facts.volfiles = [
+    volfile('brick', { outcome: 'Pending', reason: 'ProcessNotRunning', message: 'not running' }),
+    volfile('shd'),
+  ];
+  withGroups(facts, group('Live', 'BrickDown', { status: 'Unknown', severity: 'warning', count: 2 }));
+}
+
+/** What is sick, and the check and reason that must be told first. */
+const CASES: readonly [what: string, make: (facts: DoctorFacts) => void, first: string, severity?: string][] = [
+  ['a brick that was killed', brickDead, 'brick-process ProcessDown'],
+  [
+    'a brick that cannot start from its volfile',
+    (facts) => {
+      brickDead(facts);
+      facts.volfiles = [volfile('brick', { outcome: 'Rejected', reason: 'SyntaxError', message: 'VF001' })];
+    },
+    'brick-volfile SyntaxError',
+  ],
+  [
+    'another volume',
+    (facts) => {
+      changeIdentity(facts, { volumeId: ['False', 'Different'] });
+      withGroups(facts, group('OnDisk', 'BrickFenced', { status: 'Unknown', severity: 'warning' }));
+    },
+    'identity Different',
+  ],
+  [
+    'a missing capability, which hides the volume id',
+    (facts) => {
+      changeIdentity(facts, { capability: ['False', 'NoSysAdmin'], volumeId: ['Unknown', 'NotVisible'] });
+    },
+    'identity NoSysAdmin',
+  ],
+  [
+    'a disk that hangs',
+    (facts) => {
+      facts.brick.hungSince = NOW - 90_000;
+      facts.brick.statfs = { ok: false, reason: 'Timeout' };
+    },
+    'disk DiskHangs',
+  ],
+  [
+    'a full disk',
+    (facts) => {
+      if (facts.brick.capacity !== undefined) facts.brick.capacity.availableBytes = 1n << 20n;
+    },
+    'capacity DiskFull',
+  ],
+  [
+    'inodes that run out',
+    (facts) => {
+      if (facts.brick.capacity !== undefined) facts.brick.capacity.inodesFree = 200_000n;
+    },
+    'capacity InodesLow',
+    'warning',
+  ],
+  [
+    'a dead self-heal daemon with a backlog',
+    (facts) => {
+      facts.shd.proof = { ok: false, reason: 'PidFileMissing', message: '/run/shd.pid does not exist' };
+      facts.shd.answers = { ok: false, reason: 'ENOENT' };
+      facts.heal.backlog = backlog({ state: 'Stalled', reason: 'NothingHealed', pendingSince: NOW - 1_000_000 });
+      facts.heal.findings = [
+        { reason: 'HealDaemonDown', severity: 'error', message: 'it does not run', remedy: undefined },
+      ];
+    },
+    'shd-process ProcessDown',
+  ],
+  [
+    'a brick that the self-heal daemon does not reach',
+    (facts) => {
+      facts.heal.backlog = backlog({ state: 'Stalled', reason: 'NothingHealed' });
+      facts.heal.findings = [{ reason: 'BrickNotConnected', severity: 'error', message: 'x', remedy: 'start it' }];
+    },
+    'heal-obstacles BrickNotConnected',
+  ],
+  [
+    'a wiped brick',
+    (facts) => {
+      facts.heal.backlog = backlog({ state: 'Unknown', reason: 'BrickEmpty' });
+    },
+    'heal-backlog BrickEmpty',
+    'warning',
+  ],
+  [
+    'quota that is switched off in the volfile',
+    (facts) => withGroups(facts, group('Live', 'LimitDiffers', { count: 2 })),
+    'quota-enforcement NothingEnforced',
+  ],
+  [
+    'quota that a tenant switched off',
+    (facts) => {
+      facts.guard = { tampering: { off: 1, faked: 0 }, rearms: 9 };
+      if (facts.quota !== undefined) {
+        facts.quota.over = { count: 1, examples: [{ pv: 'pvc-1', usedBytes: 9n, limitBytes: 8n }] };
+      }
+    },
+    'quota-tampering Tampering',
+    'warning',
+  ],
+  [
+    'a PV over its limit',
+    (facts) => {
+      if (facts.quota !== undefined) {
+        facts.quota.over = { count: 1, examples: [{ pv: 'pvc-1', usedBytes: 9n << 20n, limitBytes: 8n << 20n }] };
+      }
+    },
+    'quota-over OverLimit',
+    'warning',
+  ],
+  [
+    'one limit that the brick refuses',
+    (facts) => withGroups(facts, group('Live', 'BrickRefused')),
+    'quota-limits BrickRefused',
+  ],
+  [
+    'a PV that is enforced in part',
+    (facts) => withGroups(facts, group('Enforced', 'PartlyEnforced', { severity: 'warning' })),
+    'quota-conditions PartlyEnforced',
+    'warning',
+  ],
+  [
+    'a quota file that is not understood',
+    (facts) => {
+      facts.refusals = [{ file: 'quotaFile', reason: 'not YAML' }];
+    },
+    'quota-entries EntriesRefused',
+    'warning',
+  ],
+  [
+    'heals that go round',
+    (facts) => {
+      facts.heal.loops = 2;
+    },
+    'heal-loops HealGoesRound',
+    'warning',
+  ],
+  [
+    'a silent peer',
+    (facts) => {
+      facts.peers = [{ address: 'b:9746', answeredAt: undefined, error: 'ECONNREFUSED' }];
+    },
+    'peers PeersSilent',
+    'warning',
+  ],
+  [
+    'a loop that fails by itself',
+    (facts) => {
+      const stats = { name: 'audit', runs: 3, failures: 3, lastSuccessAt: undefined, lastDurationMs: 1 };
+      facts.agent.loops = [{ ...stats, lastError: 'no statedump' }];
+    },
+    'loops LoopFails',
+    'warning',
+  ],
+  [
+    'a configuration with which the agent does not start',
+    (facts) => {
+      facts.configProblems = ['volumeId (not set): is required'];
+      facts.agent = { down: 'no such socket', loops: undefined };
+    },
+    'configuration ConfigInvalid',
+  ],
+  [
+    'an agent that is down',
+    (facts) => {
+      facts.agent = { down: 'no such socket', loops: undefined };
+    },
+    'agent AgentDown',
+  ],
+];
+
+describe('diagnose', () => {
+  it('finds nothing where nothing is wrong, and has looked at everything', () => {
+    const report = diagnose(healthy());
+    expect(report.findings).toEqual([]);
+    expect(report.checks.filter(({ result }) => result !== 'Ok')).toEqual([]);
+    expect(report.checks).toHaveLength(DOCTOR_CHECKS.length);
+    expect(exitOf(report)).toBe(0);
+  });
+
+  it.each(CASES)('%s: the cause is told first', (_what, make, first, severity = 'error') => {
+    const facts = healthy();
+    make(facts);
+    const report = diagnose(facts);
+    const [cause] = report.findings;
+    expect(`${cause?.check} ${cause?.reason}`).toBe(first);
+    expect(cause?.severity).toBe(severity);
+    expect(cause?.followsFrom).toEqual([]);
+    expect(cause?.evidence.length).toBeGreaterThan(0);
+    expect(cause?.remedy).toBeTruthy();
+    expect(exitOf(report)).toBe(1);
+  });
+
+  it('tells consequences after the causes, with what they follow from', () => {
+    const facts = healthy();
+    brickDead(facts);
+    const told = diagnose(facts).findings.map(({ check, followsFrom }) => `${check}: ${followsFrom.join()}`);
+    expect(told[0]).toBe('brick-process: ');
+    expect(told).toContain('brick-port: brick-process');
+    expect(told).toContain('quota-limits: brick-process,brick-port,brick-answers');
+  });
+
+  it('never shows as fine what it could not look at', () => {
+    const facts: DoctorFacts = {
+      ...healthy(),
+      agent: { down: 'no such socket', loops: undefined },
+      brick: {
+        hungSince: undefined,
+        identity: undefined,
+        capacity: undefined,
+        proof: undefined,
+        connection: undefined,
+        statfs: undefined,
+      },
+      shd: { isExpected: true, proof: undefined, answers: undefined },
+      volfiles: undefined,
+      quota: undefined,
+      refusals: undefined,
+      guard: undefined,
+      heal: { backlog: undefined, loops: undefined, findings: undefined },
+      peers: undefined,
+    };
+    const report = diagnose(facts);
+    const fine = report.checks.filter(({ result }) => result === 'Ok').map(({ name }) => name);
+    expect(fine).toEqual(['configuration']);
+    expect(report.checks.filter(({ result, why }) => result === 'NotChecked' && !why)).toEqual([]);
+  });
+
+  it('is not stopped by a check with a bug', () => {
+    const broken = {
+      name: 'broken',
+      title: 'Is it?',
+      judge: () => {
+        throw new TypeError('oops');
+      },
+    };
+    const report = diagnose(healthy(), [broken, ...DOCTOR_CHECKS]);
+    expect(report.checks[0]).toMatchObject({ result: 'NotChecked', why: 'the check itself failed: oops' });
+    expect(report.checks).toHaveLength(DOCTOR_CHECKS.length + 1);
+  });
+
+  it('knows the names by which checks explain each other, and has none twice', () => {
+    const names = DOCTOR_CHECKS.map(({ name }) => name);
+    expect(new Set(names).size).toBe(names.length);
+    for (const { explainedBy = [] } of DOCTOR_CHECKS) expect(names).toEqual(expect.arrayContaining([...explainedBy]));
+  });
+});
