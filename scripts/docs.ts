@@ -43,7 +43,13 @@ asks for it (\`Accept\`), else Prometheus' own text format.
 * Every series carries the label \`volume\`, the name of the Gluster volume.
 * A value that is not known is left out: there is no 0 or -1 in its place. A PV that is deleted takes its series with it.
 * Most is read when it is scraped from what the agent knows already; a scrape waits for no disk and no peer. How old that is,
-  \`brick_agent_loop_last_success_timestamp_seconds\` tells.
+  \`brick_agent_loop_last_success_timestamp_seconds\` tells. Operations, sizes and clients the brick itself is asked for, when there is a
+  scrape, without touching the interval counters that others read (\`peek\`): for a tenth of a second at most, and once it has not
+  answered, without waiting until it does. Their series are left out meanwhile, and no others.
+* Operations and latencies need \`count-fop-hits\` and \`latency-measurement\` of the brick's io-stats (lint hint VF150); sizes and clients do not.
+  A brick tells means, no distributions, so there are no quantiles of latencies. Its counters begin anew with it, as Prometheus expects.
+* The name of a PV's claim is not known on a brick: Kadalu's records do not have it. Join with kube-state-metrics, where it runs:
+  \`gluster_quota_used_bytes * on (pv) group_left (claim_namespace, name) label_replace(kube_persistentvolume_claim_ref, "pv", "$1", "persistentvolume", "(.*)")\`
 * PV names are labels. A PV with a limit takes about a dozen series.
 * The metrics of PVs come after all others, in slices that leave room for probes, within 80 % of the time that Prometheus gives
   (\`X-Prometheus-Scrape-Timeout-Seconds\`); what is not written by then is left out, and \`brick_agent_scrape_complete\` is 0. More than

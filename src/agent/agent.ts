@@ -6,6 +6,7 @@ import { errorMessage } from '../lib/errors.ts';
 import { Loop, type LoopStats } from '../lib/loop.ts';
 import { agentCollector } from '../metrics/collectors/agent.ts';
 import { brickCollector } from '../metrics/collectors/brick.ts';
+import { brickLoadCollector } from '../metrics/collectors/brick-load.ts';
 import { healCollector } from '../metrics/collectors/heal.ts';
 import { processCollector } from '../metrics/collectors/process.ts';
 import { quotaCollector } from '../metrics/collectors/quota.ts';
@@ -17,6 +18,7 @@ import { MetricsRegistry } from '../metrics/registry.ts';
 import { BrickClient } from '../rpc/brick-client.ts';
 import { ManagementClient } from '../rpc/management-client.ts';
 import type { VolfileManager } from '../volfile/manager.ts';
+import { BrickFigures } from './brick-figures.ts';
 import { BrickMonitor } from './brick-monitor.ts';
 import { BrickWatch, probeTimes, type ProbeTimes } from './brick-watch.ts';
 import type { Config } from './config/load.ts';
@@ -111,10 +113,19 @@ export class Agent {
     this.heal = this.#healDuty.tracker;
     this.healInsight = this.#healDuty.insight;
     this.disruption = this.#healDuty.disruption;
+    const figures = new BrickFigures({
+      brick: this.#brickManagement,
+      brickName: config.brickName,
+      statfsAnswers: () => this.watch.statfsAnswers,
+      clock,
+      log: log.child({ part: 'metrics' }),
+      signal: this.#stop.signal,
+    });
     this.metrics = new MetricsRegistry(
       [
         agentCollector(version, () => this.loopStats()),
         brickCollector(() => brickSnapshot(this)),
+        brickLoadCollector(() => figures.load, config.clientMetrics === 'address'),
         processCollector(() => processSnapshots(this)),
         quotaCollector(this.quota.enforcer),
         quotaGuardCollector(() => this.quota.guard?.stats),
@@ -127,6 +138,7 @@ export class Agent {
       ],
       { volume: config.volume },
       log.child({ part: 'metrics' }),
+      [figures],
     );
   }
 

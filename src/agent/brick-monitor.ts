@@ -30,6 +30,7 @@ export class BrickMonitor {
   #place: string | undefined;
   #conditions: Condition[] = [];
   #capacity: BrickCapacity | undefined;
+  #healthCheckAt: number | undefined;
 
   constructor(options: BrickMonitorOptions) {
     this.#options = options;
@@ -48,6 +49,14 @@ export class BrickMonitor {
     return this.#capacity;
   }
 
+  /**
+   * When the brick's own health check was last seen to have written, in wall-clock milliseconds. Stays while the disk does not
+   * answer or the file is empty: that it was written once remains true, and its age is what is asked for.
+   */
+  get healthCheckAt(): number | undefined {
+    return this.#healthCheckAt;
+  }
+
   /** The directory that was proven, for the worker to compare before it writes; undefined while fenced. */
   get place(): string | undefined {
     return this.#fence.open ? this.#place : undefined;
@@ -62,6 +71,7 @@ export class BrickMonitor {
       const expected = { path: brickPath, volumeId, mountPoint: brickMount, place: this.#place };
       identity = judgeIdentity(facts, expected);
       this.#capacity = facts.capacity;
+      this.#healthCheckAt = facts.healthCheckAt ?? this.#healthCheckAt;
       if (identity.isOurs) this.#place ??= facts.place;
     } catch (error) {
       if (isAgentError(error, 'Aborted')) throw error;

@@ -82,12 +82,18 @@ export class BrickWatch {
   readonly shd: ProcessWatch;
   readonly #options: BrickWatchOptions;
   #statfs: StatfsResult | undefined;
+  #statfsAnswers = 0;
 
   constructor(options: BrickWatchOptions) {
     const { clock, diskHangs, heals } = options;
     this.#options = options;
     this.brick = new ProcessWatch({ clock, diskHangs, heals });
     this.shd = new ProcessWatch({ clock, diskHangs: () => false, heals });
+  }
+
+  /** How many STATFS the brick has answered since the agent's start. */
+  get statfsAnswers(): number {
+    return this.#statfsAnswers;
   }
 
   async processPass(): Promise<void> {
@@ -102,6 +108,7 @@ export class BrickWatch {
     let error: string | undefined;
     try {
       await brick.statfs(ROOT_GFID, { pid: PID.client, signal, timeoutMs: times.statfsDeadlineMs });
+      this.#statfsAnswers += 1;
     } catch (reason) {
       if (isAgentError(reason, 'Aborted')) throw reason;
       error = errorMessage(reason);

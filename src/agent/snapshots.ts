@@ -3,8 +3,9 @@ import type { BrickSnapshot } from '../metrics/collectors/brick.ts';
 import type { ProcessSnapshot } from '../metrics/collectors/process.ts';
 import type { VolfileSnapshot } from '../metrics/collectors/volfile.ts';
 import type { Agent } from './agent.ts';
+import type { ProcessMonitor } from './process-monitor.ts';
 
-export function brickSnapshot({ config, monitor, worker, brick }: Agent): BrickSnapshot {
+export function brickSnapshot({ config, monitor, worker, brick, processes }: Agent): BrickSnapshot {
   return {
     info: {
       volumeId: config.volumeId,
@@ -19,7 +20,14 @@ export function brickSnapshot({ config, monitor, worker, brick }: Agent): BrickS
     hung: worker.hungSince !== undefined,
     up: brick.isUp,
     capacity: monitor.capacity,
+    healthCheckAt: ofThisProcess(monitor.healthCheckAt, processes),
   };
+}
+
+/** Of an earlier process it says nothing, and where the check is switched off that is all there is. */
+function ofThisProcess(at: number | undefined, { views }: ProcessMonitor): number | undefined {
+  const startedAt = views.find(({ process }) => process === 'brick')?.stats?.startTimeSeconds ?? 0;
+  return at === undefined || at / 1000 < startedAt ? undefined : at;
 }
 
 export function processSnapshots({ processes }: Agent): ProcessSnapshot[] {

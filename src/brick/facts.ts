@@ -30,6 +30,8 @@ export interface BrickFacts {
   hasSysAdmin: boolean | undefined;
   isInitialUserNamespace: boolean | undefined;
   capacity: BrickCapacity | undefined;
+  /** When the brick's own health check last wrote its file, in wall-clock milliseconds; undefined: it did not, or not whole. */
+  healthCheckAt: number | undefined;
 }
 
 export function readBrickFacts(path: string): BrickFacts {
@@ -42,6 +44,7 @@ export function readBrickFacts(path: string): BrickFacts {
     hasSysAdmin: attempt(() => hasSysAdmin(fs.readFileSync('/proc/self/status', 'utf8'))),
     isInitialUserNamespace: attempt(() => isInitialUserNamespace(fs.readFileSync('/proc/self/uid_map', 'utf8'))),
     capacity: undefined,
+    healthCheckAt: undefined,
   };
   try {
     using directory = DirectoryHandle.open(path);
@@ -63,6 +66,7 @@ function readDirectory(directory: DirectoryHandle, facts: BrickFacts): void {
     inodes: fsStat.files,
     inodesFree: fsStat.ffree,
   };
+  facts.healthCheckAt = attempt(() => healthCheckAt(`${directory.path}/.glusterfs/health_check`));
   try {
     const value = getXattr(directory, 'trusted.glusterfs.volume-id');
     if (value?.length === 16) facts.volumeId = gfidFromBytes(value);
@@ -70,6 +74,15 @@ function readDirectory(directory: DirectoryHandle, facts: BrickFacts): void {
   } catch (error) {
     facts.volumeIdError = errorMessage(error);
   }
+}
+
+/**
+ * storage/posix empties the file, then writes the time to it. Where the write does not come back, or fails, the file stays empty,
+ * with a new mtime, and the brick only logs (11.1). The text itself is no help: 11.1 writes six bytes of it (`2026-1`).
+ */
+function healthCheckAt(path: string): number | undefined {
+  const stat = fs.lstatSync(path);
+  return stat.isFile() && stat.size > 0 ? stat.mtimeMs : undefined;
 }
 
 /** `device:inode`. */

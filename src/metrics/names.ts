@@ -68,6 +68,56 @@ export const METRICS = {
   },
   gluster_brick_inodes: { type: 'gauge', help: 'Inodes of the file system of the brick.', labels: [] },
   gluster_brick_inodes_free: { type: 'gauge', help: 'Free inodes of the file system of the brick.', labels: [] },
+  gluster_brick_health_check_timestamp_seconds: {
+    type: 'gauge',
+    help: "Unix time at which the brick's own health check last wrote to its disk; absent before the first of this process.",
+    labels: [],
+  },
+  gluster_brick_fops_counted: {
+    type: 'gauge',
+    help: 'Whether the brick counts file operations and their latencies (1) or not (0: count-fop-hits or latency-measurement is off, and the series of them are left out); absent while unknown.',
+    labels: [],
+  },
+  gluster_brick_fops_total: {
+    type: 'counter',
+    help: 'File operations that the brick has answered since its start.',
+    labels: ['fop'],
+  },
+  gluster_brick_fop_seconds_total: {
+    type: 'counter',
+    help: 'Time that the brick took for file operations since its start, in its own translators and on its disk.',
+    labels: ['fop'],
+  },
+  gluster_brick_fop_longest_seconds: {
+    type: 'gauge',
+    help: 'Longest that a file operation took since the start of the brick.',
+    labels: ['fop'],
+  },
+  gluster_brick_io_size_bytes: {
+    type: 'histogram',
+    help: 'Sizes of reads and writes since the start of the brick; a bucket ends one byte below a power of two, as the brick counts.',
+    labels: ['direction'],
+  },
+  gluster_brick_clients: {
+    type: 'gauge',
+    help: 'Connections to the brick by what the client calls itself (fuse, glustershd, brick-agent, gfapi...; unknown: nothing; other: any other name).',
+    labels: ['kind'],
+  },
+  gluster_brick_client_bytes_total: {
+    type: 'counter',
+    help: 'Bytes from (in) and to (out) clients on the wire, as far as they were seen before a connection ended.',
+    labels: ['kind', 'direction'],
+  },
+  gluster_brick_address_connections: {
+    type: 'gauge',
+    help: 'Connections to the brick by address of the client, of 256 addresses; only with clientMetrics: address.',
+    labels: ['address'],
+  },
+  gluster_brick_address_bytes_total: {
+    type: 'counter',
+    help: 'Bytes from (in) and to (out) the connected clients by address; only with clientMetrics: address.',
+    labels: ['address', 'direction'],
+  },
   gluster_process_up: {
     type: 'gauge',
     help: '1 when the process behind the pid file is proven to be the one meant, 0 when it is not there; absent while unknown.',
@@ -89,7 +139,17 @@ export const METRICS = {
     labels: ['process'],
   },
   gluster_process_open_fds: { type: 'gauge', help: 'Open file descriptors of the process.', labels: ['process'] },
+  gluster_process_max_fds: {
+    type: 'gauge',
+    help: 'File descriptors that the process may open.',
+    labels: ['process'],
+  },
   gluster_process_threads: { type: 'gauge', help: 'Threads of the process.', labels: ['process'] },
+  gluster_process_blocked_threads: {
+    type: 'gauge',
+    help: 'Threads of the process that wait in the kernel for a disk and cannot be interrupted (state D).',
+    labels: ['process'],
+  },
   gluster_quota_limit_bytes: {
     type: 'gauge',
     help: 'Limit of a PV in bytes of the whole volume, as wanted.',

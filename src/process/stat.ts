@@ -13,9 +13,14 @@ export interface ProcessStats {
   /** Soft limit of open files. */
   maxFds: number | undefined;
   threads: number;
+  /** In state D: in a system call that nothing can interrupt. Undefined: there are very many, or they cannot be seen. */
+  blockedThreads: number | undefined;
   /** Seconds since the epoch, as `process_start_time_seconds` wants it. */
   startTimeSeconds: number;
 }
+
+/** A brick has some 20 to 90 threads; a look at more would cost more than it tells. */
+const MAX_THREADS = 256;
 
 /** `undefined` when there is no such process, or only its zombie. */
 export async function readProcessStats(
@@ -40,9 +45,19 @@ export async function readProcessStats(
     openFds: fds.ok ? fds.value.length : undefined,
     maxFds: limits.ok ? firstNumber(limits.value, /^Max open files\s+(\d+)/m) : undefined,
     threads: line.threads,
+    blockedThreads: line.threads > MAX_THREADS ? undefined : await blockedThreads(join(dir, 'task')),
     // btime never moves with the wall clock's age arithmetic, so the series of one process stays one number.
     startTimeSeconds: bootTime + line.startTicks / TICKS_PER_SECOND,
   };
+}
+
+async function blockedThreads(taskDir: string): Promise<number | undefined> {
+  const tasks = await attempt(taskDir, async () => await readdir(taskDir));
+  if (!tasks.ok) return undefined;
+  const stats = await Promise.all(
+    tasks.value.slice(0, MAX_THREADS).map(async (task) => await readProc(join(taskDir, task, 'stat'))),
+  );
+  return stats.filter((stat) => stat.ok && parseStatLine(stat.value.toString('latin1'))?.state === 'D').length;
 }
 
 function firstNumber(text: Buffer, pattern: RegExp): number | undefined {

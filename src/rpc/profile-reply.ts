@@ -15,9 +15,15 @@ export interface BrickProfile {
   seconds: bigint | undefined;
   bytesRead: bigint | undefined;
   bytesWritten: bigint | undefined;
+  /** How many reads were of 2^n bytes and more, but less than 2^(n+1), by n; those that never came are left out. */
+  reads: Map<number, bigint>;
+  writes: Map<number, bigint>;
   /** By name in capitals, e.g. `LOOKUP`. */
   fops: Map<string, FopProfile>;
 }
+
+/** Sizes are told apart by their highest bit; 11.1 keeps 32 counts and prints the key of the last one as a negative number. */
+const SIZE_BITS = 32;
 
 /** Gluster's internal numbers: those of the wire up to 40, its own above. */
 const FOP_NAMES = (
@@ -45,8 +51,19 @@ export function readProfile(output: Dict, window: bigint): BrickProfile {
     seconds: dictBigInt(output, `${window}-duration`),
     bytesRead: dictBigInt(output, `${window}-total-read`),
     bytesWritten: dictBigInt(output, `${window}-total-write`),
+    reads: readSizes(output, `${window}-read`),
+    writes: readSizes(output, `${window}-write`),
     fops,
   };
+}
+
+function readSizes(output: Dict, prefix: string): Map<number, bigint> {
+  const sizes = new Map<number, bigint>();
+  for (let bit = 0; bit < SIZE_BITS; bit += 1) {
+    const count = dictBigInt(output, `${prefix}-${1 << bit}`);
+    if (count !== undefined) sizes.set(bit, count);
+  }
+  return sizes;
 }
 
 function dictDouble(output: Dict, key: string): number | undefined {

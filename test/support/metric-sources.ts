@@ -3,6 +3,7 @@ import type { PvState } from '../../src/quota/pv-state.ts';
 import { newState } from '../../src/quota/pv-state.ts';
 import { agentCollector } from '../../src/metrics/collectors/agent.ts';
 import { brickCollector, type BrickSnapshot } from '../../src/metrics/collectors/brick.ts';
+import { brickLoadCollector, type BrickLoad } from '../../src/metrics/collectors/brick-load.ts';
 import { healCollector, type HealSnapshot } from '../../src/metrics/collectors/heal.ts';
 import { processCollector, type ProcessSnapshot } from '../../src/metrics/collectors/process.ts';
 import { quotaCollector } from '../../src/metrics/collectors/quota.ts';
@@ -14,7 +15,11 @@ import {
 import { RpcCounter } from '../../src/metrics/collectors/rpc.ts';
 import { runtimeCollector, type RuntimeSnapshot } from '../../src/metrics/collectors/runtime.ts';
 import { volfileCollector, type VolfileSnapshot } from '../../src/metrics/collectors/volfile.ts';
+import { ClientTraffic } from '../../src/metrics/client-traffic.ts';
+import { FopCounters } from '../../src/metrics/fop-counters.ts';
 import type { Collector } from '../../src/metrics/registry.ts';
+import type { BrickProfile } from '../../src/rpc/profile-reply.ts';
+import type { StatusClient } from '../../src/rpc/status-reply.ts';
 
 /** A tenant's idea of a name: would end the label, add a series and break the line. */
 export const HOSTILE_PV = 'pvc-"} 1\ngluster_brick_up{x="\\ü';
@@ -46,6 +51,7 @@ export const BRICK: BrickSnapshot = {
     inodes: 6_553_600n,
     inodesFree: 6_500_000n,
   },
+  healthCheckAt: 1_767_323_030_250,
 };
 
 const PROCESSES: ProcessSnapshot[] = [
@@ -56,12 +62,49 @@ const PROCESSES: ProcessSnapshot[] = [
       cpuSeconds: 12.5,
       rssBytes: 150_000_000,
       openFds: 40,
+      maxFds: 1_048_576,
       threads: 21,
+      blockedThreads: 2,
       startTimeSeconds: 1_767_323_045.25,
     },
   },
   { process: 'shd', up: false, stats: undefined },
 ];
+
+/** A size of each kind: in the first bucket, on a bound, beyond the last; and clients that call themselves what they like. */
+function brickLoad(): BrickLoad {
+  const profile: BrickProfile = {
+    seconds: 3600n,
+    bytesRead: 8_388_623n,
+    bytesWritten: 135_168n,
+    reads: new Map([
+      [3, 1n],
+      [22, 2n],
+    ]),
+    writes: new Map([
+      [12, 1n],
+      [17, 1n],
+    ]),
+    fops: new Map([
+      ['LOOKUP', { hits: 200n, averageNs: 150_000.5, minNs: 20_000, maxNs: 2_500_000 }],
+      ['STATFS', { hits: 10n, averageNs: 100_000, minNs: 90_000, maxNs: 110_000 }],
+      ['RELEASE', { hits: 5n, averageNs: undefined, minNs: undefined, maxNs: undefined }],
+    ]),
+  };
+  const client = (address: string, name: string): StatusClient => {
+    return { address, name, opVersion: 110_000, bytesRead: 3_000n, bytesWritten: 4_000n };
+  };
+  const clients = [
+    client('10.0.0.1:49151', 'fuse'),
+    client('10.0.0.1:49150', 'fuse'),
+    client('10.0.0.2:49151', 'glustershd'),
+    client('10.0.0.3:1', HOSTILE_PV),
+  ];
+  return {
+    profile: { sizes: profile, counts: new FopCounters().take(profile, 10, 0) },
+    clients: new ClientTraffic().take(clients),
+  };
+}
 
 const HEAL: HealSnapshot = {
   state: 'Progressing',
@@ -185,6 +228,7 @@ export function fixedCollectors(): Collector[] {
       { name: 'heal', runs: 1, failures: 0, lastSuccessAt: undefined, lastDurationMs: undefined, lastError: undefined },
     ]),
     brickCollector(() => BRICK),
+    brickLoadCollector(brickLoad, true),
     processCollector(() => PROCESSES),
     quotaCollector(
       { hasSynced: true, isQuotaFileValid: true, refusals: [{ file: 'info/x', reason: 'y' }], states: () => states },

@@ -251,6 +251,11 @@ export const configSchema = Type.Object(
       placeholder: 'ms',
     }),
     brickDeadlineMs: milliseconds('A system call on the brick that takes longer marks the brick as hung.', 10_000, 100),
+    clientMetrics: word(['kind', 'address'], {
+      description:
+        "How the metrics tell a brick's clients apart: by what they call themselves, or by address, too (256 of them).",
+      default: 'kind',
+    }),
     logLevel: word(['debug', 'info', 'warn', 'error', 'silent'], {
       description: 'Least severe level that is logged.',
       default: 'info',

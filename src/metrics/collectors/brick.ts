@@ -9,13 +9,15 @@ export interface BrickSnapshot {
   up: boolean;
   capacity:
     { totalBytes: bigint; freeBytes: bigint; availableBytes: bigint; inodes: bigint; inodesFree: bigint } | undefined;
+  /** Wall-clock milliseconds. */
+  healthCheckAt: number | undefined;
 }
 
 export function brickCollector(snapshot: () => BrickSnapshot): Collector {
   return {
     name: 'brick',
     collect(emit) {
-      const { info, checks, fenced, hung, up, capacity } = snapshot();
+      const { info, checks, fenced, hung, up, capacity, healthCheckAt } = snapshot();
       const { volumeId, volumeType, brick, brickIndex, node, hostname } = info;
       emit(
         'gluster_brick_info',
@@ -32,6 +34,11 @@ export function brickCollector(snapshot: () => BrickSnapshot): Collector {
       emit('gluster_brick_fenced', {}, Number(fenced));
       emit('gluster_brick_hung', {}, Number(hung));
       emit('gluster_brick_up', {}, Number(up));
+      emit(
+        'gluster_brick_health_check_timestamp_seconds',
+        {},
+        healthCheckAt === undefined ? undefined : healthCheckAt / 1000,
+      );
       if (capacity === undefined) return;
       emit('gluster_brick_capacity_bytes', {}, Number(capacity.totalBytes));
       emit('gluster_brick_free_bytes', {}, Number(capacity.freeBytes));

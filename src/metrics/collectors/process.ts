@@ -9,7 +9,9 @@ export interface ProcessSnapshot {
         cpuSeconds: number;
         rssBytes: number | undefined;
         openFds: number | undefined;
+        maxFds: number | undefined;
         threads: number;
+        blockedThreads: number | undefined;
         startTimeSeconds: number;
       }
     | undefined;
@@ -27,7 +29,9 @@ export function processCollector(snapshot: () => readonly ProcessSnapshot[]): Co
         emit('gluster_process_cpu_seconds_total', labels, stats.cpuSeconds);
         emit('gluster_process_resident_memory_bytes', labels, stats.rssBytes);
         emit('gluster_process_open_fds', labels, stats.openFds);
+        emit('gluster_process_max_fds', labels, stats.maxFds);
         emit('gluster_process_threads', labels, stats.threads);
+        emit('gluster_process_blocked_threads', labels, stats.blockedThreads);
       }
     },
   };

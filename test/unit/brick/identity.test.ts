@@ -14,6 +14,7 @@ const GOOD: BrickFacts = {
   hasSysAdmin: true,
   isInitialUserNamespace: true,
   capacity: undefined,
+  healthCheckAt: undefined,
 };
 const EXPECTED: ExpectedBrick = { path: '/bricks/a/brick', volumeId: ID, mountPoint: 'auto', place: undefined };
 

@@ -28,6 +28,7 @@ describe('a value that is not known', () => {
       ...BRICK,
       checks: BRICK.checks.filter(({ status }) => status === 'Unknown'),
       capacity: undefined,
+      healthCheckAt: undefined,
     };
     const pending = { xattrop: undefined, dirty: undefined, entryChanges: undefined };
     const rates = { inPerSecond: undefined, outPerSecond: undefined, etaSeconds: undefined, pendingSince: undefined };

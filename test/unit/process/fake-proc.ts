@@ -15,6 +15,8 @@ export interface FakeProcess {
   status?: string;
   limits?: string;
   maps?: string;
+  /** State of each thread. */
+  threadStates?: string[];
 }
 
 export class FakeProc {
@@ -46,10 +48,13 @@ export class FakeProc {
     rest[15 - 4] = '50';
     rest[20 - 4] = '12';
     rest[22 - 4] = String(options.startTicks ?? 50_000);
-    writeFileSync(
-      join(dir, 'stat'),
-      `${options.pid} (${options.name ?? 'glusterfsd'}) ${options.state ?? 'S'} ${rest.join(' ')}\n`,
-    );
+    const line = (state: string): string =>
+      `${options.pid} (${options.name ?? 'glusterfsd'}) ${state} ${rest.join(' ')}\n`;
+    writeFileSync(join(dir, 'stat'), line(options.state ?? 'S'));
+    for (const [index, state] of (options.threadStates ?? ['S']).entries()) {
+      mkdirSync(join(dir, 'task', String(options.pid + index)), { recursive: true });
+      writeFileSync(join(dir, 'task', String(options.pid + index), 'stat'), line(state));
+    }
     if (options.exe !== undefined) symlinkSync(options.exe, join(dir, 'exe'));
     writeFileSync(join(dir, 'cmdline'), (options.cmdline ?? []).map((word) => `${word}\0`).join(''));
     writeFileSync(join(dir, 'net', 'unix'), options.unixTable ?? '');

@@ -18,6 +18,7 @@ describe('readProcessStats', () => {
       openFds: 2,
       maxFds: 1024,
       threads: 12,
+      blockedThreads: 0,
       startTimeSeconds: 1_700_000_500,
     });
   });
@@ -28,6 +29,11 @@ describe('readProcessStats', () => {
     proc.put({ pid: 3, exe: '/x', state: 'Z' });
     expect(await readProcessStats(3, proc.root)).toBeUndefined();
     expect(await readProcessStats(4, proc.root)).toBeUndefined();
+  });
+
+  it('counts the threads that a disk holds', async () => {
+    proc.put({ pid: 3, exe: '/x', threadStates: ['S', 'D', 'R', 'D'] });
+    expect(await readProcessStats(3, proc.root)).toMatchObject({ blockedThreads: 2 });
   });
 
   it('reads this process', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { readProfile } from '../../../src/rpc/profile-reply.ts';
+import { decodeDict, encodeDict } from '../../../src/rpc/dict.ts';
 import { xlatorInfo } from '../../../src/rpc/programs/brick-operations.ts';
 import { XdrReader } from '../../../src/rpc/xdr.ts';
 import { exchange, resultsOf } from '../../support/rpc-vectors.ts';
@@ -32,7 +33,26 @@ describe('readProfile', () => {
       seconds: undefined,
       bytesRead: undefined,
       bytesWritten: undefined,
+      reads: new Map(),
+      writes: new Map(),
       fops: new Map(),
     });
+  });
+
+  it('counts reads and writes by the highest bit of their size, the last one printed as negative', () => {
+    const entries = {
+      '-1-read-1': 1,
+      '-1-read-4096': 7,
+      '-1-read--2147483648': 2,
+      '-1-read-3': 9,
+      '-1-write-131072': 5,
+    };
+    const { reads, writes } = readProfile(decodeDict(encodeDict(Object.entries(entries))), -1n);
+    expect([...reads]).toStrictEqual([
+      [0, 1n],
+      [12, 7n],
+      [31, 2n],
+    ]);
+    expect([...writes]).toStrictEqual([[17, 5n]]);
   });
 });
