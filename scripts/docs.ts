@@ -50,7 +50,8 @@ asks for it (\`Accept\`), else Prometheus' own text format.
   A brick tells means, no distributions, so there are no quantiles of latencies. Its counters begin anew with it, as Prometheus expects.
 * The name of a PV's claim is not known on a brick: Kadalu's records do not have it. Join with kube-state-metrics, where it runs:
   \`gluster_quota_used_bytes * on (pv) group_left (claim_namespace, name) label_replace(kube_persistentvolume_claim_ref, "pv", "$1", "persistentvolume", "(.*)")\`
-* PV names are labels. A PV with a limit takes about a dozen series.
+* PV names are labels. A PV with a limit takes about a dozen series; \`metricsMaxPvs\` bounds how many PVs have them, and
+  \`gluster_quota_pvs_left_out\` tells how many have not.
 * The metrics of PVs come after all others, in slices that leave room for probes, within 80 % of the time that Prometheus gives
   (\`X-Prometheus-Scrape-Timeout-Seconds\`); what is not written by then is left out, and \`brick_agent_scrape_complete\` is 0. More than
   four scrapes at a time are refused (503).

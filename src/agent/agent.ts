@@ -127,7 +127,7 @@ export class Agent {
         brickCollector(() => brickSnapshot(this)),
         brickLoadCollector(() => figures.load, config.clientMetrics === 'address'),
         processCollector(() => processSnapshots(this)),
-        quotaCollector(this.quota.enforcer),
+        quotaCollector(this.quota.enforcer, { maxPvs: config.metricsMaxPvs }),
         quotaGuardCollector(() => this.quota.guard?.stats),
         quotaRepairCollector(() => this.quota.repairer.stats),
         healLoopCollector(() => this.quota.healLoops),

@@ -192,6 +192,16 @@ export const METRICS = {
     labels: ['pv', 'condition'],
   },
   gluster_quota_pvs: { type: 'gauge', help: 'PVs that the agent knows on this brick.', labels: [] },
+  gluster_quota_pvs_left_out: {
+    type: 'gauge',
+    help: 'PVs that have no series of their own because of metricsMaxPvs; those with a condition that does not hold and those that use most have.',
+    labels: [],
+  },
+  gluster_quota_condition_pvs: {
+    type: 'gauge',
+    help: 'PVs with a limit by condition and whether it holds (True, False, Unknown); of all PVs, also those left out.',
+    labels: ['condition', 'status'],
+  },
   gluster_quota_file_valid: {
     type: 'gauge',
     help: '1 when the quota file as it stands is in force, 0 while the last good one is; absent when none is configured.',

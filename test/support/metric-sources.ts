@@ -232,7 +232,7 @@ export function fixedCollectors(): Collector[] {
     processCollector(() => PROCESSES),
     quotaCollector(
       { hasSynced: true, isQuotaFileValid: true, refusals: [{ file: 'info/x', reason: 'y' }], states: () => states },
-      { now: () => SCANNED_AT + 90_000 },
+      { clock: { now: () => SCANNED_AT + 90_000 } },
     ),
     quotaGuardCollector(() => ({ tampering: { off: 2, faked: 1 }, rearms: 17_280 })),
     quotaRepairCollector(() => ({

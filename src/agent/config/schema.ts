@@ -256,6 +256,14 @@ export const configSchema = Type.Object(
         "How the metrics tell a brick's clients apart: by what they call themselves, or by address, too (256 of them).",
       default: 'kind',
     }),
+    metricsMaxPvs: Type.Integer({
+      description:
+        'PVs that have metrics of their own: those with a condition that does not hold, then those that use most; 0: all.',
+      default: 0,
+      minimum: 0,
+      maximum: 1_000_000,
+      placeholder: 'n',
+    }),
     logLevel: word(['debug', 'info', 'warn', 'error', 'silent'], {
       description: 'Least severe level that is logged.',
       default: 'info',

@@ -5,6 +5,7 @@ import { estimateUsage } from '../../quota/usage.ts';
 import type { Bulk, Put } from '../bulk.ts';
 import { labelText } from '../format.ts';
 import type { MetricName } from '../names.ts';
+import { countConditions, mostInteresting } from '../pv-cut.ts';
 import type { Collector } from '../registry.ts';
 
 export interface QuotaSource {
@@ -15,18 +16,32 @@ export interface QuotaSource {
   states(): Iterable<PvState>;
 }
 
+export interface QuotaCollectorOptions {
+  clock?: Pick<Clock, 'now'>;
+  /** PVs that have series of their own; 0: all. */
+  maxPvs?: number;
+}
+
 /** Limits, usage and conditions of every PV. PVs without a limit have no series but those of their scans. */
-export function quotaCollector(source: QuotaSource, clock: Pick<Clock, 'now'> = systemClock): Collector {
+export function quotaCollector(source: QuotaSource, options: QuotaCollectorOptions = {}): Collector {
+  const { clock = systemClock, maxPvs = 0 } = options;
   return {
     name: 'quota',
     collect(emit) {
       if (!source.hasSynced) return;
-      emit('gluster_quota_pvs', {}, [...source.states()].length);
+      const states = [...source.states()];
+      emit('gluster_quota_pvs', {}, states.length);
+      emit('gluster_quota_pvs_left_out', {}, maxPvs === 0 ? 0 : Math.max(0, states.length - maxPvs));
+      for (const [condition, counts] of countConditions(states)) {
+        for (const status of ['True', 'False', 'Unknown'] as const) {
+          emit('gluster_quota_condition_pvs', { condition, status }, counts[status]);
+        }
+      }
       const isValid = source.isQuotaFileValid;
       emit('gluster_quota_file_valid', {}, isValid === undefined ? undefined : Number(isValid));
       emit('gluster_quota_refused_entries', {}, source.refusals.length);
     },
-    bulk: () => (source.hasSynced ? bulkOf([...source.states()], clock.now()) : undefined),
+    bulk: () => (source.hasSynced ? bulkOf(mostInteresting([...source.states()], maxPvs), clock.now()) : undefined),
   };
 }
 
