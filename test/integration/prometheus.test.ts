@@ -31,7 +31,11 @@ describe.skipIf(skipsPromtool)('Prometheus beside three agents', () => {
 
   beforeAll(async () => {
     lab = await Lab.create({ name: 'prometheus' });
-    volume = await lab.volume({ name: 'pool1', type: 'replica' });
+    const brickOptions = {
+      'debug/io-stats': { 'latency-measurement': 'on', 'count-fop-hits': 'on' },
+      'storage/posix': { 'health-check-interval': 1 },
+    };
+    volume = await lab.volume({ name: 'pool1', type: 'replica', brickOptions });
     await volume.start();
     client = await volume.mount();
     pv = await createPv(client, 'pvc-1', 8 * MiB);

@@ -1,4 +1,6 @@
 /** The names of metrics in a PromQL expression: good enough for our own files, which have no functions that look like metrics. */
+import { METRICS, type MetricSpec } from '../../src/metrics/names.ts';
+
 const WORDS_OF_PROMQL = new Set(
   (
     'and or unless by without on ignoring group_left group_right offset bool inf nan sum avg min max count group topk ' +
@@ -16,4 +18,11 @@ export function metricNames(expression: string): string[] {
     .replaceAll(/\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/g, ' ');
   const words = bare.match(/[A-Za-z_:][\w:]*/g) ?? [];
   return [...new Set(words.filter((word) => !WORDS_OF_PROMQL.has(word.toLowerCase())))];
+}
+
+/** All names under which our metrics have series: a histogram has three. */
+export function seriesNames(): string[] {
+  return Object.entries<MetricSpec>(METRICS).flatMap(([name, { type }]) =>
+    type === 'histogram' ? ['_bucket', '_sum', '_count'].map((suffix) => name + suffix) : [name],
+  );
 }
