@@ -7,12 +7,16 @@
  */
 import { loadConfig, readConfigFile, type Config } from './agent/config/load.ts';
 import { configOptions } from './agent/config/schema.ts';
+import { diagnoseOffline } from './agent/doctor/offline.ts';
 import { runOffline } from './agent/offline.ts';
 import { runAgent } from './agent/run.ts';
 import { stageVolfiles } from './agent/stage-volfiles.ts';
 import { AGENT_VERSION } from './agent/version.ts';
 import { terminal } from './cli/output.ts';
 import { runProgram } from './cli/program.ts';
+
+/** A system call on a brick that hangs holds a thread; the process waits for it at every end but by this signal. */
+let endsBySignal = false;
 
 process.exitCode = await runProgram(process.argv.slice(2), {
   version: AGENT_VERSION,
@@ -21,7 +25,13 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   run: async (flags, configFile) => await runAgent(configure(flags, configFile)),
   stage: async (flags, configFile) => await stageVolfiles(configure(flags, configFile)),
   offline: async (flags, configFile, run) => await runOffline(configure(flags, configFile), run),
+  diagnose: async (flags, configFile, down) => {
+    const { view, hangs } = await diagnoseOffline(() => configure(flags, configFile), down);
+    endsBySignal = hangs;
+    return view;
+  },
 });
+if (endsBySignal) process.kill(process.pid, 'SIGKILL');
 
 function configure(flags: Record<string, string>, configFile: string | undefined): Config {
   const file = configFile === undefined ? undefined : { path: configFile, content: readConfigFile(configFile) };

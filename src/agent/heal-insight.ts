@@ -2,7 +2,7 @@
 import type { GfidIndex } from '../brick/heal-window.ts';
 import type { ReplicaSet } from '../heal/changelog.ts';
 import { describeEntry, type PendingEntry } from '../heal/entry.ts';
-import { explainHeal, type HealSituation } from '../heal/explain.ts';
+import { explainHeal, type Finding, type HealSituation } from '../heal/explain.ts';
 import type { DaemonChild, EntrySource } from '../heal/ports.ts';
 import type { PvTally } from '../heal/pv-tally.ts';
 import type { HealStatus } from '../heal/tracker.ts';
@@ -70,6 +70,11 @@ export class HealInsight {
         return { reason, severity, message, remedy: remedy ?? null };
       }),
     };
+  }
+
+  /** What stands in the way of any heal. */
+  async findings(): Promise<Finding[]> {
+    return explainHeal(await this.#situation());
   }
 
   async #find(subject: string): Promise<{ entry: PendingEntry; isWaiting: boolean }> {

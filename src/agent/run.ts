@@ -1,6 +1,11 @@
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
+import type { Finding as HealFinding } from '../heal/explain.ts';
+import { isAgentError } from '../lib/errors.ts';
 import { Agent } from './agent.ts';
+import { agentFacts } from './doctor/agent-facts.ts';
+import { diagnose } from './doctor/diagnose.ts';
+import { doctorView } from './doctor/view.ts';
 import { describeConfig, type Config } from './config/load.ts';
 import { createApiServer, readToken } from './http/api-server.ts';
 import { listenTcp, listenUnix } from './http/listen.ts';
@@ -124,6 +129,7 @@ function opsServices(agent: Agent): OpsServices {
 function apiServices(agent: Agent): ApiServices {
   return {
     version: () => versionView(agent, AGENT_VERSION),
+    doctor: async () => doctorView(diagnose(agentFacts(agent, await healFindings(agent)))),
     status: () => statusView(agent, AGENT_VERSION),
     quotas: agent.quota.enforcer,
     scans: { status: () => scanStatusView(agent), request: (pv) => agent.quota.scanner.request(pv) },
@@ -141,6 +147,17 @@ function apiServices(agent: Agent): ApiServices {
     volfiles: () => volfileListView(agent),
     peerQuotas: () => peerQuotasView(agent),
   };
+}
+
+/** What stands in the way of a heal; undefined when that cannot be said. */
+async function healFindings({ healInsight }: Agent): Promise<readonly HealFinding[] | undefined> {
+  try {
+    return await healInsight.findings();
+  } catch (error) {
+    // The agent stops, or the daemon does: the doctor then says that it was not asked.
+    if (isAgentError(error)) return undefined;
+    throw error;
+  }
 }
 
 /** @returns whether nothing is left that would hold up the exit of the process */

@@ -46,7 +46,7 @@ async function assertSilent(what: string, target: net.NetConnectOpts): Promise<v
 }
 
 /** @returns undefined when somebody listens */
-async function connect(target: net.NetConnectOpts): Promise<Error | undefined> {
+export async function connect(target: net.NetConnectOpts): Promise<Error | undefined> {
   return await new Promise((resolve) => {
     const socket = net.connect({ ...target, timeout: CONNECT_DEADLINE_MS });
     socket.once('timeout', () => socket.destroy(new AgentError('Timeout', `no answer in ${CONNECT_DEADLINE_MS} ms`)));

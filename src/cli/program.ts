@@ -1,10 +1,12 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { configOptions } from '../agent/config/schema.ts';
 import type { OfflineRun } from '../agent/offline.ts';
+import type { DoctorView } from '../agent/http/doctor-schema.ts';
 import type { StagedVolfile } from '../agent/stage-volfiles.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import { configCommand } from './commands/config.ts';
 import { preStop, safeToStop } from './commands/disruption.ts';
+import { doctorCommand } from './commands/doctor.ts';
 import { healExplain, healList, healPvs } from './commands/heal-entries.ts';
 import { healStart, healStatus } from './commands/heal.ts';
 import { printOfflineVerify, printPrepared, printStaged } from './commands/prepare.ts';
@@ -34,6 +36,8 @@ export interface ProgramOptions {
   stage: (flags: Record<string, string>, configFile: string | undefined) => Promise<StagedVolfile[]>;
   /** Settles or looks at the quota of a stopped brick, with the same configuration. */
   offline: (flags: Record<string, string>, configFile: string | undefined, run: OfflineRun) => Promise<OfflineReport>;
+  /** Looks at what can be seen where no agent answers. @param down why it does not */
+  diagnose: (flags: Record<string, string>, configFile: string | undefined, down: string) => Promise<DoctorView>;
 }
 
 /** As long as a pod may well wait for its brick. */
@@ -102,6 +106,19 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
   query(program, 'status', 'The brick, its quotas, heal and volfiles at a glance.').action(
     async (_flags, command: Command) => setExit(await statusCommand(client(command), output, format(command))),
   );
+
+  const doctor = query(
+    program,
+    'doctor',
+    'What is wrong, the likely cause first, and what to do; works without the agent, too.',
+  );
+  // The configuration is for where no agent answers; the socket is there already.
+  addConfiguration(doctor, { hidden: true, without: 'socketPath' });
+  doctor.action(async (flags: Record<string, unknown>, command: Command) => {
+    const { texts, config } = configurationOf(options, flags);
+    const offline = async (down: string): Promise<DoctorView> => await options.diagnose(texts, config, down);
+    setExit(await doctorCommand(client(command), output, format(command), offline));
+  });
 
   const quota = program.command('quota').description('Limits of PVs.');
   query(quota, 'list', 'All PVs with their limits.').action(async (_flags, command: Command) =>
@@ -214,7 +231,7 @@ async function offline(options: ProgramOptions, flags: OfflineFlags, write: bool
 }
 
 /** The flags of the configuration as text, and its file. */
-function configurationOf({ env }: ProgramOptions, flags: OfflineFlags) {
+function configurationOf({ env }: ProgramOptions, flags: Record<string, unknown>) {
   const texts = Object.entries(flags).filter((flag): flag is [string, string] => typeof flag[1] === 'string');
   const { config, ...rest } = Object.fromEntries(texts);
   return { texts: rest, config: config ?? env['BRICK_AGENT_CONFIG'] };

@@ -160,6 +160,12 @@ export class LabAgent {
     return await runCommand([...program(main), ...args], { env });
   }
 
+  /** The same by a shell, which turns a signal into a code as `kubectl exec` does: 128 and its number. */
+  async cliInShell(...args: string[]): Promise<CommandResult> {
+    const { main, env } = this.#places;
+    return await runCommand(['sh', '-c', '"$@"; exit $?', 'sh', ...program(main), ...args], { env });
+  }
+
   async waitReady(timeoutMs: number = READY_DEADLINE_MS): Promise<void> {
     await waitFor(
       `/readyz of ${this.#process.what}`,

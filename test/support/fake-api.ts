@@ -1,5 +1,6 @@
 /** An agent as the HTTP routes see it: answers from memory, with every member of every view filled in. */
 import { pino } from 'pino';
+import type { DoctorView } from '../../src/agent/http/doctor-schema.ts';
 import type {
   HealEntriesView,
   HealEntryView,
@@ -344,6 +345,30 @@ export class FakeServices implements ApiServices {
     gluster: '11',
     capabilities: ['quota'],
   });
+
+  diagnosis: DoctorView = {
+    source: 'Agent',
+    at: TIME,
+    findings: [
+      {
+        check: 'brick-process',
+        severity: 'error',
+        reason: 'ProcessDown',
+        message: 'the brick process does not run',
+        evidence: ['pid file /run/brick.pid: NotRunning'],
+        remedy: 'start it',
+        followsFrom: [],
+      },
+    ],
+    checks: [{ name: 'peers', title: 'Do they answer?', result: 'NotChecked', why: 'nobody asked' }],
+  };
+  /** Thrown by the doctor. */
+  doctorFailure: Error | undefined;
+
+  readonly doctor: ApiServices['doctor'] = async () => {
+    if (this.doctorFailure !== undefined) throw this.doctorFailure;
+    return await Promise.resolve(this.diagnosis);
+  };
 
   readonly status: ApiServices['status'] = () => ({
     version: this.version(),

@@ -4,6 +4,7 @@ import rateLimit from '@fastify/rate-limit';
 import type { FastifyBaseLogger } from 'fastify';
 import { AgentError, errnoOf, errorMessage } from '../../lib/errors.ts';
 import { disruptionRoutes } from './routes/disruption.ts';
+import { doctorRoute } from './routes/doctor.ts';
 import { healEntryRoutes } from './routes/heal-entries.ts';
 import { healRoutes } from './routes/heal.ts';
 import { peerRoute } from './routes/peer.ts';
@@ -45,6 +46,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<Server
   }
   await options.describe?.(server, options.version);
   statusRoutes(server, options.services);
+  doctorRoute(server, options.services.doctor);
   quotaRoutes(server, options.services.quotas);
   repairRoutes(server, options.services.quotas, options.services.repairs);
   scanRoutes(server, options.services.scans);

@@ -3,6 +3,7 @@ import type { ScrapeRequest } from '../../metrics/registry.ts';
 import type { QuotaView } from '../../quota/pv-state.ts';
 import type { Refusal } from '../../brick/pv-inventory.ts';
 import type { DisruptionView, PeerHeal, PreStopView } from './heal-schemas.ts';
+import type { DoctorView } from './doctor-schema.ts';
 import type { PageQuery, PageStatus } from './page-status.ts';
 import type {
   HealEntriesView,
@@ -85,6 +86,8 @@ export interface OpsServices {
 
 export interface ApiServices {
   version: () => VersionView;
+  /** Waits for the self-heal daemon's answer, for some seconds at most. */
+  doctor: () => Promise<DoctorView>;
   status: () => StatusView;
   quotas: QuotaService;
   scans: ScanService;

@@ -47,6 +47,7 @@ async function run(...args: string[]): Promise<Ran> {
     run: never,
     stage: never,
     offline: never,
+    diagnose: never,
   });
   return ran;
 }

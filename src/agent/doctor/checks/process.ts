@@ -146,6 +146,8 @@ function judgeVolfile({ volfiles, shd }: DoctorFacts, process: ProcessName): Jud
   const status = volfiles.find((candidate) => candidate.process === process);
   if (status === undefined) return 'it was not looked at yet';
   const { outcome, reason, message, file, problems } = status;
+  if (reason === 'NotLookedYet')
+    return `${file} was read, but only the running agent knows whether the process runs it`;
   const shown = problems
     // Hints are for whoever writes the file: brick-agent volfile lint.
     .filter(({ severity }) => severity === 'error' || (severity === 'warning' && outcome !== 'Rejected'))
