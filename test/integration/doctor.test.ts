@@ -157,7 +157,7 @@ describe('the doctor beside a replicated brick', () => {
   });
 
   it('ends although the disk hangs, and says that it does', async () => {
-    await client.pause();
+    client.pause();
     try {
       const flags = ['--brick-path', client.path, '--brick-deadline-ms', '4000'];
       // A thread that a system call holds lets no process end; a signal does.
@@ -165,7 +165,7 @@ describe('the doctor beside a replicated brick', () => {
       expect(stdout).toMatch(/error a system call on .* has not come back/);
       expect(code).toBe(137);
     } finally {
-      await client.resume();
+      client.resume();
     }
   });
 });
@@ -181,7 +181,8 @@ describe('the doctor where quotas are off', () => {
     const client = await volume.mount();
     await createPv(client, 'pvc-1', 8 * MiB);
     const agent = await startAgent(lab, volume, volume.brick(0), { env: QUICK });
-    await firstIs(agent, 'quota-enforcement NothingEnforced');
+    const { findings } = await firstIs(agent, 'quota-enforcement NothingEnforced');
+    expect(findings[0]?.evidence.join()).toContain('pvc-1');
     await agent.stop();
   });
 
