@@ -12,6 +12,7 @@ import { runOffline } from './agent/offline.ts';
 import { runAgent } from './agent/run.ts';
 import { stageVolfiles } from './agent/stage-volfiles.ts';
 import { AGENT_VERSION } from './agent/version.ts';
+import { supportBundle } from './cli/commands/support-bundle.ts';
 import { terminal } from './cli/output.ts';
 import { runProgram } from './cli/program.ts';
 
@@ -25,13 +26,23 @@ process.exitCode = await runProgram(process.argv.slice(2), {
   run: async (flags, configFile) => await runAgent(configure(flags, configFile)),
   stage: async (flags, configFile) => await stageVolfiles(configure(flags, configFile)),
   offline: async (flags, configFile, run) => await runOffline(configure(flags, configFile), run),
-  diagnose: async (flags, configFile, down) => {
-    const { view, hangs } = await diagnoseOffline(() => configure(flags, configFile), down);
-    endsBySignal = hangs;
-    return view;
-  },
+  diagnose,
+  support: async (flags, configFile, request) =>
+    await supportBundle(request, {
+      version: AGENT_VERSION,
+      configure: () => configure(flags, configFile),
+      diagnose: async (down) => await diagnose(flags, configFile, down),
+      output: terminal,
+      stdout: process.stdout,
+    }),
 });
 if (endsBySignal) process.kill(process.pid, 'SIGKILL');
+
+async function diagnose(flags: Record<string, string>, configFile: string | undefined, down: string) {
+  const { view, hangs } = await diagnoseOffline(() => configure(flags, configFile), down);
+  endsBySignal = hangs;
+  return view;
+}
 
 function configure(flags: Record<string, string>, configFile: string | undefined): Config {
   const file = configFile === undefined ? undefined : { path: configFile, content: readConfigFile(configFile) };

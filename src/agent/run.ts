@@ -15,6 +15,7 @@ import type { ApiServices, OpsServices } from './http/services.ts';
 import { disruptionService, preStopView } from './disruption-views.ts';
 import { createLogger } from './logger.ts';
 import { pageStatus } from './page-view.ts';
+import { RecentLog } from './recent-log.ts';
 import { AGENT_VERSION } from './version.ts';
 import {
   healView,
@@ -35,13 +36,14 @@ const STOP_DEADLINE_MS = 4_500;
  * @throws AgentError `ConfigInvalid` when a listener cannot be opened or the token file is wrong; everything is stopped then
  */
 export async function runAgent(config: Config): Promise<0> {
-  const log = createLogger(config.logLevel, { volume: config.volume, brick: config.brickPath });
+  const recent = new RecentLog();
+  const log = createLogger(config.logLevel, { volume: config.volume, brick: config.brickPath }, recent);
   const token = config.apiTokenFile === undefined ? undefined : readToken(config.apiTokenFile);
   log.info({ version: AGENT_VERSION, node: process.version, config: describeConfig(config) }, 'starting');
   const agent = new Agent(config, log, AGENT_VERSION, token);
   const servers: Server[] = [];
   try {
-    await listen(agent, config, log, token, servers);
+    await listen({ agent, config, log, recent, token }, servers);
   } catch (error) {
     await stop(agent, servers);
     throw error;
@@ -66,18 +68,20 @@ export async function runAgent(config: Config): Promise<0> {
   });
 }
 
+interface Parts {
+  agent: Agent;
+  config: Config;
+  log: Logger;
+  recent: RecentLog;
+  token: string | undefined;
+}
+
 /** Probes come first: they must answer while the brick is still being looked at. */
-async function listen(
-  agent: Agent,
-  config: Config,
-  log: Logger,
-  token: string | undefined,
-  servers: Server[],
-): Promise<void> {
+async function listen({ agent, config, log, recent, token }: Parts, servers: Server[]): Promise<void> {
   const ops = createOpsServer(opsServices(agent), log.child({ part: 'ops' }));
   servers.push(ops);
   const opsPort = await listenTcp(ops, 'opsListen', config.opsListen);
-  const services = apiServices(agent);
+  const services = apiServices(agent, recent);
   const local = await createApiServer({
     services,
     log: log.child({ part: 'api' }),
@@ -126,9 +130,10 @@ function opsServices(agent: Agent): OpsServices {
   };
 }
 
-function apiServices(agent: Agent): ApiServices {
+function apiServices(agent: Agent, recent: RecentLog): ApiServices {
   return {
     version: () => versionView(agent, AGENT_VERSION),
+    log: () => recent.lines(),
     doctor: async () => doctorView(diagnose(agentFacts(agent, await healFindings(agent)))),
     status: () => statusView(agent, AGENT_VERSION),
     quotas: agent.quota.enforcer,

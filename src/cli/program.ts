@@ -16,6 +16,7 @@ import { quotaRepair } from './commands/quota-repair.ts';
 import { quotaScan } from './commands/quota-scan.ts';
 import { quotaVerify } from './commands/quota-verify.ts';
 import { statusCommand } from './commands/status.ts';
+import type { SupportRequest } from './commands/support-bundle.ts';
 import { volfileStatus } from './commands/volfile.ts';
 import type { OfflineReport } from '../quota/offline.ts';
 import { parseDuration } from '../lib/units.ts';
@@ -38,6 +39,12 @@ export interface ProgramOptions {
   offline: (flags: Record<string, string>, configFile: string | undefined, run: OfflineRun) => Promise<OfflineReport>;
   /** Looks at what can be seen where no agent answers. @param down why it does not */
   diagnose: (flags: Record<string, string>, configFile: string | undefined, down: string) => Promise<DoctorView>;
+  /** Writes a support bundle. */
+  support: (
+    flags: Record<string, string>,
+    configFile: string | undefined,
+    request: SupportRequest,
+  ) => Promise<ExitCode>;
 }
 
 /** As long as a pod may well wait for its brick. */
@@ -118,6 +125,21 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
     const { texts, config } = configurationOf(options, flags);
     const offline = async (down: string): Promise<DoctorView> => await options.diagnose(texts, config, down);
     setExit(await doctorCommand(client(command), output, format(command), offline));
+  });
+
+  const bundle = program
+    .command('support-bundle')
+    .description('Everything that helps to help, in one archive without secrets and names of tenants.')
+    .addOption(new Option('-f, --file <path>', 'where to write it; - or left out: standard output'))
+    .option('--with-names', 'with names of PVs and files: the whole text of logs')
+    .option('--statedump', 'with a statedump of the brick process')
+    .addOption(socketOption(env));
+  addConfiguration(bundle, { hidden: true, without: 'socketPath' });
+  bundle.action(async (flags: Record<string, unknown>, command: Command) => {
+    const { file, withNames = false, statedump = false } = command.opts<SupportFlags>();
+    const request = { client: client(command), file, withNames, statedump };
+    const { texts, config } = configurationOf(options, flags);
+    setExit(await options.support(texts, config, request));
   });
 
   const quota = program.command('quota').description('Limits of PVs.');
@@ -217,6 +239,12 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
     .option('--schema', 'print its JSON schema')
     .action((flags: { schema?: boolean }) => configCommand(output, flags.schema === true));
   return program;
+}
+
+interface SupportFlags {
+  file?: string;
+  withNames?: boolean;
+  statedump?: boolean;
 }
 
 /** What commander makes of a command that works on a stopped brick: its own flags beside those of the configuration. */

@@ -166,6 +166,14 @@ export class LabAgent {
     return await runCommand(['sh', '-c', '"$@"; exit $?', 'sh', ...program(main), ...args], { env });
   }
 
+  /** With its standard output in a file. */
+  async cliInto(file: string, ...args: string[]): Promise<CommandResult> {
+    const { main, env } = this.#places;
+    return await runCommand(['sh', '-c', 'file=$1; shift; "$@" >"$file"', 'sh', file, ...program(main), ...args], {
+      env,
+    });
+  }
+
   async waitReady(timeoutMs: number = READY_DEADLINE_MS): Promise<void> {
     await waitFor(
       `/readyz of ${this.#process.what}`,

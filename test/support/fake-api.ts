@@ -346,6 +346,8 @@ export class FakeServices implements ApiServices {
     capabilities: ['quota'],
   });
 
+  readonly log: ApiServices['log'] = () => ['{"level":"info","msg":"listening"}'];
+
   diagnosis: DoctorView = {
     source: 'Agent',
     at: TIME,

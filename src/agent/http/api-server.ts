@@ -7,6 +7,7 @@ import { disruptionRoutes } from './routes/disruption.ts';
 import { doctorRoute } from './routes/doctor.ts';
 import { healEntryRoutes } from './routes/heal-entries.ts';
 import { healRoutes } from './routes/heal.ts';
+import { logRoute } from './routes/log.ts';
 import { peerRoute } from './routes/peer.ts';
 import { quotaRoutes } from './routes/quotas.ts';
 import { repairRoutes } from './routes/repairs.ts';
@@ -47,6 +48,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<Server
   await options.describe?.(server, options.version);
   statusRoutes(server, options.services);
   doctorRoute(server, options.services.doctor);
+  logRoute(server, options.services.log);
   quotaRoutes(server, options.services.quotas);
   repairRoutes(server, options.services.quotas, options.services.repairs);
   scanRoutes(server, options.services.scans);

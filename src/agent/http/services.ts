@@ -86,6 +86,8 @@ export interface OpsServices {
 
 export interface ApiServices {
   version: () => VersionView;
+  /** The last lines of the agent's log. */
+  log: () => string[];
   /** Waits for the self-heal daemon's answer, for some seconds at most. */
   doctor: () => Promise<DoctorView>;
   status: () => StatusView;

@@ -101,6 +101,7 @@ describe('prepare', () => {
       run: async () => await Promise.resolve(0),
       stage: async () => await stageVolfiles(loadConfig({ flags: { ...flags(), shd: 'off' }, env: {} })),
       diagnose: async () => await Promise.reject(new Error('nobody asked')),
+      support: async () => await Promise.reject(new Error('nobody asked')),
       offline: async () => {
         measure();
         return await Promise.resolve({ pvs: [], refusals: [] });

@@ -43,6 +43,7 @@ async function doctor(socket: string, ...args: string[]) {
     run: never,
     stage: never,
     offline: never,
+    support: never,
     diagnose: async (flags, _file, down) => {
       ran.downs.push(down, flags['volume'] ?? '');
       return await Promise.resolve(HEALTHY);

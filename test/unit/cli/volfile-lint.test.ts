@@ -48,6 +48,7 @@ async function run(...args: string[]): Promise<Ran> {
     stage: never,
     offline: never,
     diagnose: never,
+    support: never,
   });
   return ran;
 }
