@@ -7,6 +7,7 @@ import { Loop, type LoopStats } from '../lib/loop.ts';
 import { agentCollector } from '../metrics/collectors/agent.ts';
 import { brickCollector } from '../metrics/collectors/brick.ts';
 import { brickLoadCollector } from '../metrics/collectors/brick-load.ts';
+import { splitBrainCollector } from '../metrics/collectors/split-brain.ts';
 import { healCollector } from '../metrics/collectors/heal.ts';
 import { processCollector } from '../metrics/collectors/process.ts';
 import { quotaCollector } from '../metrics/collectors/quota.ts';
@@ -19,6 +20,8 @@ import { BrickClient } from '../rpc/brick-client.ts';
 import { ManagementClient } from '../rpc/management-client.ts';
 import type { VolfileManager } from '../volfile/manager.ts';
 import { BrickFigures } from './brick-figures.ts';
+import type { Resolver } from './resolver.ts';
+import type { SplitBrainWatch } from './split-brain.ts';
 import { BrickMonitor } from './brick-monitor.ts';
 import { BrickWatch, probeTimes, type ProbeTimes } from './brick-watch.ts';
 import type { Config } from './config/load.ts';
@@ -46,6 +49,8 @@ export class Agent {
   readonly heal: HealTracker;
   readonly healInsight: HealInsight;
   readonly disruption: DisruptionGuard;
+  readonly splitBrain: SplitBrainWatch | undefined;
+  readonly resolver: Resolver | undefined;
   readonly metrics: MetricsRegistry;
   readonly livez: readonly HealthCheck[];
   readonly readyz: readonly HealthCheck[];
@@ -121,6 +126,8 @@ export class Agent {
       log: log.child({ part: 'metrics' }),
       signal: this.#stop.signal,
     });
+    this.splitBrain = this.#healDuty.splitBrain;
+    this.resolver = this.#healDuty.resolver;
     this.metrics = new MetricsRegistry(
       [
         agentCollector(version, () => this.loopStats()),
@@ -132,6 +139,7 @@ export class Agent {
         quotaRepairCollector(() => this.quota.repairer.stats),
         healLoopCollector(() => this.quota.healLoops),
         healCollector(() => this.heal.status()),
+        splitBrainCollector(() => this.splitBrain?.status()),
         volfileCollector(() => volfileSnapshots(this)),
         rpc.collector(),
         runtimeCollector(() => this.#runtime.snapshot()),

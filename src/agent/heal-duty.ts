@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { BrickWorker } from '../brick/worker/client.ts';
+import { brickSetOf } from '../heal/brick-set.ts';
 import { STALE_AFTER_MS } from '../heal/backlog.ts';
 import { PvTallies } from '../heal/pv-tally.ts';
 import { ShdDaemon } from '../heal/shd-daemon.ts';
@@ -19,7 +20,10 @@ import { BLAME_SAMPLE, DisruptionGuard } from './disruption.ts';
 import { HealEntryReader } from './heal-entry-reader.ts';
 import { HealInsight, replicaSetOf } from './heal-insight.ts';
 import { HealPeers } from './heal-peers.ts';
+import { Resolver } from './resolver.ts';
+import { SplitBrainWatch } from './split-brain.ts';
 import type { HealthCheck } from './health.ts';
+import { addToChangelog } from './wire-changelog.ts';
 import type { ProcessMonitor } from './process-monitor.ts';
 import type { StartLoop } from './quota-duty.ts';
 
@@ -47,8 +51,12 @@ export class HealDuty {
   readonly tracker: HealTracker;
   readonly insight: HealInsight;
   readonly disruption: DisruptionGuard;
+  /** Undefined on a volume that is not replicated. */
+  readonly splitBrain: SplitBrainWatch | undefined;
   /** Names this run of this agent: how it is known among the peers that it asks. */
   readonly instance = randomUUID();
+  /** Undefined where there is no split-brain, and without peers. */
+  readonly resolver: Resolver | undefined;
   readonly #parts: HealParts;
   readonly #entries: HealEntryReader;
   readonly #shd: ShdDaemon;
@@ -62,12 +70,18 @@ export class HealDuty {
     this.#shd = new ShdDaemon({ socketPath: config.shdSocket, pidFile: config.shdPidFile, clock, observer });
     this.#peers = this.#createPeers();
     this.tracker = this.#createTracker();
+    this.splitBrain = this.#createSplitBrain();
+    this.resolver = this.#createResolver();
     this.insight = this.#createInsight();
     this.disruption = this.#createDisruption();
   }
 
   start(loop: StartLoop): void {
-    const { healIntervalMs } = this.#parts.config;
+    const { healIntervalMs, splitBrainIntervalMs } = this.#parts.config;
+    const { splitBrain } = this;
+    if (splitBrain !== undefined && splitBrainIntervalMs > 0) {
+      loop('split-brain', splitBrainIntervalMs, async (signal) => await splitBrain.pass(signal));
+    }
     this.#loop = loop('heal', healIntervalMs, async (signal) => await this.tracker.pass(signal));
   }
 
@@ -116,10 +130,64 @@ export class HealDuty {
       source: this.#entries,
       tally: async () => await tallies.get(),
       daemon: this.#shd,
+      splitBrain: this.splitBrain,
       status: () => this.tracker.status(),
       processes: () => processes.views,
       volfiles,
       signal,
+    });
+  }
+
+  #createSplitBrain(): SplitBrainWatch | undefined {
+    const { config, worker, clock, log } = this.#parts;
+    const peers = this.#peers;
+    const set = replicaSetOf(config);
+    const bricks = brickSetOf(config);
+    if (set === undefined || bricks === undefined) return undefined;
+    return new SplitBrainWatch({
+      brickIndex: config.brickIndex,
+      set,
+      members: bricks.members.map((brickIndex) => ({
+        brickIndex,
+        child: `${config.volume}-client-${brickIndex}`,
+        isArbiter: config.volumeType === 'Arbiter' && brickIndex % 3 === 2,
+      })),
+      backlog: () => this.tracker.status(),
+      page: async (request, own) => await this.#entries.page(request, own),
+      own: async (question, own) => await worker.call('copies', question, { signal: own }),
+      peers:
+        peers === undefined ? undefined : async (question, own) => await peers.copies(question, bricks.members, own),
+      locate: async (gfids, own) => {
+        const places = await worker.call('locate', { gfids }, { signal: own });
+        return places.map((place) => (place.kind === 'path' ? place.path : undefined));
+      },
+      clock,
+      log: log.child({ part: 'split-brain' }),
+    });
+  }
+
+  #createResolver(): Resolver | undefined {
+    const { config, worker, brick, monitor, clock, log } = this.#parts;
+    const watch = this.splitBrain;
+    const peers = this.#peers;
+    const others = (brickSetOf(config)?.members ?? []).filter((index) => index !== config.brickIndex);
+    if (watch === undefined || peers === undefined) return undefined;
+    return new Resolver({
+      brickIndex: config.brickIndex,
+      others: replicaSetOf(config)?.others ?? [],
+      watch,
+      fenced: () => (monitor.fence.open ? undefined : monitor.fence.reason),
+      counters: async (gfid, signal) => {
+        const { copies } = await worker.call('copies', { gfids: [gfid], names: [] }, { signal });
+        const [copy] = copies;
+        return copy === undefined || typeof copy === 'string' ? undefined : copy.counters;
+      },
+      add: async (gfid, child, add, signal) => await addToChangelog(brick, gfid, child, add, signal),
+      peer: async (index, change, signal) => await peers.change(index, change, signal),
+      crawl: async (signal) => void (await this.#shd.start('index', signal)),
+      crawlElsewhere: async (signal) => await peers.crawl(others, signal),
+      clock,
+      log: log.child({ part: 'split-brain' }),
     });
   }
 

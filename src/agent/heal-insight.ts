@@ -1,8 +1,15 @@
 /** What the API tells of single objects that wait for heal: listed, counted by PV, explained. */
+import type { HealEntry } from '../brick/heal-entries.ts';
 import type { GfidIndex } from '../brick/heal-window.ts';
 import type { ReplicaSet } from '../heal/changelog.ts';
 import { describeEntry, type PendingEntry } from '../heal/entry.ts';
-import { explainHeal, type Finding, type HealSituation } from '../heal/explain.ts';
+import {
+  explainHeal,
+  type Comparison,
+  type ExplainSubject,
+  type Finding,
+  type HealSituation,
+} from '../heal/explain.ts';
 import type { DaemonChild, EntrySource } from '../heal/ports.ts';
 import type { PvTally } from '../heal/pv-tally.ts';
 import type { HealStatus } from '../heal/tracker.ts';
@@ -12,6 +19,7 @@ import { gfidFromBytes, gfidToBytes, type Gfid } from '../lib/gfid.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
 import type { Config } from './config/load.ts';
 import type { HealEntriesView, HealEntryView, HealExplainView, HealPvsView } from './http/schemas.ts';
+import type { ObjectVerdict, SplitBrainWatch } from './split-brain.ts';
 import type { ProcessView } from './process-monitor.ts';
 
 /**
@@ -23,6 +31,8 @@ export interface HealInsightOptions {
   config: Pick<Config, 'volume' | 'volumeType' | 'brickIndex' | 'shdExpected'>;
   source: EntrySource;
   tally: () => Promise<PvTally>;
+  /** Undefined on a volume that is not replicated. */
+  splitBrain: Pick<SplitBrainWatch, 'known' | 'judge'> | undefined;
   daemon: { children(signal: AbortSignal): Promise<DaemonChild[]> };
   status: () => HealStatus;
   processes: () => readonly ProcessView[];
@@ -47,9 +57,16 @@ export class HealInsight {
     if (page === undefined) throw new AgentError('NotFound', `this brick has no ${request.index} index`);
     return {
       index: request.index,
-      items: page.entries.map((entry) => entryView(describeEntry(entry, this.#set))),
+      items: page.entries.map((entry) => entryView(this.#describe(entry))),
       next: page.next ?? null,
     };
+  }
+
+  #describe(entry: HealEntry): PendingEntry {
+    const described = describeEntry(entry, this.#set);
+    return this.#options.splitBrain?.known(entry.gfid) === undefined
+      ? described
+      : { ...described, state: 'SplitBrain' };
   }
 
   async pvs(): Promise<HealPvsView> {
@@ -77,12 +94,38 @@ export class HealInsight {
     return explainHeal(await this.#situation());
   }
 
-  async #find(subject: string): Promise<{ entry: PendingEntry; isWaiting: boolean }> {
+  /** @param subject a gfid or a path from the volume's root. @throws AgentError `NotFound`, `BadRequest` */
+  async gfidOf(subject: string): Promise<Gfid> {
+    if (!subject.startsWith('/')) return normalGfid(subject);
+    const { source, signal } = this.#options;
+    const found = await source.object({ path: pathOf(subject) }, signal);
+    if (found === undefined) throw new AgentError('NotFound', `there is nothing at ${subject} on this brick`);
+    return found.gfid;
+  }
+
+  async #find(subject: string): Promise<ExplainSubject> {
     const { source, signal } = this.#options;
     const wanted = subject.startsWith('/') ? { path: pathOf(subject) } : { gfid: normalGfid(subject) };
     const found = await source.object(wanted, signal);
     if (found === undefined) throw new AgentError('NotFound', `there is nothing at ${subject} on this brick`);
-    return { entry: describeEntry(found, this.#set), isWaiting: found.waitsIn.length > 0 };
+    const entry = describeEntry(found, this.#set);
+    const isWaiting = found.waitsIn.length > 0;
+    const comparison = isWaiting ? await this.#compare(entry) : undefined;
+    return {
+      entry: comparison?.kind === 'SplitBrain' ? { ...entry, state: 'SplitBrain' } : entry,
+      isWaiting,
+      comparison,
+    };
+  }
+
+  /** What the other bricks say to it; undefined: there is nothing to ask. */
+  async #compare({ gfid, state }: PendingEntry): Promise<Comparison | undefined> {
+    const { splitBrain, signal } = this.#options;
+    if (splitBrain === undefined || !['Pending', 'BlamesAll', 'BlamesItself'].includes(state)) return undefined;
+    const verdict: ObjectVerdict | undefined = (await splitBrain.judge([gfid], signal)).get(gfid);
+    if (verdict?.kind !== 'SplitBrain') return verdict;
+    const { kinds, copies } = verdict.found;
+    return { kind: 'SplitBrain', kinds, bricks: copies.map(({ brickIndex }) => brickIndex) };
   }
 
   async #situation(): Promise<HealSituation> {

@@ -3,11 +3,15 @@ import type { Static, TSchema } from 'typebox';
 import { Check } from 'typebox/value';
 import type { BrickReport, PeerAnswer } from '../heal/disruption.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
-import { peerHealSchema, type PeerHeal } from './http/heal-schemas.ts';
+import { peerHealSchema, peerObjectsSchema, type PeerHeal } from './http/heal-schemas.ts';
 import { askPeer } from './peer-http.ts';
+import type { RowChange } from './resolver.ts';
+import type { CopiesAnswer, CopiesQuestion } from './split-brain.ts';
 
 /** A peer looks at its disk before it answers; in milliseconds. */
 const REQUEST_TIMEOUT_MS = 4_000;
+/** A change waits for the brick's disk and process; in milliseconds. */
+const CHANGE_TIMEOUT_MS = 20_000;
 
 export interface HealPeersOptions {
   /** `host:port` of the peers' TCP API; our own may be among them. */
@@ -20,6 +24,8 @@ export interface HealPeersOptions {
 
 export class HealPeers {
   readonly #options: HealPeersOptions;
+  /** Whose agent answered at an address last. */
+  readonly #brickAt = new Map<string, number>();
 
   constructor(options: HealPeersOptions) {
     this.#options = options;
@@ -39,6 +45,59 @@ export class HealPeers {
       }),
     );
     return answers.flat();
+  }
+
+  /**
+   * The copies of objects on the bricks of a set, by index of the brick; our own among them where we are asked, too. A brick
+   * whose agent does not answer has an error, where its address is known, or nothing.
+   *
+   * @throws AgentError `Aborted`
+   */
+  async copies(
+    { gfids, names }: CopiesQuestion,
+    members: readonly number[],
+    signal: AbortSignal,
+  ): Promise<Map<number, CopiesAnswer | { error: string }>> {
+    const found = new Map<number, CopiesAnswer | { error: string }>();
+    await Promise.all(
+      this.#options.addresses.map(async (address) => {
+        const at = this.#brickAt.get(address);
+        // Of another set.
+        if (at !== undefined && !members.includes(at)) return;
+        try {
+          const path = '/v1/peer/heal/objects';
+          const answer = await this.#ask(address, path, peerObjectsSchema, signal, { gfids, names });
+          this.#brickAt.set(address, answer.brickIndex);
+          found.set(answer.brickIndex, {
+            copies: answer.copies,
+            named: answer.named.map((named) => named ?? undefined),
+          });
+        } catch (error) {
+          if (isAgentError(error, 'Aborted')) throw error;
+          this.#brickAt.delete(address);
+          if (at !== undefined && !found.has(at)) found.set(at, { error: `${address}: ${errorMessage(error)}` });
+        }
+      }),
+    );
+    return found;
+  }
+
+  /** Has the agent of a brick change a row of it. @throws AgentError, what it answers */
+  async change(brickIndex: number, change: RowChange, signal: AbortSignal): Promise<void> {
+    const [address] = [...this.#brickAt].find(([, at]) => at === brickIndex) ?? [];
+    if (address === undefined) throw new AgentError('RpcDisconnected', `no agent is known for brick ${brickIndex}`);
+    await this.#post(address, '/v1/peer/heal/changelog', change, signal);
+  }
+
+  /** Has the self-heal daemons of the other bricks crawl. Those that cannot be asked do so by themselves, later. */
+  async crawl(members: readonly number[], signal: AbortSignal): Promise<void> {
+    const asked = [...this.#brickAt].filter(([, at]) => members.includes(at));
+    const posts = asked.map(async ([address]) => await this.#post(address, '/v1/peer/heal/crawl', {}, signal));
+    await Promise.allSettled(posts);
+  }
+
+  async #post(address: string, path: string, body: unknown, signal: AbortSignal): Promise<void> {
+    await askPeer({ address, path, token: this.#options.token, signal, timeoutMs: CHANGE_TIMEOUT_MS, body });
   }
 
   async #ask<T extends TSchema>(

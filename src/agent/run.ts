@@ -13,6 +13,8 @@ import { createOpsServer } from './http/ops-server.ts';
 import type { Server } from './http/server.ts';
 import type { ApiServices, OpsServices } from './http/services.ts';
 import { disruptionService, preStopView } from './disruption-views.ts';
+import { resolveService } from './resolve-views.ts';
+import { splitBrainService } from './split-brain-views.ts';
 import { createLogger } from './logger.ts';
 import { pageStatus } from './page-view.ts';
 import { RecentLog } from './recent-log.ts';
@@ -149,6 +151,8 @@ function apiServices(agent: Agent, recent: RecentLog): ApiServices {
     },
     healEntries: agent.healInsight,
     disruption: disruptionService(agent),
+    splitBrain: splitBrainService(agent),
+    resolve: resolveService(agent),
     volfiles: () => volfileListView(agent),
     peerQuotas: () => peerQuotasView(agent),
   };

@@ -13,7 +13,7 @@ import type {
   VolfileListView,
 } from './http/schemas.ts';
 
-const CAPABILITIES = ['quota', 'heal.index', 'heal.full', 'disruption', 'volfile.reload'];
+const CAPABILITIES = ['quota', 'heal.index', 'heal.full', 'heal.resolve', 'disruption', 'volfile.reload'];
 
 export function versionView(agent: Agent, version: string): VersionView {
   return { version, apiVersion: 'v1', gluster: agent.brick.majorVersion ?? null, capabilities: CAPABILITIES };

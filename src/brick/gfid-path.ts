@@ -105,6 +105,12 @@ export class GfidPaths {
     return path;
   }
 
+  /** Where the handle of a directory says that it is. */
+  link(gfid: Gfid): NameRecord | undefined {
+    const [, parent, name] = DIRECTORY_HANDLE.exec(this.#readlink(this.#handle(gfid)) ?? '') ?? [];
+    return parent === undefined || name === undefined || !UUID.test(parent) ? undefined : { parent, name };
+  }
+
   #records(handle: string): NameRecord[] {
     let fd: number;
     try {

@@ -14,7 +14,7 @@ import { brickIo, type DirectoryHandle } from './handle.ts';
 import { GFID_INDICES, type GfidIndex, type HealWindow } from './heal-window.ts';
 
 /** O_PATH on Linux (asm-generic): opens nothing, follows nothing, cannot block. */
-const O_PATH = 0o10000000;
+export const O_PATH = 0o10000000;
 const { O_DIRECTORY, O_NOFOLLOW } = fs.constants;
 /** Replicate keeps a counter for each of its bricks, disperse two attributes; a longer list is not theirs. */
 const MAX_COUNTERS = 64;
@@ -149,7 +149,7 @@ function readHandle(paths: GfidPaths, handle: string): HealObject | 'directory' 
   });
 }
 
-function* recordsOf(at: string, keys: readonly string[]): Generator<NameRecord> {
+export function* recordsOf(at: string, keys: readonly string[]): Generator<NameRecord> {
   for (const key of keys) {
     const record = parseGfid2Path(getAttributeSync(at, key));
     if (record !== undefined) yield record;
@@ -157,12 +157,17 @@ function* recordsOf(at: string, keys: readonly string[]): Generator<NameRecord> 
 }
 
 function attributesOf(at: string, keys: readonly string[]): Pick<HealObject, 'isNamespace' | 'counters'> {
+  return { isNamespace: keys.includes(NAMESPACE), counters: countersOf(at, keys) };
+}
+
+/** @param at the object */
+export function countersOf(at: string, keys: readonly string[]): Record<string, string> {
   const counters: Record<string, string> = {};
   for (const key of keys.filter((key) => COUNTER.test(key)).slice(0, MAX_COUNTERS)) {
     const value = getAttributeSync(at, key);
     if (value.length <= MAX_COUNTER_BYTES) counters[key] = value.toString('hex');
   }
-  return { isNamespace: keys.includes(NAMESPACE), counters };
+  return counters;
 }
 
 /** With a counter above zero it surely waits; a version says nothing by itself. */
@@ -171,7 +176,7 @@ function isBlaming(object: HealObject | MissingObject): boolean {
   return Object.entries(object.counters).some(([key, hex]) => key !== 'trusted.ec.version' && /[1-9a-f]/.test(hex));
 }
 
-function typeOf(stat: fs.Stats): ObjectType {
+export function typeOf(stat: fs.Stats): ObjectType {
   if (stat.isFile()) return 'file';
   if (stat.isDirectory()) return 'directory';
   return stat.isSymbolicLink() ? 'symlink' : 'special';
@@ -180,7 +185,11 @@ function typeOf(stat: fs.Stats): ObjectType {
 /** Vanished before or under our hands: ENOENT, ENODATA (61, an attribute between list and get); a swapped type: ENOTDIR, ELOOP. */
 const GONE = new Set(['ENOENT', 'ENODATA', 'ENOTDIR', 'ELOOP', 'ESTALE', 'ENAMETOOLONG']);
 
-function withDescriptor<T>(path: string | Buffer, flags: number, read: (fd: number) => T | undefined): T | undefined {
+export function withDescriptor<T>(
+  path: string | Buffer,
+  flags: number,
+  read: (fd: number) => T | undefined,
+): T | undefined {
   let fd: number | undefined;
   try {
     fd = fs.openSync(path, flags);

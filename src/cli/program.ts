@@ -10,6 +10,8 @@ import { doctorCommand } from './commands/doctor.ts';
 import { healExplain, healList, healPvs } from './commands/heal-entries.ts';
 import { healStart, healStatus } from './commands/heal.ts';
 import { printOfflineVerify, printPrepared, printStaged } from './commands/prepare.ts';
+import { healSplitBrain } from './commands/split-brain.ts';
+import { healResolve } from './commands/resolve.ts';
 import { quotaGet, quotaList, quotaRemove, quotaSet } from './commands/quota.ts';
 import { quotaExplain } from './commands/quota-explain.ts';
 import { quotaRepair } from './commands/quota-repair.ts';
@@ -19,6 +21,7 @@ import { statusCommand } from './commands/status.ts';
 import type { SupportRequest } from './commands/support-bundle.ts';
 import { volfileStatus } from './commands/volfile.ts';
 import type { OfflineReport } from '../quota/offline.ts';
+import { POLICIES, type Policy } from '../heal/resolve.ts';
 import { parseDuration } from '../lib/units.ts';
 import { AgentClient } from './client.ts';
 import type { Output } from './output.ts';
@@ -212,6 +215,26 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
     setExit(await healExplain(client(command), output, format(command), object)),
   );
 
+  query(
+    heal,
+    'split-brain',
+    'Objects whose copies contradict each other, confirmed by all bricks of the set; exit 1 if any.',
+  ).action(async (_flags, command: Command) => setExit(await healSplitBrain(client(command), output, format(command))));
+  query(heal, 'resolve [object]', 'End a split-brain of data or metadata: show what would be done, or do it.')
+    .addOption(new Option('--policy <name>', 'which copy is kept').choices(POLICIES).makeOptionMandatory())
+    .option('--source-brick <index>', 'for the policy source-brick', parseCount0)
+    .option('--pv <name>', 'all of a PV in place of one object')
+    .option('--yes', 'do it')
+    .action(async (object: string | undefined, flags: ResolveFlags, command: Command) => {
+      const { policy, sourceBrick, pv, yes } = flags;
+      const request = {
+        policy,
+        ...(object === undefined ? {} : { object }),
+        ...(pv === undefined ? {} : { pv }),
+        ...(sourceBrick === undefined ? {} : { sourceBrick }),
+      };
+      setExit(await healResolve(client(command), output, format(command), request, yes === true));
+    });
   query(heal, 'safe-to-stop', 'Whether this brick may be stopped now, as all agents of its set see it; exit 1 if not.')
     .addOption(durationOption('--wait <time>', 'ask again until it is safe, at most for so long (10m, 90s)', 0))
     .action(async (flags: { wait: number }, command: Command) =>
@@ -305,6 +328,10 @@ function parseSeconds(text: string): number {
   throw new InvalidArgumentError('Not a number of seconds.');
 }
 
+function parseCount0(text: string): number {
+  return text === '0' ? 0 : parseCount(text);
+}
+
 function parseCount(text: string): number {
   const count = Number(text);
   if (Number.isSafeInteger(count) && count > 0) return count;
@@ -315,4 +342,11 @@ function socketOption(env: ProgramOptions['env']): Option {
   return new Option('--socket-path <path>', "the agent's unix socket (environment: BRICK_AGENT_SOCKET_PATH)").default(
     env['BRICK_AGENT_SOCKET_PATH'] ?? DEFAULT_SOCKET,
   );
+}
+
+interface ResolveFlags {
+  policy: Policy;
+  sourceBrick?: number;
+  pv?: string;
+  yes?: boolean;
 }

@@ -7,6 +7,8 @@ import { judgeCounters, type Judgement, type ReplicaSet, type Verdict } from './
 
 export type EntryState =
   | Verdict
+  /** The bricks of the set have compared their copies: each is blamed by another, or a name means different objects. */
+  | 'SplitBrain'
   /** The index has it, but this brick has no such object any more; the next crawl of the self-heal daemon removes the entry. */
   | 'Stale'
   /** A directory whose handle leads nowhere, as an interrupted rename leaves it. */

@@ -7,6 +7,7 @@
 import type { BacklogView } from './backlog.ts';
 import type { ExplainedStatus } from './child-status.ts';
 import type { PendingEntry } from './entry.ts';
+import type { SplitKind } from './split-brain.ts';
 import type { DaemonChild } from './ports.ts';
 
 export interface Finding {
@@ -39,13 +40,18 @@ export interface HealSituation {
 export interface ExplainSubject {
   entry: PendingEntry;
   isWaiting: boolean;
+  /** What the other bricks of the set say to it; undefined: they were not asked. */
+  comparison?: Comparison | undefined;
 }
+
+export type Comparison =
+  { kind: 'SplitBrain'; kinds: SplitKind[]; bricks: number[] } | { kind: 'None' } | { kind: 'Unknown'; why: string };
 
 /** What stands in the way of any heal, and of this object's. The gravest first; never empty. */
 export function explainHeal(situation: HealSituation, subject?: ExplainSubject): Finding[] {
   const findings = [...daemonFindings(situation), ...childFindings(situation, subject?.entry)];
   if (subject === undefined) findings.push(...backlogFindings(situation.backlog));
-  else findings.push(...(subject.isWaiting ? entryFindings(subject.entry) : [notWaiting(subject.entry)]));
+  else findings.push(...(subject.isWaiting ? entryFindings(subject) : [notWaiting(subject.entry)]));
   const isObstructed = findings.some(({ severity }) => severity !== 'info');
   if (!isObstructed && isPending(situation.backlog, subject)) findings.push(WAITS, SEEN_ELSEWHERE);
   return findings.toSorted((a, b) => RANK[a.severity] - RANK[b.severity]);
@@ -136,7 +142,7 @@ function backlogFindings({ state, reason, message }: BacklogView): Finding[] {
   return [{ reason, severity, message, remedy: undefined }];
 }
 
-function entryFindings(entry: PendingEntry): Finding[] {
+function entryFindings({ entry, comparison }: ExplainSubject): Finding[] {
   const blamed = entry.blames.map(({ child }) => child).join(', ');
   const findings: Finding[] = [];
   const metadataBlame = Math.max(0, ...entry.blames.filter(({ isSelf }) => !isSelf).map(({ metadata }) => metadata));
@@ -150,9 +156,45 @@ function entryFindings(entry: PendingEntry): Finding[] {
       remedy: `on the backend of ${blamed}: setfattr -x trusted.glusterfs.namespace <brick>${entry.paths[0] ?? '/…'}, then brick-agent heal start`,
     });
   }
+  if (comparison?.kind === 'SplitBrain') return [...findings, splitBrain(comparison.kinds)];
+  if (comparison?.kind === 'None' && (entry.state === 'BlamesAll' || entry.state === 'BlamesItself')) {
+    const message = 'the other bricks were asked: there is a copy that nobody blames, so this is no split-brain';
+    return [...findings, { reason: 'NotSplitBrain', severity: 'info', message, remedy: 'brick-agent heal start' }];
+  }
   const finding = ENTRY_FINDINGS[entry.state];
   if (finding !== undefined) findings.push(finding(entry, blamed));
+  if (comparison?.kind === 'Unknown') {
+    const message = `whether it is a split-brain is not known: ${comparison.why}`;
+    findings.push({
+      reason: 'SplitBrainUnknown',
+      severity: 'warning',
+      message,
+      remedy: 'all agents of the set must answer',
+    });
+  }
   return findings;
+}
+
+function splitBrain(kinds: readonly SplitKind[]): Finding {
+  const isMismatch = kinds.includes('gfid') || kinds.includes('type');
+  const isMerged = kinds.every((kind) => kind === 'entry');
+  const [message, remedy] = isMismatch
+    ? [
+        'the bricks have different objects under its name',
+        'brick-agent heal split-brain shows them; decide which one is to be kept (docs/heal.md)',
+      ]
+    : isMerged
+      ? ['its bricks have different names and each is blamed', 'the daemon merges the names: brick-agent heal start']
+      : [
+          `every copy is blamed by another one for ${kinds.join(' and ')}`,
+          'brick-agent heal split-brain shows the copies; decide which one is to be kept (docs/heal.md)',
+        ];
+  return {
+    reason: 'SplitBrain',
+    severity: isMerged ? 'warning' : 'error',
+    message: `split-brain, confirmed by all bricks of the set: ${message}`,
+    remedy,
+  };
 }
 
 const ENTRY_FINDINGS: Partial<Record<PendingEntry['state'], (entry: PendingEntry, blamed: string) => Finding>> = {
@@ -224,6 +266,7 @@ function notWaiting({ state }: PendingEntry): Finding {
 }
 
 function isPending({ pending }: BacklogView, subject: ExplainSubject | undefined): boolean {
-  if (subject !== undefined) return subject.isWaiting && subject.entry.state === 'Pending';
+  if (subject !== undefined)
+    return subject.isWaiting && subject.entry.state === 'Pending' && subject.comparison === undefined;
   return (pending.xattrop ?? 0) > 0;
 }

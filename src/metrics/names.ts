@@ -263,6 +263,11 @@ export const METRICS = {
     help: 'Time until the backlog is empty at the present rate; absent when it does not fall.',
     labels: [],
   },
+  gluster_heal_split_brain_objects: {
+    type: 'gauge',
+    help: 'Objects of this brick in split-brain, as confirmed by all bricks of the set, by kind (data, metadata, entry, gfid, type); an object may be of several. Absent while not known.',
+    labels: ['kind'],
+  },
   gluster_heal_pending_since_timestamp_seconds: {
     type: 'gauge',
     help: 'Unix time since when the backlog has not been empty, as far as this agent has seen; absent when it is empty.',

@@ -11,10 +11,20 @@ import type {
   ScanStatusView,
   VolfileListView,
 } from '../../src/agent/http/schemas.ts';
-import type { DisruptionView, PeerHeal, PreStopView } from '../../src/agent/http/heal-schemas.ts';
+import type {
+  DisruptionView,
+  PeerHeal,
+  PeerObjects,
+  PeerObjectsQuery,
+  PreStopView,
+  SplitBrainView,
+} from '../../src/agent/http/heal-schemas.ts';
+import type { ChangelogChange, ResolutionView, ResolveRequest } from '../../src/agent/http/resolve-schemas.ts';
 import type {
   ApiServices,
   DisruptionService,
+  ResolveService,
+  SplitBrainService,
   HealEntriesService,
   HealService,
   QuotaService,
@@ -328,6 +338,68 @@ const DISRUPTION_REASON = {
   remedy: 'wait',
 } as const;
 
+export class FakeSplitBrain implements SplitBrainService {
+  readonly calls: PeerObjectsQuery[] = [];
+
+  view(): SplitBrainView {
+    const gfid = '11111111-1111-4111-8111-111111111111';
+    const copy = { isArbiter: false, modifiedAt: TIME, mode: '100644', uid: 0, gid: 0, named: null };
+    return {
+      unknown: null,
+      checkedAt: TIME,
+      items: [
+        {
+          gfid,
+          kinds: ['data'],
+          type: 'file',
+          path: '/subvol/ab/cd/pvc-1/a\\x0ab',
+          pv: 'pvc-1',
+          since: TIME,
+          confirmedAt: TIME,
+          copies: [0, 1].map((brickIndex) => {
+            const blames = [{ brickIndex: 1 - brickIndex, data: 1, metadata: 0, entry: 0 }];
+            return Object.assign({ brickIndex, state: 'present' as const, size: 3 + brickIndex, blames }, copy);
+          }),
+        },
+      ],
+    };
+  }
+
+  async objects(query: PeerObjectsQuery): Promise<PeerObjects> {
+    this.calls.push(query);
+    const { volumeId, instance, brickIndex } = await new FakeDisruption().report();
+    const counters = { 'trusted.afr.pool1-client-1': '000000010000000000000000' };
+    const copy = { type: 'file' as const, size: 3, modifiedAt: 0, mode: 0o100644, uid: 0, gid: 0, counters, names: [] };
+    return { volumeId, instance, brickIndex, copies: query.gfids.map(() => copy), named: query.names.map(() => null) };
+  }
+}
+
+export class FakeResolve implements ResolveService {
+  readonly calls: (ResolveRequest | ChangelogChange)[] = [];
+
+  async resolve(request: ResolveRequest): Promise<ResolutionView> {
+    this.calls.push(request);
+    const gfid = '11111111-1111-4111-8111-111111111111';
+    const plan = { refusal: null, source: 1, keepers: [1], losers: [0] };
+    const steps = [{ brickIndex: 0, child: 'pool1-client-1', data: -1, metadata: 0 }];
+    const results = [{ gfid, outcome: 'Healed' as const, message: 'all copies are that of brick 1' }];
+    return await Promise.resolve({
+      plan: '0123456789abcdef',
+      items: [{ gfid, path: '/subvol/ab/cd/pvc-1/a', kinds: ['data'], steps, ...plan }],
+      results: request.plan === undefined ? null : results,
+    });
+  }
+
+  async crawl(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  async change(change: ChangelogChange): Promise<void> {
+    this.calls.push(change);
+    await Promise.resolve();
+  }
+}
+
 export class FakeServices implements ApiServices {
   readonly quotas = new FakeQuotas();
   readonly scans = new FakeScans();
@@ -335,6 +407,8 @@ export class FakeServices implements ApiServices {
   readonly heal = new FakeHeal();
   readonly healEntries = new FakeHealEntries();
   readonly disruption = new FakeDisruption();
+  readonly splitBrain = new FakeSplitBrain();
+  readonly resolve = new FakeResolve();
   ready = true;
   fenced = false;
   volfileList: VolfileListView = volfileList();

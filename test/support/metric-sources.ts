@@ -17,6 +17,7 @@ import { runtimeCollector, type RuntimeSnapshot } from '../../src/metrics/collec
 import { volfileCollector, type VolfileSnapshot } from '../../src/metrics/collectors/volfile.ts';
 import { ClientTraffic } from '../../src/metrics/client-traffic.ts';
 import { FopCounters } from '../../src/metrics/fop-counters.ts';
+import { splitBrainCollector } from '../../src/metrics/collectors/split-brain.ts';
 import type { Collector } from '../../src/metrics/registry.ts';
 import type { BrickProfile } from '../../src/rpc/profile-reply.ts';
 import type { StatusClient } from '../../src/rpc/status-reply.ts';
@@ -242,6 +243,7 @@ export function fixedCollectors(): Collector[] {
     })),
     healLoopCollector(() => ({ active: 1, remedies: 3 })),
     healCollector(() => HEAL),
+    splitBrainCollector(() => ({ unknown: undefined, items: [{ kinds: ['data', 'metadata'] }, { kinds: ['gfid'] }] })),
     volfileCollector(() => VOLFILES),
     rpc.collector(),
     runtimeCollector(() => RUNTIME),

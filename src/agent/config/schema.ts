@@ -236,6 +236,14 @@ export const configSchema = Type.Object(
       default: '/var/run/gluster',
     }),
     healIntervalMs: milliseconds('Pause between two looks at the heal backlog.', 5_000, 100),
+    splitBrainIntervalMs: Type.Integer({
+      description:
+        'Pause between two comparisons with the other bricks of what waits for heal, which prove a split-brain; 0: never.',
+      default: 60_000,
+      minimum: 0,
+      maximum: 86_400_000,
+      placeholder: 'ms',
+    }),
     identityIntervalMs: milliseconds("Pause between two checks of the brick's identity.", 10_000, 500),
     brickLivenessMs: milliseconds(
       'A brick that has answered nothing for this long fails /brick/livez, unless something explains it; see docs/probes.md.',

@@ -11,7 +11,9 @@ import { logRoute } from './routes/log.ts';
 import { peerRoute } from './routes/peer.ts';
 import { quotaRoutes } from './routes/quotas.ts';
 import { repairRoutes } from './routes/repairs.ts';
+import { resolveRoutes } from './routes/resolve.ts';
 import { scanRoutes } from './routes/scans.ts';
+import { splitBrainRoutes } from './routes/split-brain.ts';
 import { statusRoutes } from './routes/status.ts';
 import { volfileRoutes } from './routes/volfiles.ts';
 import { createServer, type Server } from './server.ts';
@@ -55,6 +57,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<Server
   healRoutes(server, options.services.heal);
   healEntryRoutes(server, options.services.healEntries);
   disruptionRoutes(server, options.services.disruption);
+  resolveRoutes(server, options.services.resolve);
+  splitBrainRoutes(server, options.services.splitBrain);
   volfileRoutes(server, options.services.volfiles);
   peerRoute(server, options.services.peerQuotas);
   await server.ready();

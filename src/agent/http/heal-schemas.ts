@@ -73,6 +73,84 @@ export const preStopSchema = Type.Object({
   unflushed: Type.Integer({ minimum: 0 }),
 });
 
+const Gfid = Type.String({ pattern: '^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$' });
+const Latin1Name = Type.String({
+  pattern: '^(?!\\.{1,2}$)[^/\\u0000\\u0100-\\uffff]{1,255}$',
+  description: 'One character a byte.',
+});
+const ObjectType = Type.Enum(['file', 'directory', 'symlink', 'special']);
+const NameOf = Type.Object({ parent: Gfid, name: Latin1Name }, { additionalProperties: false });
+const Counters = Type.Record(Type.String({ maxLength: 260 }), Type.String({ maxLength: 128 }));
+const Missing = Type.Enum(['gone', 'unresolved']);
+
+const copySchema = Type.Object({
+  type: ObjectType,
+  size: Type.Number(),
+  modifiedAt: Type.Number({ description: 'Milliseconds since the epoch.' }),
+  mode: Type.Integer(),
+  uid: Type.Integer(),
+  gid: Type.Integer(),
+  counters: Counters,
+  names: Type.Array(NameOf, { maxItems: 256 }),
+});
+
+export const peerObjectsQuerySchema = Type.Object(
+  { gfids: Type.Array(Gfid, { maxItems: 256 }), names: Type.Array(NameOf, { maxItems: 256 }) },
+  { additionalProperties: false },
+);
+
+export const peerObjectsSchema = Type.Object({
+  volumeId: Type.String(),
+  instance: Type.String(),
+  brickIndex: Type.Integer(),
+  copies: Type.Array(Type.Union([copySchema, Missing]), { description: 'In the order of the gfids.' }),
+  named: Type.Array(Nullable(Type.Object({ gfid: Gfid, type: ObjectType })), {
+    description: 'What stands under each name, in their order.',
+  }),
+});
+
+export const splitBrainSchema = Type.Object({
+  unknown: Nullable(
+    Type.String({ description: 'Why it is not known of all that waits; null: it is, and the list is complete.' }),
+  ),
+  checkedAt: Nullable(Type.String({ description: 'ISO 8601 time.' })),
+  items: Type.Array(
+    Type.Object({
+      gfid: Type.String(),
+      kinds: Type.Array(Type.Enum(['data', 'metadata', 'entry', 'gfid', 'type'])),
+      type: ObjectType,
+      path: Nullable(Type.String({ description: "From the volume's root, as in the entries." })),
+      pv: Nullable(Type.String()),
+      since: Type.String(),
+      confirmedAt: Type.String(),
+      copies: Type.Array(
+        Type.Object({
+          brickIndex: Type.Integer(),
+          isArbiter: Type.Boolean(),
+          state: Type.Enum(['present', 'gone', 'unresolved']),
+          size: Nullable(Type.Number({ description: 'Bytes; means nothing on an arbiter.' })),
+          modifiedAt: Nullable(Type.String()),
+          mode: Nullable(Type.String({ description: 'Octal.' })),
+          uid: Nullable(Type.Integer()),
+          gid: Nullable(Type.Integer()),
+          blames: Type.Array(
+            Type.Object({
+              brickIndex: Type.Integer(),
+              data: Type.Integer(),
+              metadata: Type.Integer(),
+              entry: Type.Integer(),
+            }),
+          ),
+          named: Nullable(Type.Object({ gfid: Type.String(), type: ObjectType })),
+        }),
+      ),
+    }),
+  ),
+});
+
+export type PeerObjects = Static<typeof peerObjectsSchema>;
+export type PeerObjectsQuery = Static<typeof peerObjectsQuerySchema>;
+export type SplitBrainView = Static<typeof splitBrainSchema>;
 export type PeerHeal = Static<typeof peerHealSchema>;
 export type DisruptionView = Static<typeof disruptionSchema>;
 export type PreStopView = Static<typeof preStopSchema>;

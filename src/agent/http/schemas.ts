@@ -207,9 +207,13 @@ const changelog = { data: Type.Integer(), metadata: Type.Integer(), entry: Type.
 
 export const healEntrySchema = Type.Object({
   gfid: Type.String(),
-  state: Type.Enum(['Pending', 'BlamesAll', 'BlamesItself', 'Dirty', 'Clean', 'Stale', 'Unresolved', 'Unknown'], {
-    description: 'What this brick alone can tell; Stale: the object is gone, the next crawl removes the entry.',
-  }),
+  state: Type.Enum(
+    ['Pending', 'SplitBrain', 'BlamesAll', 'BlamesItself', 'Dirty', 'Clean', 'Stale', 'Unresolved', 'Unknown'],
+    {
+      description:
+        'What this brick alone can tell, but for SplitBrain, which all bricks of the set have confirmed; Stale: the object is gone, the next crawl removes the entry.',
+    },
+  ),
   type: Nullable(Type.Enum(['file', 'directory', 'symlink', 'special'])),
   paths: Type.Array(Type.String(), {
     description: "From the volume's root; several with hard links. Bytes that are not printable UTF-8 are \\xNN.",

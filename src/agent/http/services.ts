@@ -2,7 +2,15 @@ import type { HealthCheck } from '../health.ts';
 import type { ScrapeRequest } from '../../metrics/registry.ts';
 import type { QuotaView } from '../../quota/pv-state.ts';
 import type { Refusal } from '../../brick/pv-inventory.ts';
-import type { DisruptionView, PeerHeal, PreStopView } from './heal-schemas.ts';
+import type {
+  DisruptionView,
+  PeerHeal,
+  PeerObjects,
+  PeerObjectsQuery,
+  PreStopView,
+  SplitBrainView,
+} from './heal-schemas.ts';
+import type { ChangelogChange, ResolutionView, ResolveRequest } from './resolve-schemas.ts';
 import type { DoctorView } from './doctor-schema.ts';
 import type { PageQuery, PageStatus } from './page-status.ts';
 import type {
@@ -71,6 +79,19 @@ export interface DisruptionService {
   report(signal: AbortSignal): Promise<PeerHeal>;
 }
 
+export interface SplitBrainService {
+  /** @throws AgentError `NotSupported` on a volume without replication */
+  view(): SplitBrainView;
+  objects(query: PeerObjectsQuery): Promise<PeerObjects>;
+}
+
+export interface ResolveService {
+  /** @throws AgentError `NotFound`, `Conflict`, `BadRequest`, `NotSupported` */
+  resolve(request: ResolveRequest): Promise<ResolutionView>;
+  change(change: ChangelogChange, signal: AbortSignal): Promise<void>;
+  crawl(signal: AbortSignal): Promise<void>;
+}
+
 export interface OpsServices {
   livez: readonly HealthCheck[];
   readyz: readonly HealthCheck[];
@@ -97,6 +118,8 @@ export interface ApiServices {
   heal: HealService;
   healEntries: HealEntriesService;
   disruption: DisruptionService;
+  splitBrain: SplitBrainService;
+  resolve: ResolveService;
   volfiles: () => VolfileListView;
   peerQuotas: () => PeerQuotas;
 }

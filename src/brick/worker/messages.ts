@@ -2,8 +2,9 @@
 import type { ErrorCode } from '../../lib/errors.ts';
 import type { Gfid } from '../../lib/gfid.ts';
 import type { Blame } from '../afr-blame.ts';
+import type { BrickCopy, NamedObject } from '../copies.ts';
 import type { BrickFacts } from '../facts.ts';
-import type { GfidPlace } from '../gfid-path.ts';
+import type { GfidPlace, NameRecord } from '../gfid-path.ts';
 import type { HealObject, HealPage, MissingObject } from '../heal-entries.ts';
 import type { HealIndexCounts } from '../heal-index.ts';
 import type { GfidIndex } from '../heal-window.ts';
@@ -19,6 +20,11 @@ export interface BrickOps {
   healObject: {
     input: { gfid: Gfid } | { path: string };
     output: { gfid: Gfid; object: HealObject | MissingObject; waitsIn: GfidIndex[] } | undefined;
+  };
+  /** Both in the order of what was asked. */
+  copies: {
+    input: { gfids: readonly Gfid[]; names: readonly NameRecord[] };
+    output: { copies: (BrickCopy | MissingObject)[]; named: (NamedObject | undefined)[] };
   };
   inventory: {
     input: { readKadalu: boolean; known: number | undefined };

@@ -1,5 +1,6 @@
 import { AgentError } from '../../lib/errors.ts';
 import { freeNamespace, readBlames } from '../afr-blame.ts';
+import { readCopies, readNamed } from '../copies.ts';
 import { placeOf, readBrickFacts } from '../facts.ts';
 import { GfidPaths } from '../gfid-path.ts';
 import { DirectoryHandle } from '../handle.ts';
@@ -33,6 +34,8 @@ export class BrickOperations {
         return readHealPage(root, this.#healWindow, request.input);
       case 'healObject':
         return findHealObject(root, request.input);
+      case 'copies':
+        return { copies: readCopies(root, request.input.gfids), named: readNamed(root, request.input.names) };
       case 'inventory':
         return this.#inventory.take(root, request.input.readKadalu, request.input.known);
       case 'locate': {

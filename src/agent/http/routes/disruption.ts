@@ -1,9 +1,7 @@
-import { Socket } from 'node:net';
-import type { FastifyRequest } from 'fastify';
 import { claimSchema, disruptionSchema, peerHealSchema, preStopRequestSchema, preStopSchema } from '../heal-schemas.ts';
 import type { DisruptionService, OpsServices } from '../services.ts';
 import type { Server } from '../server.ts';
-import { auditLine, withProblems } from './shared.ts';
+import { allowSilence, auditLine, withProblems } from './shared.ts';
 
 const tags = ['heal'];
 /** Every peer has 4 s of its own; in milliseconds. */
@@ -100,9 +98,4 @@ export function preStopRoute(server: Server, preStop: OpsServices['preStop']): v
       .type('text/plain; charset=utf-8')
       .send(`${lines.join('\n')}\n`);
   });
-}
-
-/** The wait is longer than a connection may be silent otherwise. */
-function allowSilence({ raw: { socket } }: FastifyRequest): void {
-  if (socket instanceof Socket) socket.setTimeout(0);
 }

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { FastifyRequest } from 'fastify';
 import { problemSchema } from '../schemas.ts';
 
@@ -15,6 +16,11 @@ export function auditLine(request: FastifyRequest, facts: Record<string, unknown
     { audit: { ...facts, by: request.ip || 'unix socket', requestId: request.id } },
     'changed by request',
   );
+}
+
+/** For what takes longer than a connection may be silent otherwise. */
+export function allowSilence({ raw: { socket } }: FastifyRequest): void {
+  if (socket instanceof Socket) socket.setTimeout(0);
 }
 
 type ProblemStatus = 400 | 401 | 404 | 409 | 422 | 429 | 501 | 502 | 503 | 504;

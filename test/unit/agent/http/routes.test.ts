@@ -1,8 +1,15 @@
 /** Every route of the API, without a port: what it answers, and that the answer is what its schema says. */
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Check } from 'typebox/value';
-import { disruptionSchema, peerHealSchema, preStopSchema } from '../../../../src/agent/http/heal-schemas.ts';
+import {
+  disruptionSchema,
+  peerHealSchema,
+  peerObjectsSchema,
+  preStopSchema,
+  splitBrainSchema,
+} from '../../../../src/agent/http/heal-schemas.ts';
 import { createApiServer } from '../../../../src/agent/http/api-server.ts';
+import { resolutionSchema } from '../../../../src/agent/http/resolve-schemas.ts';
 import {
   healOperationSchema,
   healSchema,
@@ -50,6 +57,73 @@ describe('stopping a brick', () => {
   });
 });
 
+describe('ending a split-brain', () => {
+  const post = async (url: string, payload: object) => await server.inject({ method: 'POST', url, payload });
+  const change = {
+    gfid: '11111111-1111-4111-8111-111111111111',
+    child: 'pool1-client-1',
+    add: { data: -3, metadata: 0, entry: 0 },
+    expected: { 'trusted.afr.pool1-client-1': '000000030000000000000000' },
+  };
+
+  it('shows a plan, and carries out the one that is named', async () => {
+    const plan = await post('/v1/heal/resolve', { object: '/a', policy: 'majority' });
+    expect([plan.statusCode, Check(resolutionSchema, plan.json()), plan.json().results]).toEqual([200, true, null]);
+    const done = await post('/v1/heal/resolve', { pv: 'pvc-1', policy: 'source-brick', sourceBrick: 1, plan: 'x' });
+    expect(done.json().results).toMatchObject([{ outcome: 'Healed' }]);
+  });
+
+  it('changes a row for a peer', async () => {
+    expect((await post('/v1/peer/heal/changelog', change)).statusCode).toBe(200);
+    expect(services.resolve.calls).toEqual([change]);
+    expect((await post('/v1/peer/heal/crawl', {})).statusCode).toBe(200);
+  });
+
+  it.each<[string, object]>([
+    ['/v1/heal/resolve', { object: '/a' }],
+    ['/v1/heal/resolve', { object: '/a', policy: 'newest' }],
+    ['/v1/heal/resolve', { object: '/a', policy: 'majority', sourceBrick: -1 }],
+    ['/v1/heal/resolve', { object: '/a', policy: 'majority', force: true }],
+    ['/v1/peer/heal/changelog', { ...change, child: 'a/b' }],
+    ['/v1/peer/heal/changelog', { ...change, add: { data: 2, metadata: 0, entry: 0 } }],
+    ['/v1/peer/heal/changelog', { ...change, add: { data: 0, metadata: 0, entry: -1 } }],
+    ['/v1/peer/heal/changelog', { ...change, expected: { 'user.x': '00' } }],
+    ['/v1/peer/heal/changelog', { ...change, expected: undefined }],
+  ])('%s refuses what it does not know (case %#)', async (url, payload) => {
+    expect((await post(url, payload)).statusCode).toBe(400);
+    expect(services.resolve.calls).toEqual([]);
+  });
+});
+
+describe('what agents ask one another', () => {
+  const gfid = '11111111-1111-4111-8111-111111111111';
+  const post = async (payload: object) =>
+    await server.inject({ method: 'POST', url: '/v1/peer/heal/objects', payload });
+
+  it('is answered in the order of the question, up to its bounds', async () => {
+    // The longest names, all bytes of which take six characters.
+    const names = Array.from({ length: 256 }, () => ({ parent: gfid, name: '\u0001'.repeat(255) }));
+    const reply = await post({ gfids: Array.from({ length: 256 }, () => gfid), names });
+    expect([reply.statusCode, Check(peerObjectsSchema, reply.json())]).toEqual([200, true]);
+    expect(services.splitBrain.calls[0]?.names).toEqual(names);
+  });
+
+  it.each([
+    { gfids: [gfid] },
+    { gfids: ['../../etc'], names: [] },
+    { gfids: [], names: [{ parent: gfid, name: 'a/b' }] },
+    { gfids: [], names: [{ parent: gfid, name: '' }] },
+    { gfids: [], names: [{ parent: gfid, name: '..' }] },
+    { gfids: [], names: [{ parent: gfid, name: 'a\u0000' }] },
+    { gfids: [], names: [{ parent: gfid, name: '\u0100' }] },
+    { gfids: [], names: [{ parent: gfid, name: 'x'.repeat(256) }] },
+    { gfids: Array.from({ length: 257 }, () => gfid), names: [] },
+  ])('is refused when it is none (case %#)', async (payload) => {
+    expect((await post(payload)).statusCode).toBe(400);
+    expect(services.splitBrain.calls).toEqual([]);
+  });
+});
+
 describe('what is asked for', () => {
   it.each([
     ['/v1/version', versionSchema],
@@ -62,6 +136,7 @@ describe('what is asked for', () => {
     ['/v1/peer/quotas', peerQuotasSchema],
     ['/v1/disruption', disruptionSchema],
     ['/v1/peer/heal', peerHealSchema],
+    ['/v1/heal/split-brain', splitBrainSchema],
   ])('GET %s', async (url, schema) => {
     const reply = await server.inject(url);
     expect(reply.statusCode).toBe(200);
