@@ -33,7 +33,7 @@ import { livenessChecks, readinessChecks } from './health-checks.ts';
 import { ProcessMonitor } from './process-monitor.ts';
 import { QuotaDuty, type StartLoop } from './quota-duty.ts';
 import { RuntimeMonitor } from './runtime.ts';
-import { brickSnapshot, processSnapshots, volfileSnapshots } from './snapshots.ts';
+import { brickSnapshot, healthCheckAt, processSnapshots, volfileSnapshots } from './snapshots.ts';
 import { startVolfiles } from './volfile-duty.ts';
 
 /**
@@ -239,6 +239,8 @@ export class Agent {
       processes: this.processes,
       diskHangs: () => this.worker.hungSince !== undefined,
       heals: () => this.heal.status().state === 'Progressing',
+      healthCheckAt: () => healthCheckAt(this),
+      healthCheckStaleMs: this.config.brickHealthCheckMs,
     });
   }
 

@@ -122,6 +122,20 @@ export function judgeStatfs(result: StatfsResult | undefined, now: number, stale
   return ageMs <= staleMs ? OK : { ok: false, reason: `the last answer is ${formatDuration(ageMs)} old` };
 }
 
+/**
+ * A brick whose disk takes no writes any more goes on running and answers whatever it can from memory.
+ *
+ * @param writtenAt when the health check of this brick process last wrote, in wall-clock milliseconds; undefined: it has not yet,
+ *   or does not check
+ * @param staleMs an older one is a failure, in milliseconds
+ */
+export function judgeHealthCheck(writtenAt: number | undefined, now: number, staleMs: number): CheckResult {
+  if (writtenAt === undefined) return inSpiteOf('the brick has written none yet');
+  const ageMs = now - writtenAt;
+  if (ageMs <= staleMs) return OK;
+  return { ok: false, reason: `the brick's own check has not been able to write for ${formatDuration(ageMs)}` };
+}
+
 function isStale({ now, lookedAt }: ProbeFacts, { staleMs }: Patience): boolean {
   return lookedAt === undefined || now - lookedAt > staleMs;
 }

@@ -11,6 +11,7 @@ import { PID } from '../rpc/credential.ts';
 import type { ManagementClient } from '../rpc/management-client.ts';
 import {
   judgeAnswers,
+  judgeHealthCheck,
   judgeProcess,
   judgeStarted,
   judgeStatfs,
@@ -75,6 +76,10 @@ export interface BrickWatchOptions {
   diskHangs: () => boolean;
   /** The heal backlog is progressing. */
   heals: () => boolean;
+  /** When the health check of this brick process last wrote, in wall-clock milliseconds. */
+  healthCheckAt: () => number | undefined;
+  /** An older one is a failure, in milliseconds. */
+  healthCheckStaleMs: number;
 }
 
 export class BrickWatch {
@@ -138,6 +143,12 @@ export class BrickWatch {
 
   shdLiveness(): HealthCheck[] {
     return liveness(this.shd, this.#options.times.shd, 'socket');
+  }
+
+  /** For readiness: the brick can write to its disk. */
+  healthCheck(): HealthCheck {
+    const { clock, healthCheckAt, healthCheckStaleMs } = this.#options;
+    return { name: 'health-check', check: () => judgeHealthCheck(healthCheckAt(), clock.now(), healthCheckStaleMs) };
   }
 
   /** For readiness: the graph, its threads and the disk answer. */

@@ -110,7 +110,7 @@ function opsServices(agent: Agent): OpsServices {
   const brick = {
     livez: watch.brickLiveness(),
     // Whether the agent's own system calls come back is no business of the brick's.
-    readyz: [...readyz.filter(({ name }) => name !== 'brick-disk'), watch.statfsCheck()],
+    readyz: [...readyz.filter(({ name }) => name !== 'brick-disk'), watch.statfsCheck(), watch.healthCheck()],
     startupz: watch.brickStartup(),
     shdLivez: config.shdExpected ? watch.shdLiveness() : [],
   };

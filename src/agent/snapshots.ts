@@ -3,7 +3,6 @@ import type { BrickSnapshot } from '../metrics/collectors/brick.ts';
 import type { ProcessSnapshot } from '../metrics/collectors/process.ts';
 import type { VolfileSnapshot } from '../metrics/collectors/volfile.ts';
 import type { Agent } from './agent.ts';
-import type { ProcessMonitor } from './process-monitor.ts';
 
 export function brickSnapshot({ config, monitor, worker, brick, processes }: Agent): BrickSnapshot {
   return {
@@ -20,13 +19,17 @@ export function brickSnapshot({ config, monitor, worker, brick, processes }: Age
     hung: worker.hungSince !== undefined,
     up: brick.isUp,
     capacity: monitor.capacity,
-    healthCheckAt: ofThisProcess(monitor.healthCheckAt, processes),
+    healthCheckAt: healthCheckAt({ monitor, processes }),
   };
 }
 
-/** Of an earlier process it says nothing, and where the check is switched off that is all there is. */
-function ofThisProcess(at: number | undefined, { views }: ProcessMonitor): number | undefined {
-  const startedAt = views.find(({ process }) => process === 'brick')?.stats?.startTimeSeconds ?? 0;
+/**
+ * When the health check of the running brick process last wrote, in wall-clock milliseconds. What an earlier process wrote says
+ * nothing of this one, and where the check is switched off that is all there is.
+ */
+export function healthCheckAt({ monitor, processes }: Pick<Agent, 'monitor' | 'processes'>): number | undefined {
+  const at = monitor.healthCheckAt;
+  const startedAt = processes.views.find(({ process }) => process === 'brick')?.stats?.startTimeSeconds ?? 0;
   return at === undefined || at / 1000 < startedAt ? undefined : at;
 }
 

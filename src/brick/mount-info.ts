@@ -10,6 +10,12 @@ export interface MountEntry {
 }
 
 /**
+ * Either the mount or the whole file system can be read-only; after an I/O error it is the latter. ext4 of newer kernels leaves `rw`
+ * in place then and adds a word (6.18, measured); `shutdown` is one that answers nothing any more.
+ */
+const READ_ONLY: ReadonlySet<string> = new Set(['ro', 'emergency_ro', 'shutdown']);
+
+/**
  * The mount whose mount point is the longest prefix of the path; of several on one point the last, which lies on top.
  *
  * @param text content of mountinfo; lines that cannot be understood are passed over
@@ -37,8 +43,8 @@ function parseLine(line: string): MountEntry | undefined {
   const [fsType, source, superOptions] = right;
   if (device === undefined || mountPoint === undefined || options === undefined) return undefined;
   if (fsType === undefined || source === undefined) return undefined;
-  // Either the mount or the whole file system can be read-only; after an I/O error it is the latter.
-  const readOnly = [options, superOptions ?? ''].some((list) => list.split(',').includes('ro'));
+  const isReadOnly = (list: string): boolean => list.split(',').some((option) => READ_ONLY.has(option));
+  const readOnly = isReadOnly(options) || isReadOnly(superOptions ?? '');
   return { device, mountPoint: unescape(mountPoint), fsType, source: unescape(source), readOnly };
 }
 

@@ -1,13 +1,11 @@
 /** What the probes say beside real processes: running, frozen, killed, starting, and on a disk that hangs. */
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startAgent, type LabAgent } from '../lab/agent.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Mount } from '../lab/mount.ts';
 import type { Volume } from '../lab/volume.ts';
+import { documented, told } from '../support/probes.ts';
 
-const DOCS = readFileSync(resolve(import.meta.dirname, '../../docs/probes.md'), 'utf8');
 /** In place of a minute, so that the test need not wait for one; in milliseconds. */
 const LIVENESS_MS = 2_000;
 /** Longest that a verdict may take beyond its time, on a busy machine, in milliseconds. */
@@ -26,28 +24,6 @@ beforeAll(async () => {
   lab = await Lab.create({ name: 'probes' });
 });
 afterAll(async () => lab.destroy());
-
-/** The status of each probe, e.g. `200 200 503 200`. */
-async function told(of: LabAgent = agent): Promise<string> {
-  const words: string[] = [];
-  for (const path of ['/brick/livez', '/brick/readyz', '/brick/startupz', '/shd/livez', '/livez']) {
-    const { status } = await of.ops(path, { timeoutMs: 1_000 });
-    words.push(`${path}=${status}`);
-  }
-  return words.join(' ');
-}
-
-/** The row of docs/probes.md. */
-function documented(state: string): string {
-  const rows = DOCS.split('\n').map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')));
-  const header = rows.find(([, first]) => first === 'state');
-  const row = rows.find(([, first]) => first === state);
-  if (header === undefined || row === undefined) throw new Error(`docs/probes.md has no row "${state}"`);
-  return header
-    .slice(2, -1)
-    .map((probe, index) => `${probe}=${row[index + 2] ?? ''}`)
-    .join(' ');
-}
 
 async function until(what: string, path: string, status: number): Promise<{ text: string; tookMs: number }> {
   const start = performance.now();
@@ -71,7 +47,7 @@ describe('beside a brick of a replica set', () => {
 
   it('all pass while it runs', async () => {
     await until('readiness', '/brick/readyz', 200);
-    expect(await told()).toBe(documented('brick and self-heal daemon run'));
+    expect(await told(agent)).toBe(documented('brick and self-heal daemon run'));
     expect((await agent.ops('/brick/livez?verbose')).text).toBe(
       '[+]process ok\n[+]port ok\nbrick/livez check passed\n',
     );
@@ -84,7 +60,7 @@ describe('beside a brick of a replica set', () => {
     expect(tookMs).toBeGreaterThan(LIVENESS_MS);
     expect(text).toMatch(/^\[\+\]process ok$/m);
     expect(text).toMatch(/^\[-\]port failed: no answer for /m);
-    expect(await told()).toBe(documented('brick frozen (SIGSTOP) for its time'));
+    expect(await told(agent)).toBe(documented('brick frozen (SIGSTOP) for its time'));
     volume.brick(0).resume();
     await until('life', '/brick/livez', 200);
     await until('readiness', '/brick/readyz', 200);
@@ -95,7 +71,7 @@ describe('beside a brick of a replica set', () => {
     const { text, tookMs } = await until('death', '/brick/livez', 503);
     expect(tookMs).toBeGreaterThan(LIVENESS_MS - 500);
     expect(text).toMatch(/^\[-\]process failed: pid \d+ of .* is not running for /m);
-    expect(await told()).toBe(documented('brick killed, for its time'));
+    expect(await told(agent)).toBe(documented('brick killed, for its time'));
     await volume.brick(0).start();
     await until('start', '/brick/startupz', 200);
     await until('life', '/brick/livez', 200);
@@ -106,7 +82,7 @@ describe('beside a brick of a replica set', () => {
     volume.shd.pause();
     const { text } = await until('death of the daemon', '/shd/livez', 503);
     expect(text).toMatch(/^\[-\]socket failed: no answer for /m);
-    expect(await told()).toBe(documented('self-heal daemon frozen, for its time'));
+    expect(await told(agent)).toBe(documented('self-heal daemon frozen, for its time'));
     volume.shd.resume();
     await until('life', '/shd/livez', 200);
     await volume.shd.kill('SIGKILL');
@@ -122,7 +98,7 @@ describe('with a minute of patience', () => {
     await until('readiness', '/brick/readyz', 200);
     volume.brick(1).pause();
     await until('no readiness', '/brick/readyz', 503);
-    expect(await told()).toBe(documented('brick frozen for less than its time'));
+    expect(await told(agent)).toBe(documented('brick frozen for less than its time'));
     volume.brick(1).resume();
   });
 });
@@ -135,7 +111,7 @@ describe('beside a brick that has never started', () => {
       const { text } = await agent.ops('/brick/livez?verbose');
       return Number(/for (\d+)\.\d s \(\d+ tries\)/.exec(text)?.[1] ?? 0) >= (3 * LIVENESS_MS) / 1000;
     });
-    expect(await told()).toBe(documented('brick not started yet, however long'));
+    expect(await told(agent)).toBe(documented('brick not started yet, however long'));
     await volume.start();
     await until('start', '/brick/startupz', 200);
     await until('readiness', '/brick/readyz', 200);
@@ -172,7 +148,7 @@ describe('beside a brick whose disk hangs', () => {
       return Number(/no answer for (\d+)\./.exec(text)?.[1] ?? 0) >= (3 * LIVENESS_MS) / 1000;
     });
     expect((await agent.ops('/brick/livez?verbose')).text).toMatch(/^\[\+\]port ok \(the disk hangs/m);
-    expect(await told()).toBe(documented('brick silent while its disk hangs'));
+    expect(await told(agent)).toBe(documented('brick silent while its disk hangs'));
     volume.brick(0).resume();
   });
 });

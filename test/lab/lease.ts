@@ -8,6 +8,7 @@ import { mkdir, mkdtemp, readFile, readdir, rename, rm, stat, writeFile } from '
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { AgentError, errnoOf } from '../../src/lib/errors.ts';
+import { runCommand } from './command.ts';
 import { identify, isAlive, parseIdentity, type ProcessIdentity } from './proc.ts';
 
 /** Fixed, not os.tmpdir(): unix socket paths have room for 107 bytes only. */
@@ -86,6 +87,7 @@ async function removeFolder(dir: string): Promise<void> {
   } catch (error) {
     if (errnoOf(error) !== 'ENOENT') throw error;
   }
+  await unmountBelow(grave);
   await rm(grave, { recursive: true, force: true, maxRetries: 3 });
 }
 
@@ -103,6 +105,15 @@ export async function sweepCrashedLabs(): Promise<string[]> {
     }
   }
   return removed;
+}
+
+/** Disks that a lab did not come to take away; a frozen one lets nobody go before it is thawed. */
+async function unmountBelow(dir: string): Promise<void> {
+  const mounts = (await readText('/proc/self/mountinfo')).split('\n').flatMap((line) => line.split(' ')[4] ?? []);
+  for (const path of mounts.filter((path) => path.startsWith(`${dir}/`)).toReversed()) {
+    await runCommand(['fsfreeze', '--unfreeze', path]);
+    await runCommand(['umount', '--lazy', path]);
+  }
 }
 
 async function sweep(dir: string): Promise<boolean> {

@@ -259,6 +259,11 @@ export const configSchema = Type.Object(
       placeholder: 'ms',
     }),
     brickDeadlineMs: milliseconds('A system call on the brick that takes longer marks the brick as hung.', 10_000, 100),
+    brickHealthCheckMs: milliseconds(
+      "A brick whose own health check has not written to its disk for this long fails /brick/readyz; more than three times the volfile's health-check-interval.",
+      180_000,
+      1_000,
+    ),
     clientMetrics: word(['kind', 'address'], {
       description:
         "How the metrics tell a brick's clients apart: by what they call themselves, or by address, too (256 of them).",

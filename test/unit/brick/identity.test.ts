@@ -92,6 +92,18 @@ describe('findMount', () => {
     });
   });
 
+  it.each([
+    ['rw,relatime', 'rw,errors=remount-ro', false],
+    ['rw,relatime', 'ro,errors=remount-ro', true],
+    ['ro,relatime', 'rw', true],
+    // ext4 of Linux 6.18 after an error, as it comes.
+    ['rw,relatime', 'rw,errors=remount-ro,emergency_ro', true],
+    ['rw,relatime', 'rw,shutdown', true],
+  ])('takes a file system that the kernel has made read-only for what it is: %s, %s', (mount, superBlock, readOnly) => {
+    const line = `41 26 7:0 / /bricks/a ${mount} - ext4 /dev/loop0 ${superBlock}`;
+    expect(findMount(line, '/bricks/a/brick')).toMatchObject({ readOnly });
+  });
+
   it('finds nothing in nothing', () => {
     expect(findMount('', '/x')).toBeUndefined();
   });

@@ -1,0 +1,127 @@
+/** What the probes say while a brick's disk is frozen, damaged, full, or busy. */
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { startAgent, type LabAgent } from '../lab/agent.ts';
+import { Disk, hasLoopDevices } from '../lab/disk.ts';
+import { Lab } from '../lab/lab.ts';
+import type { Mount } from '../lab/mount.ts';
+import type { Volume } from '../lab/volume.ts';
+import { documented, told } from '../support/probes.ts';
+import { samplesOf } from '../support/samples.ts';
+
+const canMount = await hasLoopDevices();
+if (!canMount) console.warn('no loop devices here: what probes say of broken disks is not tested');
+
+/** In place of a minute, and of three, so that the test need not wait for them; in milliseconds. */
+const LIVENESS_MS = 2_000;
+const HEALTH_CHECK_MS = 6_000;
+const VERDICT_MS = 60_000;
+/** Gluster waits for 30 s before it ends a brick. In milliseconds. */
+const ENDED_MS = 90_000;
+const ENV = {
+  BRICK_AGENT_BRICK_LIVENESS_MS: String(LIVENESS_MS),
+  BRICK_AGENT_IDENTITY_INTERVAL_MS: '500',
+  BRICK_AGENT_BRICK_DEADLINE_MS: '2000',
+  BRICK_AGENT_BRICK_HEALTH_CHECK_MS: String(HEALTH_CHECK_MS),
+};
+
+const run = promisify(execFile);
+
+describe.skipIf(!canMount)('beside a brick with a disk of its own', () => {
+  let lab: Lab;
+  let volume: Volume;
+  let disk: Disk;
+  let agent: LabAgent;
+  let client: Mount;
+
+  beforeAll(async () => {
+    lab = await Lab.create({ name: 'probes-disk' });
+    const brickOptions = {
+      'storage/posix': { 'health-check-interval': 1 },
+      'performance/io-threads': { 'thread-count': 1 },
+    };
+    volume = await lab.volume({ name: 'vol1', type: 'single', brickOptions });
+    disk = await Disk.mount(lab, volume.brick(0).path);
+    await volume.brick(0).prepare();
+    await volume.start();
+    client = await volume.mount();
+    agent = await startAgent(lab, volume, volume.brick(0), { env: ENV });
+    await lab.waitFor('the first health check', async () => (await healthCheckAge()) < HEALTH_CHECK_MS / 1000);
+    await becomes('brick and self-heal daemon run');
+  });
+  afterAll(async () => lab.destroy());
+
+  async function healthCheckAge(): Promise<number> {
+    const samples = samplesOf((await agent.ops('/metrics')).text);
+    const at = samples.get('gluster_brick_health_check_timestamp_seconds{volume="vol1"}');
+    return at === undefined ? Number.POSITIVE_INFINITY : Date.now() / 1000 - at;
+  }
+
+  async function becomes(state: string): Promise<void> {
+    let last = '';
+    await lab
+      .waitFor(state, async () => (last = await told(agent)) === documented(state), { timeoutMs: VERDICT_MS })
+      .catch(() => undefined);
+    expect(last, (await agent.ops('/brick/readyz?verbose')).text).toBe(documented(state));
+  }
+
+  /** For three times the time of a verdict: what is not dead must not be called so. */
+  async function stays(state: string): Promise<void> {
+    await becomes(state);
+    const until = performance.now() + 3 * LIVENESS_MS;
+    while (performance.now() < until) expect(await told(agent)).toBe(documented(state));
+  }
+
+  it('load on a single io-thread is no reason to fail', async () => {
+    const writers = Array.from({ length: 8 }, async (_, n) =>
+      run('dd', ['if=/dev/zero', `of=${client.path}/load-${n}`, 'bs=4K', 'count=600', 'oflag=dsync']),
+    );
+    const isDone = Promise.allSettled(writers).then(() => true);
+    const seen = new Set<string>();
+    do seen.add(await told(agent));
+    while (!(await Promise.race([isDone, new Promise((resolve) => setTimeout(resolve, 50, false))])));
+    expect([...seen]).toEqual([documented('io-threads busy with writes')]);
+    await run('rm', ['-f', ...Array.from({ length: 8 }, (_, n) => `${client.path}/load-${n}`)]);
+  });
+
+  it('a full disk is ready, because reads and removals are served', async () => {
+    await disk.fill();
+    await stays('disk full');
+    await disk.empty();
+    await becomes('brick and self-heal daemon run');
+  });
+
+  it('a frozen file system is not ready once the health check of the brick is old, and alive', async () => {
+    await disk.freeze();
+    await becomes('file system frozen (fsfreeze), nobody writes');
+    await stays('file system frozen, for as long as the health check may be old');
+    expect(await healthCheckAge()).toBeGreaterThan(HEALTH_CHECK_MS / 1000);
+    expect((await agent.ops('/brick/readyz?verbose')).text).toMatch(/^\[-\]health-check failed: /m);
+  });
+
+  it('with a write that waits in its only io-thread it is not ready either, and alive', async () => {
+    const writer = run('dd', ['if=/dev/zero', `of=${client.path}/held`, 'bs=4K', 'count=1', 'oflag=dsync']);
+    await lab.waitFor('STATFS to wait behind it', async () =>
+      /^\[-\]statfs failed/m.test((await agent.ops('/brick/readyz?verbose')).text),
+    );
+    await stays('file system frozen, with writers in all io-threads');
+    await disk.thaw();
+    expect((await writer).stderr).toContain('1+0 records out');
+    await becomes('brick and self-heal daemon run');
+  });
+
+  it('a file system that the kernel made read-only is not ready', async () => {
+    await disk.damage();
+    await becomes('file system read-only');
+    expect((await agent.ops('/brick/readyz?verbose')).text).toMatch(/^\[-\]brick-identity failed: .*read-only/m);
+    expect((await agent.ops('/metrics')).text).toContain(
+      'gluster_brick_identity_verified{check="readWrite",volume="vol1"} 0\n',
+    );
+  });
+
+  it('and its brick is dead when Gluster has ended it for that', async () => {
+    expect(await volume.brick(0).exited(ENDED_MS)).toMatchObject({ signal: null });
+    await becomes('file system read-only, after Gluster has ended the brick');
+  });
+});
