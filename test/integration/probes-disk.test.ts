@@ -88,6 +88,8 @@ describe.skipIf(!canMount)('beside a brick with a disk of its own', () => {
   it('a full disk is ready, because reads and removals are served', async () => {
     await disk.fill();
     await stays('disk full');
+    const samples = samplesOf((await agent.ops('/metrics')).text);
+    expect(samples.get('gluster_brick_available_bytes{volume="vol1"}')).toBe(0);
     await disk.empty();
     await becomes('brick and self-heal daemon run');
   });
