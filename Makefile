@@ -43,6 +43,7 @@ demo: setup ## the agent on real bricks, step by step
 	@node scripts/demo.ts
 
 bench: setup ## one JSON object a line
+	@scripts/bench-tools.sh
 	@node bench/run.ts
 
 format: setup-node ## rewrite files in the project's style

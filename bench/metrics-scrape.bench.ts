@@ -6,6 +6,8 @@ import { scrapePvs } from './scrape-world.ts';
 const BUDGET_MS = 100;
 const SMALL_BUDGET_MS = 10;
 const DELAY_BUDGET_MS = 25;
+/** Of one core, in milliseconds. */
+const CPU_BUDGET_MS = 50;
 const SCRAPES = 200;
 
 export async function metricsScrape(): Promise<BenchLine[]> {
@@ -14,6 +16,7 @@ export async function metricsScrape(): Promise<BenchLine[]> {
   return [
     benchLine('metrics.scrape-1000', small.p99Ms, SMALL_BUDGET_MS, 'ms', 'budget, 99 of 100 scrapes'),
     benchLine('metrics.scrape-10000', large.p99Ms, BUDGET_MS, 'ms', 'budget, 99 of 100 scrapes'),
+    benchLine('metrics.scrape-cpu-10000', large.cpuMs, CPU_BUDGET_MS, 'ms', 'budget, CPU of one scrape'),
     benchLine(
       'metrics.scrape-loop-delay-10000',
       large.loopDelayP99Ms,
