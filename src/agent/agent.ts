@@ -11,7 +11,12 @@ import { splitBrainCollector } from '../metrics/collectors/split-brain.ts';
 import { healCollector } from '../metrics/collectors/heal.ts';
 import { processCollector } from '../metrics/collectors/process.ts';
 import { quotaCollector } from '../metrics/collectors/quota.ts';
-import { healLoopCollector, quotaGuardCollector, quotaRepairCollector } from '../metrics/collectors/quota-guard.ts';
+import {
+  healLoopCollector,
+  quotaAdoptionCollector,
+  quotaGuardCollector,
+  quotaRepairCollector,
+} from '../metrics/collectors/quota-guard.ts';
 import { RpcCounter } from '../metrics/collectors/rpc.ts';
 import { runtimeCollector } from '../metrics/collectors/runtime.ts';
 import { volfileCollector } from '../metrics/collectors/volfile.ts';
@@ -110,7 +115,13 @@ export class Agent {
     ]);
     const { worker, brick, monitor, processes } = this;
     const healing = (): string | undefined => this.#healing();
-    this.quota = new QuotaDuty({ config, worker, brick, monitor, processes, clock, log, token, healing });
+    const set = {
+      report: async (signal: AbortSignal) => await this.disruption.report(signal),
+      claim: async (forMs: number, signal: AbortSignal) => await this.disruption.claim(forMs, signal),
+      release: () => this.disruption.release(),
+    };
+    const parts = { config, worker, brick, monitor, processes, clock, log, token, healing };
+    this.quota = new QuotaDuty({ ...parts, disruption: set });
     this.livez = livenessChecks(() => this.loopStats(), clock);
     this.readyz = readinessChecks({ worker, monitor, brick, quota: this.quota.enforcer });
     this.watch = this.#createWatch();
@@ -137,6 +148,7 @@ export class Agent {
         quotaCollector(this.quota.enforcer, { maxPvs: config.metricsMaxPvs }),
         quotaGuardCollector(() => this.quota.guard?.stats),
         quotaRepairCollector(() => this.quota.repairer.stats),
+        quotaAdoptionCollector(() => this.quota.adoption.adopter.stats),
         healLoopCollector(() => this.quota.healLoops),
         healCollector(() => this.heal.status()),
         splitBrainCollector(() => this.splitBrain?.status()),

@@ -3,6 +3,7 @@ import type { BrickWorker } from '../brick/worker/client.ts';
 import type { Clock } from '../lib/clock.ts';
 import { AgentError, isAgentError } from '../lib/errors.ts';
 import { ROOT_GFID, type Gfid } from '../lib/gfid.ts';
+import { Mutex } from '../lib/mutex.ts';
 import { readStatedump } from '../process/statedump.ts';
 import { InodeTableReader } from '../process/statedump-inodes.ts';
 import type { AuditPorts } from '../quota/auditor.ts';
@@ -23,6 +24,8 @@ export interface BrickAuditOptions {
 
 export class BrickAudit implements AuditPorts {
   readonly #options: BrickAuditOptions;
+  /** Dumps of one second have one name. */
+  readonly #mutex = new Mutex();
 
   constructor(options: BrickAuditOptions) {
     this.#options = options;
@@ -39,7 +42,7 @@ export class BrickAudit implements AuditPorts {
     }
     const reader = new InodeTableReader(config.brickName, ({ gfid, namespace }) => take(gfid, namespace));
     const options = { process: proof.process, dir: config.statedumpDir, clock, signal };
-    await readStatedump(options, (line) => reader.line(line));
+    await this.#mutex.run(async () => await readStatedump(options, (line) => reader.line(line)));
     if (!reader.end()) {
       throw new AgentError(
         'NotSupported',
@@ -67,6 +70,11 @@ export class BrickAudit implements AuditPorts {
       if ((await this.#resolve(path, known, signal)) !== undefined) found += 1;
     }
     return found;
+  }
+
+  /** The gfid of a path (latin1), by look-ups by name from the root. */
+  async resolve(path: string, signal: AbortSignal): Promise<Gfid | undefined> {
+    return await this.#resolve(path, new Map([['', ROOT_GFID]]), signal);
   }
 
   async #resolve(path: string, known: Map<string, Gfid | undefined>, signal: AbortSignal): Promise<Gfid | undefined> {

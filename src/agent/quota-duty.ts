@@ -15,6 +15,8 @@ import { UsageTeller } from '../quota/usage-teller.ts';
 import { subvolumeOf } from '../quota/volume-usage.ts';
 import type { BrickClient } from '../rpc/brick-client.ts';
 import { readQuotaFilter } from '../volfile/quota-filter.ts';
+import { Adoption, type AdoptionOptions } from './adoption.ts';
+import { BrickAdoption } from './brick-adoption.ts';
 import { BrickAudit } from './brick-audit.ts';
 import type { BrickMonitor } from './brick-monitor.ts';
 import type { Config } from './config/load.ts';
@@ -35,6 +37,11 @@ const SCAN_CHECK_MS = 2_000;
 /** Pause between two looks whether a counter is to be set right, in milliseconds; finished scans are judged then. */
 const REPAIR_CHECK_MS = 2_000;
 
+/** Pause between two looks whether a PV is to be adopted, in milliseconds; what is asked for begins at once. */
+const ADOPTION_CHECK_MS = 5_000;
+/** What an audit within an adoption says holds this long, in milliseconds, where regular audits are off. */
+const AUDIT_VALID_MS = 900_000;
+
 export interface QuotaParts {
   config: Config;
   worker: BrickWorker;
@@ -47,6 +54,7 @@ export interface QuotaParts {
   token: string | undefined;
   /** Why this brick's objects wait for heal; undefined: none does. */
   healing: () => string | undefined;
+  disruption: AdoptionOptions['disruption'];
 }
 
 export type StartLoop = (name: string, intervalMs: number, pass: (signal: AbortSignal) => Promise<void>) => Loop;
@@ -63,12 +71,15 @@ export class QuotaDuty {
   readonly usageTeller: UsageTeller | undefined;
   readonly guard: QuotaGuard | undefined;
   readonly repairer: CounterRepairer;
+  readonly adoption: Adoption;
+  readonly #audit: BrickAudit;
   readonly healLoops: HealLoops | undefined;
   readonly #parts: QuotaParts;
   readonly #scanWorker: ScanWorker;
   #quotaLoop: Loop | undefined;
   #scanLoop: Loop | undefined;
   #repairLoop: Loop | undefined;
+  #adoptionLoop: Loop | undefined;
 
   constructor(parts: QuotaParts) {
     const { config, clock, log, token } = parts;
@@ -86,6 +97,9 @@ export class QuotaDuty {
     });
     this.scanner = this.#createScanner();
     this.repairer = this.#createRepairer();
+    const { worker, processes, brick } = parts;
+    this.#audit = new BrickAudit({ worker, processes, brick, config, clock });
+    this.adoption = this.#createAdoption();
     this.healLoops = this.#createHealLoops();
     this.guard = config.quotaGuardIntervalMs > 0 ? this.#createGuard() : undefined;
   }
@@ -101,6 +115,8 @@ export class QuotaDuty {
     this.#quotaLoop = loop('quota', config.quotaIntervalMs, async (signal) => await this.enforcer.pass(signal));
     this.#scanLoop = loop('scan', SCAN_CHECK_MS, async (signal) => await this.scanner.pass(signal));
     this.#repairLoop = loop('repair', REPAIR_CHECK_MS, async (signal) => await this.repairer.pass(signal));
+    const { adopter } = this.adoption;
+    this.#adoptionLoop = loop('adoption', ADOPTION_CHECK_MS, async (signal) => await adopter.pass(signal));
     if (config.quotaAuditIntervalMs > 0) {
       const auditor = this.#createAuditor();
       loop('audit', AUDIT_CHECK_MS, async (signal) => await auditor.pass(signal));
@@ -226,6 +242,38 @@ export class QuotaDuty {
     });
   }
 
+  #createAdoption(): Adoption {
+    const { config, worker, brick, monitor, disruption, token, clock, log } = this.#parts;
+    const { enforcer, repairer } = this;
+    const repair = (pv: string): void => {
+      if (enforcer.repairTargets().some((target) => target.pv === pv)) repairer.request(pv);
+    };
+    const own = new BrickAdoption({
+      worker,
+      brick,
+      audit: this.#audit,
+      targets: () => enforcer.auditTargets().map(({ target }) => target),
+      takeAudits: (audits) => enforcer.takeAudits(audits),
+      place: () => monitor.place,
+      repair,
+      now: () => clock.now(),
+      auditValidMs: config.quotaAuditIntervalMs > 0 ? 3 * config.quotaAuditIntervalMs : AUDIT_VALID_MS,
+    });
+    return new Adoption({
+      config,
+      own,
+      backend: new WorkerQuotaBackend(worker, false, () => monitor.place),
+      targets: () => enforcer.adoptionTargets(),
+      disruption,
+      token,
+      repair,
+      isEleven: () => brick.majorVersion === '11',
+      clock,
+      log: log.child({ part: 'adoption' }),
+      wake: () => this.#adoptionLoop?.wake(),
+    });
+  }
+
   #createHealLoops(): HealLoops | undefined {
     const { config, worker, monitor } = this.#parts;
     const { enforcer } = this;
@@ -251,10 +299,10 @@ export class QuotaDuty {
   }
 
   #createAuditor(): Auditor {
-    const { config, worker, processes, brick } = this.#parts;
+    const { config, brick } = this.#parts;
     const { enforcer: subject } = this;
     return new Auditor({
-      ports: new BrickAudit({ worker, processes, brick, config, clock: this.#parts.clock }),
+      ports: this.#audit,
       subject,
       clock: this.#parts.clock,
       log: this.#parts.log.child({ part: 'audit' }),

@@ -20,6 +20,7 @@ import { pageStatus } from './page-view.ts';
 import { RecentLog } from './recent-log.ts';
 import { AGENT_VERSION } from './version.ts';
 import {
+  adoptionService,
   healView,
   operationView,
   scanStatusView,
@@ -141,6 +142,7 @@ function apiServices(agent: Agent, recent: RecentLog): ApiServices {
     quotas: agent.quota.enforcer,
     scans: { status: () => scanStatusView(agent), request: (pv) => agent.quota.scanner.request(pv) },
     repairs: agent.quota.repairer,
+    adoptions: adoptionService(agent),
     heal: {
       view: () => healView(agent),
       operation: (id) => {

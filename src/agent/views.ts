@@ -1,9 +1,13 @@
 /** What the API shows, made from what the parts know. */
 import type { HealOperation } from '../heal/operation.ts';
+import { AgentError } from '../lib/errors.ts';
+import type { AdoptView } from '../quota/adopter.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
 import type { Agent } from './agent.ts';
 import { runChecks } from './health.ts';
+import type { AdoptionService } from './http/services.ts';
 import type {
+  AdoptionStatusView,
   HealOperationView,
   HealView,
   PeerQuotas,
@@ -56,6 +60,36 @@ export function scanStatusView({ quota: { scanner } }: Agent): ScanStatusView {
           },
     requested,
     failed,
+  };
+}
+
+export function adoptionView(view: AdoptView): AdoptionStatusView {
+  const { pv, state, step, message, startedAt, finishedAt, directories, wrong } = view;
+  return {
+    pv,
+    state,
+    step,
+    message,
+    startedAt: new Date(startedAt).toISOString(),
+    finishedAt: time(finishedAt),
+    directories,
+    wrong: wrong ?? null,
+  };
+}
+
+export function adoptionService({ config, quota: { adoption } }: Agent): AdoptionService {
+  return {
+    start: (pv) => adoptionView(adoption.adopter.start(pv)),
+    get: (pv) => {
+      const view = adoption.adopter.get(pv);
+      return view === undefined ? undefined : adoptionView(view);
+    },
+    answer: async (question, signal) => {
+      if (question.volumeId !== config.volumeId) {
+        throw new AgentError('Conflict', `this is an agent of volume ${config.volumeId}`);
+      }
+      return await adoption.answer(question, signal);
+    },
   };
 }
 

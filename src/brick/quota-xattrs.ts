@@ -13,6 +13,9 @@ export const SIZE_XATTR = 'trusted.gfs.squota.size';
  */
 export const QUOTA_RECORD_XATTR = 'trusted.brick-agent.quota';
 
+/** On a PV whose adoption by the running bricks was begun and is not known to have ended. */
+export const ADOPTION_XATTR = 'trusted.brick-agent.adopt';
+
 /** A record is some 50 bytes; anything much larger is not ours. */
 const MAX_RECORD_BYTES = 1024;
 
@@ -25,6 +28,8 @@ export interface BackendQuota {
   limitBytes: bigint | 'Malformed' | undefined;
   /** trusted.gfs.squota.size in bytes, as of the brick's last flush. */
   sizeBytes: bigint | 'Malformed' | undefined;
+  /** Its adoption by the running bricks was begun. */
+  adopting: boolean;
   /** Our record, undecoded. */
   record: string | undefined;
   /** Undefined: not looked at, as that costs more than all the rest. */
@@ -45,6 +50,8 @@ export interface BackendChange {
   limitBytes?: bigint | null;
   /** Bytes that the brick takes as used at its next start. */
   sizeBytes?: bigint;
+  /** Whether an adoption is under way. */
+  adopting?: boolean;
   /** Text of our record; null removes it. */
   record?: string | null;
 }
@@ -89,6 +96,7 @@ function readQuota(directory: DirectoryHandle, path: string, entries: boolean): 
     namespace: names.has(NAMESPACE_XATTR),
     limitBytes: decimal(get(LIMIT_XATTR)),
     sizeBytes: decimal(get(SIZE_XATTR)),
+    adopting: names.has(ADOPTION_XATTR),
     record: record === undefined ? undefined : record.subarray(0, MAX_RECORD_BYTES).toString('utf8'),
     hasEntries: entries ? directory.hasEntries() : undefined,
   };
@@ -105,6 +113,8 @@ function writeQuota(directory: DirectoryHandle, change: BackendChange): void {
   if (change.limitBytes === null) removeXattr(directory, LIMIT_XATTR);
   else if (change.limitBytes !== undefined) setXattr(directory, LIMIT_XATTR, change.limitBytes.toString());
   if (change.namespace === true) setXattr(directory, NAMESPACE_XATTR, 'true');
+  if (change.adopting === true) setXattr(directory, ADOPTION_XATTR, 'begun');
+  if (change.adopting === false) removeXattr(directory, ADOPTION_XATTR);
   if (change.record === null) removeXattr(directory, QUOTA_RECORD_XATTR);
 }
 

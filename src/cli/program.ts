@@ -13,6 +13,7 @@ import { printOfflineVerify, printPrepared, printStaged } from './commands/prepa
 import { healSplitBrain } from './commands/split-brain.ts';
 import { healResolve } from './commands/resolve.ts';
 import { quotaGet, quotaList, quotaRemove, quotaSet } from './commands/quota.ts';
+import { quotaAdopt } from './commands/quota-adopt.ts';
 import { quotaExplain } from './commands/quota-explain.ts';
 import { quotaRepair } from './commands/quota-repair.ts';
 import { quotaScan } from './commands/quota-scan.ts';
@@ -171,6 +172,13 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
     "Measure what a PV, or every PV, really uses, and compare the brick's counter with it.",
   ).action(async (pv: string | undefined, _flags, command: Command) =>
     setExit(await quotaScan(client(command), output, format(command), pv)),
+  );
+  query(
+    quota,
+    'adopt <pv>',
+    'Make the running bricks count all of a PV that had files before it became a quota.',
+  ).action(async (pv: string, _flags, command: Command) =>
+    setExit(await quotaAdopt(client(command), output, format(command), pv)),
   );
   query(quota, 'repair <pv>', "Set the running brick's counter of a PV right, and wait for it.").action(
     async (pv: string, _flags, command: Command) =>

@@ -233,6 +233,11 @@ export const METRICS = {
     help: 'Times that a counter could not be set right.',
     labels: [],
   },
+  gluster_quota_adoptions_total: {
+    type: 'counter',
+    help: 'Adoptions of PVs by running bricks that this agent has led, by how they ended (succeeded, failed).',
+    labels: ['outcome'],
+  },
   gluster_quota_heal_loops: {
     type: 'gauge',
     help: "PVs whose directory's metadata heal goes round for ever, seen on this brick as source or sink.",

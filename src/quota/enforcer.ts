@@ -146,6 +146,16 @@ export class QuotaEnforcer {
     judge(state, this.#options.layout, this.#options.clock.now());
   }
 
+  /** PVs whose limit is live, with how many of their files and directories the last audit found outside. */
+  adoptionTargets(): (AuditTarget & { begun: boolean; wrong: number })[] {
+    return this.auditTargets().map(({ target }) => {
+      const { backend, audit } = this.#states.get(target.pv) ?? {};
+      const begun = backend?.kind === 'present' && backend.quota.adopting;
+      const { pv, path, gfid } = target;
+      return { pv, path, gfid, begun, wrong: audit?.wrong ?? 0 };
+    });
+  }
+
   /** PVs whose counter can be set right here: an arbiter's means nothing. */
   repairTargets(): RepairTarget[] {
     if (this.#options.layout.isArbiter) return [];

@@ -259,6 +259,7 @@ function nothingOnDisk(path: string): BackendQuota {
     namespace: false,
     limitBytes: undefined,
     sizeBytes: undefined,
+    adopting: false,
     record: undefined,
     hasEntries: undefined,
   };

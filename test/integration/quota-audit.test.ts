@@ -66,6 +66,25 @@ describe('audit of a brick by statedump', () => {
     await appendFile(`${pv.path}/deep/naïve\n/file`, Buffer.alloc(3 * MiB));
   });
 
+  it('is adopted on request by the running brick, where it is the only one', async () => {
+    const pv = await createPv(client, 'pvc-adopt', undefined);
+    await mkdir(`${pv.path}/deep/er`, { recursive: true });
+    const file = await open(`${pv.path}/deep/er/file`, 'w');
+    try {
+      await agent.api('PUT', `/v1/quotas/${pv.name}`, { limitBytes: String(2 * MiB) });
+      await waitLimit(lab, [agent], pv.name, 2 * MiB);
+      const { code, stdout } = await agent.cli('quota', 'adopt', pv.name);
+      expect({ code, stdout }).toMatchObject({ code: 0, stdout: expect.stringContaining('2 directories moved') });
+      await waitEnforced(pv.name, 'True Audited');
+      const fill = async (): Promise<void> => {
+        for (let index = 0; index < 100; index += 1) await file.write(Buffer.alloc(64 * 1024));
+      };
+      await expect(fill()).rejects.toMatchObject({ errno: -122 });
+    } finally {
+      await file.close().catch(() => undefined);
+    }
+  });
+
   it('is clean after a restart of the brick, with files that were open all the time', async () => {
     const pv = await createPv(client, 'pvc-open', 2 * MiB);
     await waitLimit(lab, [agent], pv.name, 2 * MiB);

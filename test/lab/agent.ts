@@ -140,6 +140,11 @@ export class LabAgent {
     return this.#process.pid;
   }
 
+  /** A variable that it was started with. */
+  variable(name: string): string | undefined {
+    return this.#places.env[name];
+  }
+
   get running(): boolean {
     return this.#process.running;
   }

@@ -2,6 +2,9 @@
 import { pino } from 'pino';
 import type { DoctorView } from '../../src/agent/http/doctor-schema.ts';
 import type {
+  AdoptAnswer,
+  AdoptionStatusView,
+  AdoptQuestion,
   HealEntriesView,
   HealEntryView,
   HealExplainView,
@@ -28,6 +31,7 @@ import type {
   HealEntriesService,
   HealService,
   QuotaService,
+  AdoptionService,
   RepairService,
   ScanService,
 } from '../../src/agent/http/services.ts';
@@ -166,6 +170,39 @@ export class FakeRepairs implements RepairService {
     if (this.failure !== undefined) throw this.failure;
     this.requested.push(pv);
   }
+}
+
+export class FakeAdoptions implements AdoptionService {
+  readonly started: string[] = [];
+  failure: Error | undefined;
+
+  start(pv: string): AdoptionStatusView {
+    if (this.failure !== undefined) throw this.failure;
+    this.started.push(pv);
+    return adoptionView(pv);
+  }
+
+  get(pv: string): AdoptionStatusView | undefined {
+    return pv === 'pvc-1' ? { ...adoptionView(pv), state: 'Succeeded', finishedAt: TIME, wrong: 0 } : undefined;
+  }
+
+  async answer(question: AdoptQuestion): Promise<AdoptAnswer> {
+    if (this.failure !== undefined) throw this.failure;
+    return { instance: question.instance, brickIndex: 2, done: true, moved: 3, wrong: 0 };
+  }
+}
+
+function adoptionView(pv: string): AdoptionStatusView {
+  return {
+    pv,
+    state: 'Running',
+    step: 'Directories',
+    message: 'directories are put in their place',
+    startedAt: TIME,
+    finishedAt: null,
+    directories: 0,
+    wrong: null,
+  };
 }
 
 export function healEntryView(gfid = '11111111-1111-4111-8111-111111111111'): HealEntryView {
@@ -404,6 +441,7 @@ export class FakeServices implements ApiServices {
   readonly quotas = new FakeQuotas();
   readonly scans = new FakeScans();
   readonly repairs = new FakeRepairs();
+  readonly adoptions = new FakeAdoptions();
   readonly heal = new FakeHeal();
   readonly healEntries = new FakeHealEntries();
   readonly disruption = new FakeDisruption();

@@ -80,6 +80,7 @@ export class FakeBrick implements QuotaBackend, QuotaBrick {
           namespace: disk.namespace,
           limitBytes: disk.limit,
           sizeBytes: disk.size,
+          adopting: false,
           record: disk.record,
           hasEntries: entries ? hasEntries : undefined,
         },

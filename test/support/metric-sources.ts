@@ -9,6 +9,7 @@ import { processCollector, type ProcessSnapshot } from '../../src/metrics/collec
 import { quotaCollector } from '../../src/metrics/collectors/quota.ts';
 import {
   healLoopCollector,
+  quotaAdoptionCollector,
   quotaGuardCollector,
   quotaRepairCollector,
 } from '../../src/metrics/collectors/quota-guard.ts';
@@ -176,6 +177,7 @@ export function pvState(pv: string, limitBytes: bigint | undefined, known: boole
       namespace: true,
       limitBytes,
       sizeBytes: 4096n,
+      adopting: false,
       record: undefined,
       hasEntries: true,
     },
@@ -241,6 +243,7 @@ export function fixedCollectors(): Collector[] {
       lowered: { times: 1, bytes: 512n },
       failures: 1,
     })),
+    quotaAdoptionCollector(() => ({ succeeded: 2, failed: 1 })),
     healLoopCollector(() => ({ active: 1, remedies: 3 })),
     healCollector(() => HEAL),
     splitBrainCollector(() => ({ unknown: undefined, items: [{ kinds: ['data', 'metadata'] }, { kinds: ['gfid'] }] })),

@@ -219,6 +219,11 @@ export const configSchema = Type.Object(
         "Whether the running brick's counters are set right when two scans in a row found the same drift; off: only on request.",
       default: 'auto',
     }),
+    quotaAdoption: word(['off', 'auto'], {
+      description:
+        'Whether the running bricks of a replica set are made to count all of a PV whose audit says PartlyEnforced; off: only on request.',
+      default: 'off',
+    }),
     quotaHealLoops: word(['end', 'report', 'off'], {
       description:
         "What to do about the endless metadata heal of a PV's directory after a change while a brick was down: end it on the brick that is healed, only report it, or not look.",

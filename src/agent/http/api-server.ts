@@ -3,6 +3,7 @@ import bearerAuth from '@fastify/bearer-auth';
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyBaseLogger } from 'fastify';
 import { AgentError, errnoOf, errorMessage } from '../../lib/errors.ts';
+import { adoptionRoutes } from './routes/adoptions.ts';
 import { disruptionRoutes } from './routes/disruption.ts';
 import { doctorRoute } from './routes/doctor.ts';
 import { healEntryRoutes } from './routes/heal-entries.ts';
@@ -53,6 +54,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<Server
   logRoute(server, options.services.log);
   quotaRoutes(server, options.services.quotas);
   repairRoutes(server, options.services.quotas, options.services.repairs);
+  adoptionRoutes(server, options.services.adoptions);
   scanRoutes(server, options.services.scans);
   healRoutes(server, options.services.heal);
   healEntryRoutes(server, options.services.healEntries);

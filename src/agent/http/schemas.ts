@@ -124,6 +124,40 @@ export const peerQuotasSchema = Type.Object({
   }),
 });
 
+export const adoptionSchema = Type.Object(
+  {
+    pv: Type.String(),
+    state: Type.Enum(['Pending', 'Running', 'Waiting', 'Succeeded', 'Failed']),
+    step: Type.Enum(['Queued', 'Checking', 'Directories', 'Files', 'Done']),
+    message: Type.String(),
+    startedAt: Time,
+    finishedAt: Nullable(Time),
+    directories: Type.Integer({ minimum: 0, description: 'Put in their place, on all bricks of the set together.' }),
+    wrong: Nullable(
+      Type.Integer({ minimum: 0, description: 'Files and directories that are still outside, as last audited.' }),
+    ),
+  },
+  { description: 'How far the running bricks are with taking a PV into their count as a whole.' },
+);
+
+const adoptQuestion = {
+  volumeId: Type.String(),
+  instance: Type.String({ maxLength: 64, description: 'Names this run of the agent that leads.' }),
+  leader: Type.Integer({ minimum: 0, description: 'The index of its brick.' }),
+  pv: Type.String({ minLength: 1, maxLength: 255 }),
+  step: Type.Enum(['check', 'directories', 'files']),
+};
+export const adoptQuestionSchema = Type.Object(adoptQuestion, { additionalProperties: false });
+
+export const adoptAnswerSchema = Type.Object({
+  instance: Type.String(),
+  brickIndex: Type.Integer(),
+  done: Type.Boolean({ description: 'False: the brick is of another set, or the agent that leads is this one.' }),
+  moved: Type.Integer({ minimum: 0 }),
+  wrong: Type.Integer({ minimum: 0 }),
+  why: Type.Optional(Type.String({ description: 'Why some of those could not be moved.' })),
+});
+
 export const quotaPutSchema = Type.Object(
   {
     limitBytes: Type.String({
@@ -343,6 +377,9 @@ export const statusSchema = Type.Object({
 
 export type QuotaList = Static<typeof quotaListSchema>;
 export type PeerQuotas = Static<typeof peerQuotasSchema>;
+export type AdoptionStatusView = Static<typeof adoptionSchema>;
+export type AdoptQuestion = Static<typeof adoptQuestionSchema>;
+export type AdoptAnswer = Static<typeof adoptAnswerSchema>;
 export type ScanStatusView = Static<typeof scanStatusSchema>;
 export type Problem = Static<typeof problemSchema>;
 export type VersionView = Static<typeof versionSchema>;

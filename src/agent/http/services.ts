@@ -14,6 +14,9 @@ import type { ChangelogChange, ResolutionView, ResolveRequest } from './resolve-
 import type { DoctorView } from './doctor-schema.ts';
 import type { PageQuery, PageStatus } from './page-status.ts';
 import type {
+  AdoptAnswer,
+  AdoptionStatusView,
+  AdoptQuestion,
   HealEntriesView,
   HealExplainView,
   HealOperationView,
@@ -46,6 +49,14 @@ export interface ScanService {
 export interface RepairService {
   /** @throws AgentError `NotFound`, `NotSupported`, `BrickFenced` */
   request(pv: string): void;
+}
+
+export interface AdoptionService {
+  /** Starts it, or returns the one that is not finished. @throws AgentError `NotFound`, `NotSupported` */
+  start(pv: string): AdoptionStatusView;
+  get(pv: string): AdoptionStatusView | undefined;
+  /** A step for another agent of the set. @throws AgentError */
+  answer(question: AdoptQuestion, signal: AbortSignal): Promise<AdoptAnswer>;
 }
 
 export interface HealService {
@@ -115,6 +126,7 @@ export interface ApiServices {
   quotas: QuotaService;
   scans: ScanService;
   repairs: RepairService;
+  adoptions: AdoptionService;
   heal: HealService;
   healEntries: HealEntriesService;
   disruption: DisruptionService;

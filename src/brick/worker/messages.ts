@@ -8,6 +8,7 @@ import type { GfidPlace, NameRecord } from '../gfid-path.ts';
 import type { HealObject, HealPage, MissingObject } from '../heal-entries.ts';
 import type { HealIndexCounts } from '../heal-index.ts';
 import type { GfidIndex } from '../heal-window.ts';
+import type { PvDirectory } from '../pv-directories.ts';
 import type { Inventory } from '../pv-inventory.ts';
 import type { BackendChange, BackendRead, BackendWrite } from '../quota-xattrs.ts';
 
@@ -38,6 +39,11 @@ export interface BrickOps {
   freeNamespace: { input: { place: string; path: string; own: string }; output: boolean };
   /** Bytes in files of the brick that are open and deleted; undefined: too many to tell. */
   heldBytes: { input: Record<string, never>; output: number | undefined };
+  /** Undefined: too many, or no such PV. Refused like `writeQuotas`, as it removes what was left. */
+  pvDirectories: { input: { place: string; path: string }; output: PvDirectory[] | undefined };
+  /** Gives a file, by its path in latin1, a second name in its directory, or takes that away. Refused like `writeQuotas`. */
+  secondName: { input: { place: string; path: string; name: string; add: boolean }; output: boolean };
+  withoutHandle: { input: { gfids: readonly Gfid[] }; output: Gfid[] };
   readQuotas: { input: { paths: readonly string[]; entries: boolean }; output: BackendRead[] };
   /** Refused with `BrickFenced` when the brick's `device:inode` is not `place`: another file system is there now. */
   writeQuotas: { input: { place: string; changes: readonly BackendChange[] }; output: BackendWrite[] };

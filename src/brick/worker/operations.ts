@@ -8,6 +8,7 @@ import { findHealObject, readHealPage } from '../heal-entries.ts';
 import { HealIndex, isEmptyBrick } from '../heal-index.ts';
 import { heldBytes } from '../held-bytes.ts';
 import { HealWindow } from '../heal-window.ts';
+import { addName, listDirectories, removeName, withoutHandle } from '../pv-directories.ts';
 import { PvInventory } from '../pv-inventory.ts';
 import { readQuotas, writeQuotas } from '../quota-xattrs.ts';
 import type { BrickOps, BrickRequest } from './messages.ts';
@@ -49,6 +50,18 @@ export class BrickOperations {
         return freeNamespace(root, request.input.path, request.input.own);
       case 'heldBytes':
         return heldBytes(root);
+      case 'pvDirectories':
+        assertPlace(root, request.input.place);
+        return listDirectories(root, request.input.path);
+      case 'secondName': {
+        const { place, path, name, add } = request.input;
+        assertPlace(root, place);
+        if (add) return addName(root, path, name);
+        removeName(root, path, name);
+        return true;
+      }
+      case 'withoutHandle':
+        return withoutHandle(root, request.input.gfids);
       case 'readQuotas':
         return readQuotas(root, request.input.paths, request.input.entries);
       case 'writeQuotas':

@@ -28,7 +28,8 @@ const ADVICE: Record<string, string> = {
   'Live LimitDiffers': 'is features/simple-quota in the brick volfile, directly above locks, with pass-through off?',
   'Live NotEnforceable': 'run GlusterFS 11 to enforce quotas',
   'Live RemovalPending': 'nothing; the limit is lifted and forgotten when the brick restarts',
-  'Enforced PartlyEnforced': 'restart the brick; what it had cached below the directory is counted from then on',
+  'Enforced PartlyEnforced':
+    'brick-agent quota adopt has the running bricks count all of it; so does a restart of them, one by one, after prepare',
   'UsageTrue CountsTooMuch': 'brick-agent quota repair sets it right; so does a restart after prepare',
   'UsageTrue CountsTooLittle': 'brick-agent quota repair sets it right; so does a restart after prepare',
   'BelowSoftLimit Above': 'make room, or resize the PV',

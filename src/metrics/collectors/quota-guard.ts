@@ -31,6 +31,18 @@ export function quotaRepairCollector(read: () => RepairStats): Collector {
   };
 }
 
+/** Adoptions that this agent has led. */
+export function quotaAdoptionCollector(read: () => { succeeded: number; failed: number }): Collector {
+  return {
+    name: 'quota-adoption',
+    collect(emit) {
+      const { succeeded, failed } = read();
+      emit('gluster_quota_adoptions_total', { outcome: 'succeeded' }, succeeded);
+      emit('gluster_quota_adoptions_total', { outcome: 'failed' }, failed);
+    },
+  };
+}
+
 /** @param read undefined where nobody looks for loops */
 export function healLoopCollector(read: () => { active: number; remedies: number } | undefined): Collector {
   return {

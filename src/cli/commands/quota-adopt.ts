@@ -1,0 +1,37 @@
+/** `quota adopt`: has the running bricks take a PV into their count as a whole, and waits for it. */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Check } from 'typebox/value';
+import { adoptionSchema, type AdoptionStatusView } from '../../agent/http/schemas.ts';
+import { AgentError } from '../../lib/errors.ts';
+import type { AgentClient } from '../client.ts';
+import { printJson, type Output } from '../output.ts';
+import type { ExitCode } from '../program.ts';
+import { printable } from '../table.ts';
+
+/** Pause between two looks, in milliseconds. */
+const POLL_MS = 250;
+
+/** Exit 0 when all of the PV is counted; what has to wait goes on by itself. */
+export async function quotaAdopt(client: AgentClient, output: Output, json: boolean, pv: string): Promise<ExitCode> {
+  const path = `/v1/quotas/${encodeURIComponent(pv)}/adoption`;
+  let view = viewOf((await client.request('POST', path)).body);
+  let told = '';
+  while (view.state === 'Pending' || view.state === 'Running') {
+    if (!json && view.message !== told) output.rawError(`${view.step}: ${printable(view.message)}\n`);
+    told = view.message;
+    await delay(POLL_MS);
+    view = viewOf(await client.get(path));
+  }
+  if (json) printJson(output, view);
+  else {
+    const { state, message, directories, wrong } = view;
+    const outside = wrong === null || wrong === 0 ? '' : `, ${wrong} outside`;
+    output.line(`${printable(pv)}: ${state}: ${printable(message)} (${directories} directories moved${outside})`);
+  }
+  return view.state === 'Succeeded' ? 0 : 1;
+}
+
+function viewOf(body: unknown): AdoptionStatusView {
+  if (Check(adoptionSchema, body)) return body;
+  throw new AgentError('RpcProtocol', 'the agent answered something else than an adoption');
+}
