@@ -292,6 +292,7 @@ export class QuotaDuty {
       },
       targets: () => [...enforcer.states()],
       own,
+      take: (sinks) => enforcer.takeHealLoops(sinks),
       remedy: config.quotaHealLoops === 'end',
       clock: this.#parts.clock,
       log: this.#parts.log.child({ part: 'heal-loops' }),

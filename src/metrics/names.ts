@@ -188,7 +188,7 @@ export const METRICS = {
   },
   gluster_quota_condition: {
     type: 'gauge',
-    help: '1 when the condition (OnDisk, Live, Enforced, UsageTrue) holds for a PV with a limit, 0 when it does not; absent while unknown.',
+    help: '1 when the condition (OnDisk, Live, Enforced, UsageTrue, HealEnds) holds for a PV with a limit, 0 when it does not; absent while unknown.',
     labels: ['pv', 'condition'],
   },
   gluster_quota_pvs: { type: 'gauge', help: 'PVs that the agent knows on this brick.', labels: [] },

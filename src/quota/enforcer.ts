@@ -162,6 +162,16 @@ export class QuotaEnforcer {
     return this.limitedTargets().map(({ pv, gfid }) => ({ pv, gfid, scan: this.#states.get(pv)?.scan }));
   }
 
+  /** Directories whose metadata heal goes round, by path, with the copy that it is for. */
+  takeHealLoops(sinks: ReadonlyMap<string, string>): void {
+    for (const state of this.#states.values()) {
+      const sink = sinks.get(state.path);
+      if (sink === state.healLoopSink) continue;
+      state.healLoopSink = sink;
+      judge(state, this.#options.layout, this.#options.clock.now());
+    }
+  }
+
   takeRepair(pv: string, repair: RepairView): void {
     const state = this.#states.get(pv);
     if (state !== undefined) state.repair = repair;

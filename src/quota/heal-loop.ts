@@ -15,6 +15,8 @@ export interface HealLoopOptions {
   targets: () => { pv: string; path: string }[];
   /** The name under which other bricks blame this one, e.g. `pool1-client-2`. */
   own: string;
+  /** Told after every look. */
+  take: (sinks: ReadonlyMap<string, string>) => void;
   /** Whether to end a loop, or only to say that there is one. */
   remedy: boolean;
   clock: Clock;
@@ -82,6 +84,17 @@ export class HealLoops {
       }
     }
     this.#seen = kept;
+    this.#options.take(this.#sinks());
+  }
+
+  /** The copy that is healed, by the name under which others blame it, by path of the directory whose heal goes round. */
+  #sinks(): Map<string, string> {
+    const sinks = new Map<string, string>();
+    for (const [key, { rises }] of this.#seen) {
+      const at = key.indexOf('\n');
+      if (rises >= RISES) sinks.set(key.slice(0, at), key.slice(at + 1));
+    }
+    return sinks;
   }
 
   #turn<T>(all: readonly T[]): T[] {

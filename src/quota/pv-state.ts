@@ -46,6 +46,8 @@ export interface PvState {
   scan: UsageScan | undefined;
   /** What became of its counter's drift, as far as anything was done about it. */
   repair: RepairView | undefined;
+  /** The copy that the endless heal of its directory is for, e.g. `pool1-client-2`; undefined: none is seen. */
+  healLoopSink: string | undefined;
   conditions: Condition[];
 }
 
@@ -175,6 +177,7 @@ export function newState(place: PvPlace): PvState {
     audit: undefined,
     scan: undefined,
     repair: undefined,
+    healLoopSink: undefined,
     conditions: [],
   };
 }
@@ -194,7 +197,14 @@ export function judge(state: PvState, layout: QuotaLayout, now: number): void {
   const enforced = judgeEnforced({ live, limited: desired.limitBytes !== undefined, namespaceMade, audit, now });
   state.conditions = updateConditions(
     state.conditions,
-    [judgeOnDisk(state, layout), live, enforced, ...judgeCounter(state, layout), ...judgeSoftLimit(state, layout)],
+    [
+      judgeOnDisk(state, layout),
+      live,
+      enforced,
+      ...judgeCounter(state, layout),
+      ...judgeSoftLimit(state, layout),
+      ...judgeHealLoop(state),
+    ],
     now,
     state.generation,
   );
@@ -292,6 +302,19 @@ function judgeLive(state: PvState): ConditionInput {
 /** Only where a limit makes the brick count; an arbiter counts nothing that means anything (measured on 11.1). */
 function judgeCounter({ desired, scan }: PvState, layout: QuotaLayout): ConditionInput[] {
   return desired.limitBytes === undefined || layout.isArbiter ? [] : [judgeUsage(scan)];
+}
+
+/** Only while the metadata heal of the directory goes round. */
+function judgeHealLoop({ healLoopSink, path }: PvState): ConditionInput[] {
+  if (healLoopSink === undefined) return [];
+  return [
+    {
+      type: 'HealEnds',
+      status: 'False',
+      reason: 'MetadataHealLoop',
+      message: `the metadata heal of the directory goes round for the copy of ${healLoopSink}; the agent of that brick ends it (quotaHealLoops: end), or there: setfattr -x trusted.glusterfs.namespace <brick>/${path}`,
+    },
+  ];
 }
 
 /** Only where a soft limit is wanted. */

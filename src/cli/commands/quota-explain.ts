@@ -32,6 +32,7 @@ const ADVICE: Record<string, string> = {
     'brick-agent quota adopt has the running bricks count all of it; so does a restart of them, one by one, after prepare',
   'UsageTrue CountsTooMuch': 'brick-agent quota repair sets it right; so does a restart after prepare',
   'UsageTrue CountsTooLittle': 'brick-agent quota repair sets it right; so does a restart after prepare',
+  'HealEnds MetadataHealLoop': 'nothing where quotaHealLoops is end on the brick that is healed; else see the message',
   'BelowSoftLimit Above': 'make room, or resize the PV',
 };
 

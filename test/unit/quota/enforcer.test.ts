@@ -40,6 +40,18 @@ function condition(pv: string, type: string): string {
 }
 
 describe('QuotaEnforcer', () => {
+  it('says that the heal of a directory goes round, for as long as it does', async () => {
+    brick.addPv('pvc-1', { kadaluBytes: 10n * MiB });
+    await enforcer.pass(never);
+    expect(condition('pvc-1', 'HealEnds')).not.toContain('False');
+    enforcer.takeHealLoops(new Map([['subvol/ab/cd/pvc-1', 'vol1-client-2']]));
+    expect(condition('pvc-1', 'HealEnds')).toBe('False MetadataHealLoop');
+    await enforcer.pass(never);
+    expect(condition('pvc-1', 'HealEnds')).toBe('False MetadataHealLoop');
+    enforcer.takeHealLoops(new Map());
+    expect(condition('pvc-1', 'HealEnds')).not.toContain('False');
+  });
+
   it("brings Kadalu's limit to disk and into the running brick", async () => {
     brick.addPv('pvc-1', { kadaluBytes: 10n * MiB });
     await enforcer.pass(never);

@@ -12,6 +12,7 @@ let clock: ManualClock;
 let blames: Blame[];
 let freed: string[];
 let warnings: string[];
+let sinks: ReadonlyMap<string, string>;
 
 beforeEach(() => {
   clock = new ManualClock();
@@ -30,6 +31,7 @@ function create(remedy = true): HealLoops {
     },
     targets: () => [TARGET],
     own: OWN,
+    take: (taken) => (sinks = taken),
     remedy,
     clock,
     log: { ...silentLog, warn: (_, message) => warnings.push(message) },
@@ -52,9 +54,11 @@ describe('HealLoops', () => {
     expect([freed, loops.active]).toEqual([[], 0]);
     await look(loops, [4]);
     expect([freed, loops.active, loops.remedies]).toEqual([[TARGET.path], 1, 1]);
+    expect([...sinks]).toEqual([[TARGET.path, OWN]]);
     blames = [];
     await loops.pass(signal);
     expect(loops.active).toBe(0);
+    expect(sinks.size).toBe(0);
   });
 
   it.each<[string, number[], Partial<Blame>]>([
