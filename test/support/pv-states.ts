@@ -33,6 +33,7 @@ export function pvState(pv: string, { limit, used, condition }: PvStateOptions):
         namespace: true,
         limitBytes: limit,
         sizeBytes: used,
+        adopting: false,
         record: undefined,
         hasEntries: true,
       },
