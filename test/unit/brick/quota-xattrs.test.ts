@@ -38,6 +38,7 @@ describe.runIf(isRoot)('quota xattrs', () => {
           namespace: true,
           limitBytes: 1234n,
           sizeBytes: 77n,
+          adopting: false,
           record: '{"v":1}',
           hasEntries: false,
         },
