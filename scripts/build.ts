@@ -2,6 +2,7 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { extname } from 'node:path';
 import { build, transform } from 'esbuild';
+import { leaveOut } from './leave-out.ts';
 
 const { version }: { version: string } = JSON.parse(readFileSync('package.json', 'utf8'));
 
@@ -15,18 +16,22 @@ const result = await build({
   outdir: 'dist',
   bundle: true,
   platform: 'node',
-  format: 'esm',
+  // Not an ES module: to import node:http there loads all that it could export, a WebSocket client of 12 MB among it.
+  format: 'cjs',
   target: 'node24',
-  minify: true,
-  keepNames: true,
+  // Names stay as they are, for stack traces: to give them back costs a call for each function at every start.
+  minifyWhitespace: true,
+  minifySyntax: true,
   sourcemap: 'linked',
   legalComments: 'linked',
   metafile: true,
   external: ['fs-xattr'],
-  define: { 'process.env.BRICK_AGENT_VERSION': JSON.stringify(version) },
-  // Bundled CommonJS packages ask for node: modules through require, which an ES module does not have.
-  banner: { js: "import { createRequire } from 'node:module'; const require = createRequire(import.meta.url);" },
+  plugins: [leaveOut],
+  define: { 'process.env.BRICK_AGENT_VERSION': JSON.stringify(version), 'import.meta.url': 'importMetaUrl' },
+  banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
 });
+// The package around it is one of ES modules.
+writeFileSync('dist/package.json', '{ "type": "commonjs" }\n');
 // Its first line names the interpreter and its flags: it is started as a program.
 chmodSync('dist/main.js', 0o755);
 for (const [file, { bytes }] of Object.entries(result.metafile.outputs)) {

@@ -1,9 +1,9 @@
-#!/usr/bin/env -S node --max-semi-space-size=1 --optimize-for-size
+#!/usr/bin/env -S MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=65536 UV_THREADPOOL_SIZE=2 node --no-node-snapshot --max-semi-space-size=1 --optimize-for-size --max-opt=1 --v8-pool-size=1
 /**
  * Process entry: what was typed, what was configured, how it ended.
  *
- * The flags above are for a daemon beside every brick, whose live set is small: young generations of 1 MB, in the worker threads too, and a heap that
- * grows slowly. With 1,000 PVs 143 MB stay resident; without the second flag 184 MB, with a start of 0.3 s in place of 0.7 s.
+ * The line above is for a daemon beside every brick, whose live set is small. What each word saves is in docs/operations.md; the optimising compiler is
+ * let in while there is work for it (lib/optimizer.ts).
  */
 import { loadConfig, readConfigFile, type Config } from './agent/config/load.ts';
 import { configOptions } from './agent/config/schema.ts';
@@ -19,24 +19,28 @@ import { runProgram } from './cli/program.ts';
 /** A system call on a brick that hangs holds a thread; the process waits for it at every end but by this signal. */
 let endsBySignal = false;
 
-process.exitCode = await runProgram(process.argv.slice(2), {
-  version: AGENT_VERSION,
-  output: terminal,
-  env: process.env,
-  run: async (flags, configFile) => await runAgent(configure(flags, configFile)),
-  stage: async (flags, configFile) => await stageVolfiles(configure(flags, configFile)),
-  offline: async (flags, configFile, run) => await runOffline(configure(flags, configFile), run),
-  diagnose,
-  support: async (flags, configFile, request) =>
-    await supportBundle(request, {
-      version: AGENT_VERSION,
-      configure: () => configure(flags, configFile),
-      diagnose: async (down) => await diagnose(flags, configFile, down),
-      output: terminal,
-      stdout: process.stdout,
-    }),
-});
-if (endsBySignal) process.kill(process.pid, 'SIGKILL');
+void main();
+
+async function main(): Promise<void> {
+  process.exitCode = await runProgram(process.argv.slice(2), {
+    version: AGENT_VERSION,
+    output: terminal,
+    env: process.env,
+    run: async (flags, configFile) => await runAgent(configure(flags, configFile)),
+    stage: async (flags, configFile) => await stageVolfiles(configure(flags, configFile)),
+    offline: async (flags, configFile, run) => await runOffline(configure(flags, configFile), run),
+    diagnose,
+    support: async (flags, configFile, request) =>
+      await supportBundle(request, {
+        version: AGENT_VERSION,
+        configure: () => configure(flags, configFile),
+        diagnose: async (down) => await diagnose(flags, configFile, down),
+        output: terminal,
+        stdout: process.stdout,
+      }),
+  });
+  if (endsBySignal) process.kill(process.pid, 'SIGKILL');
+}
 
 async function diagnose(flags: Record<string, string>, configFile: string | undefined, down: string) {
   const { view, hangs } = await diagnoseOffline(() => configure(flags, configFile), down);

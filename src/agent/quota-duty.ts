@@ -4,6 +4,7 @@ import type { BrickWorker } from '../brick/worker/client.ts';
 import type { Clock } from '../lib/clock.ts';
 import { AgentError } from '../lib/errors.ts';
 import type { Loop } from '../lib/loop.ts';
+import { optimizer } from '../lib/optimizer.ts';
 import { Auditor } from '../quota/auditor.ts';
 import { QuotaEnforcer } from '../quota/enforcer.ts';
 import { QuotaGuard } from '../quota/guard.ts';
@@ -36,6 +37,8 @@ const SCAN_CHECK_MS = 2_000;
 
 /** Pause between two looks whether a counter is to be set right, in milliseconds; finished scans are judged then. */
 const REPAIR_CHECK_MS = 2_000;
+/** With more PVs than this, to write a scrape and to walk all of them is work for the optimising compiler. */
+const MANY_PVS = 2_000;
 
 /** Pause between two looks whether a PV is to be adopted, in milliseconds; what is asked for begins at once. */
 const ADOPTION_CHECK_MS = 5_000;
@@ -112,7 +115,10 @@ export class QuotaDuty {
   start(loop: StartLoop): void {
     const { config } = this.#parts;
     const { guard, healLoops, peers, usageTeller } = this;
-    this.#quotaLoop = loop('quota', config.quotaIntervalMs, async (signal) => await this.enforcer.pass(signal));
+    this.#quotaLoop = loop('quota', config.quotaIntervalMs, async (signal) => {
+      await this.enforcer.pass(signal);
+      optimizer.note('many-pvs', this.enforcer.count > MANY_PVS);
+    });
     this.#scanLoop = loop('scan', SCAN_CHECK_MS, async (signal) => await this.scanner.pass(signal));
     this.#repairLoop = loop('repair', REPAIR_CHECK_MS, async (signal) => await this.repairer.pass(signal));
     const { adopter } = this.adoption;

@@ -5,7 +5,6 @@
 import { createReadStream } from 'node:fs';
 import { readdir, stat, unlink } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import type { Clock } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
 import { AgentError, errnoOf, errorMessage } from '../lib/errors.ts';
@@ -107,6 +106,8 @@ async function changedSince(path: string, at: number): Promise<boolean> {
 
 async function readLines(file: string, take: (line: string) => void, signal: AbortSignal): Promise<void> {
   const stream = createReadStream(file, { encoding: 'latin1', end: MAX_BYTES - 1, signal });
+  // Only where dumps are read: it brings the terminal's half of Node with it.
+  const { createInterface } = await import('node:readline');
   const lines = createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY });
   let last = '';
   try {

@@ -86,6 +86,11 @@ export class QuotaEnforcer {
     return state === undefined ? undefined : viewOf(state, this.#options.layout);
   }
 
+  /** PVs that are known, with or without a limit. */
+  get count(): number {
+    return this.#states.size;
+  }
+
   states(): Iterable<PvState> {
     return this.#states.values();
   }
