@@ -10,7 +10,7 @@ import { AgentError } from '../../src/lib/errors.ts';
 import { runCommand, type CommandOptions, type CommandResult } from './command.ts';
 import type { LabContext } from './context.ts';
 import { findGlusterRoot } from './gluster-root.ts';
-import { makeFolders, removeLab, sweepCrashedLabs, takeLease, type Lease } from './lease.ts';
+import { endRecordedProcesses, makeFolders, removeFolder, sweepCrashedLabs, takeLease, type Lease } from './lease.ts';
 import { inNamespace, type LabProcess } from './process.ts';
 import { Volume, type VolumeSpec } from './volume.ts';
 import { waitFor, type WaitOptions } from './wait.ts';
@@ -114,8 +114,10 @@ export class Lab {
     for (const cleanup of this.#cleanups.toReversed()) await cleanup();
     // Clients first (last started), so that they do not retry against dead bricks.
     await Promise.all(this.#processes.toReversed().map(async (process) => process.end('SIGKILL')));
-    await removeLab(this.dir);
+    await endRecordedProcesses(this.dir);
+    // As long as the number is ours: the next lab may have it, and its processes, within milliseconds.
     const left = leftovers(this.dir);
+    await removeFolder(this.dir);
     if (left.length > 0) throw new AgentError('Internal', `lab ${this.name} left behind: ${left.join('; ')}`);
   }
 

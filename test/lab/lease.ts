@@ -62,8 +62,8 @@ export function recordProcess(dir: string, pid: number): void {
   if (identity !== undefined) appendFileSync(join(dir, PROCESSES), `${JSON.stringify(identity)}\n`);
 }
 
-/** Kills the lab's recorded processes that still live and removes its folder. */
-export async function removeLab(dir: string): Promise<void> {
+/** Kills the lab's recorded processes that still live and waits until they are gone. */
+export async function endRecordedProcesses(dir: string): Promise<void> {
   const living = (await recordedProcesses(dir)).filter(isAlive);
   for (const { pid } of living) killQuietly(pid);
   const deadline = performance.now() + DEATH_DEADLINE_MS;
@@ -74,13 +74,13 @@ export async function removeLab(dir: string): Promise<void> {
     }
     await delay(10);
   }
-  await removeFolder(dir);
 }
 
 /**
- * Under another name: while it is being emptied, a new lab could take the number, and would be removed with it.
+ * Gives the number back. Under another name: while it is being emptied, a new lab could take the number, and would be removed
+ * with it.
  */
-async function removeFolder(dir: string): Promise<void> {
+export async function removeFolder(dir: string): Promise<void> {
   const grave = await mkdtemp(join(PARENT, 'gba-lab-new-'));
   try {
     await rename(dir, grave);
@@ -132,7 +132,8 @@ async function sweep(dir: string): Promise<boolean> {
     await rm(lock, { force: true });
     return false;
   }
-  await removeLab(dir);
+  await endRecordedProcesses(dir);
+  await removeFolder(dir);
   return true;
 }
 
