@@ -1,9 +1,9 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=65536 UV_THREADPOOL_SIZE=2 node --no-node-snapshot --max-semi-space-size=1 --optimize-for-size --max-opt=1 --v8-pool-size=1
+#!/usr/bin/env -S MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=65536 UV_THREADPOOL_SIZE=2 node --no-node-snapshot --max-semi-space-size=1 --optimize-for-size --max-opt=1 --v8-pool-size=1 --gc-memory-reducer-start-delay-ms=1000
 /**
  * Process entry: what was typed, what was configured, how it ended.
  *
- * The line above is for a daemon beside every brick, whose live set is small. What each word saves is in docs/operations.md; the optimising compiler is
- * let in while there is work for it (lib/optimizer.ts).
+ * The line above is for a daemon beside every brick, whose live set is small: docs/adr/0005-a-small-process.md says what each word is for. The optimising
+ * compiler is let in while there is work for it (lib/optimizer.ts).
  */
 import { loadConfig, readConfigFile, type Config } from './agent/config/load.ts';
 import { configOptions } from './agent/config/schema.ts';
