@@ -2,7 +2,7 @@
 /**
  * Process entry: what was typed, what was configured, how it ended.
  *
- * The line above is for a daemon beside every brick, whose live set is small: docs/adr/0005-a-small-process.md says what each word is for. The optimising
+ * The line above is for a daemon beside every brick, whose live set is small: docs/adr/0006-a-small-process.md says what each word is for. The optimising
  * compiler is let in while there is work for it (lib/optimizer.ts).
  */
 import { loadConfig, readConfigFile, type Config } from './agent/config/load.ts';
