@@ -12,22 +12,30 @@ const NEVER_CALLED = [
   /^light-my-request$/,
   /^thread-stream$/,
   /^@opentelemetry\/api$/,
-  /^\.\/lib\/(pushgateway|cluster|worker|defaultMetrics|summary)$/,
 ];
+
+/** Files of the metrics library, as its index asks for them. */
+const METRICS_LIBRARY = {
+  index: /node_modules\/prom-client\/index\.js$/,
+  file: /^\.\/lib\/(pushgateway|cluster|worker|defaultMetrics|summary)$/,
+};
 
 const NAMESPACE = 'left-out';
 
 export const leaveOut: Plugin = {
   name: 'leave-out',
   setup(build) {
-    build.onResolve({ filter: /.*/ }, ({ path, kind }) =>
-      kind === 'require-call' && NEVER_CALLED.some((name) => name.test(path))
-        ? { path, namespace: NAMESPACE }
-        : undefined,
+    build.onResolve({ filter: /.*/ }, ({ path, kind, importer }) =>
+      kind === 'require-call' && isNeverCalled(path, importer) ? { path, namespace: NAMESPACE } : undefined,
     );
     build.onLoad({ filter: /.*/, namespace: NAMESPACE }, ({ path }) => ({ contents: standIn(path) }));
   },
 };
+
+function isNeverCalled(path: string, importer: string): boolean {
+  if (METRICS_LIBRARY.index.test(importer)) return METRICS_LIBRARY.file.test(path);
+  return NEVER_CALLED.some((name) => name.test(path));
+}
 
 /** May be loaded and looked at as a module; who asks for anything in it, or calls it, is told by name. */
 function standIn(path: string): string {

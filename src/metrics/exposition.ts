@@ -1,21 +1,34 @@
-/** The samples of one scrape as lines: what is not known is not there, and nothing is left of what is gone (docs/adr/0005). */
-import { boundText, headLines, labelText, valueText, type Format } from './format.ts';
-import { METRICS, type MetricLabels, type MetricName, type MetricSpec, type MetricValue } from './names.ts';
+/**
+ * The samples of one scrape, written by prom-client from a registry that lives as long as the scrape (docs/adr/0004): what is not
+ * known is not there, and nothing is left of what is gone.
+ */
+import { Counter, Gauge, Registry, type MetricObjectWithValues } from 'prom-client';
+import { boundText, contentTypeOf, headLines, labelText, type Format } from './format.ts';
+import {
+  METRICS,
+  type HistogramValue,
+  type MetricLabels,
+  type MetricName,
+  type MetricSpec,
+  type MetricValue,
+} from './names.ts';
 
 const SPECS: Readonly<Record<MetricName, MetricSpec>> = METRICS;
 
+interface Sample {
+  labels: Record<string, string>;
+  value: number | HistogramValue;
+}
+
 export class Exposition {
   readonly #format: Format;
-  readonly #constantAlone: string;
-  /** What ends the labels of a series that has some of its own. */
-  readonly constantBehind: string;
-  readonly #lines = new Map<MetricName, string>();
+  readonly #constant: Readonly<Record<string, string>>;
+  readonly #samples = new Map<string, Sample[]>();
 
-  /** @param constant labels on every series, as `labelText` writes them */
-  constructor(format: Format, constant: string) {
+  /** @param constant labels on every series, e.g. the volume */
+  constructor(format: Format, constant: Readonly<Record<string, string>>) {
     this.#format = format;
-    this.#constantAlone = constant === '' ? '' : `{${constant}}`;
-    this.constantBehind = constant === '' ? '}' : `,${constant}}`;
+    this.#constant = constant;
   }
 
   /** One sample; an undefined value is not known and left out. */
@@ -23,44 +36,43 @@ export class Exposition {
     if (value === undefined || Number.isNaN(value)) return;
     const given: Readonly<Record<string, string>> = labels;
     // Labels stand in a series in the order of the table.
-    const own = labelText(SPECS[name].labels.map((label) => [label, given[label] ?? '']));
-    if (typeof value === 'number') {
-      this.#append(name, this.line(name, own, value));
-      return;
-    }
-    const { buckets, count, sum } = value;
-    const comma = own === '' ? '' : ',';
-    let lines = '';
-    for (const [bound, below] of buckets) {
-      lines += this.line(`${name}_bucket`, `${own}${comma}le="${boundText(bound)}"`, below);
-    }
-    lines += this.line(`${name}_bucket`, `${own}${comma}le="+Inf"`, count);
-    lines += this.line(`${name}_sum`, own, sum) + this.line(`${name}_count`, own, count);
-    this.#append(name, lines);
-  }
-
-  /** @param own labels as `labelText` writes them */
-  line(series: string, own: string, value: number): string {
-    return `${series}${own === '' ? this.#constantAlone : `{${own}${this.constantBehind}`} ${valueText(value)}\n`;
+    const sample = {
+      labels: Object.fromEntries(SPECS[name].labels.map((label) => [label, given[label] ?? ''])),
+      value,
+    };
+    const before = this.#samples.get(name);
+    if (before === undefined) this.#samples.set(name, [sample]);
+    else before.push(sample);
   }
 
   /** Takes over all samples of another one. */
   merge(other: Exposition): void {
-    for (const [name, lines] of other.#lines) this.#append(name, lines);
-  }
-
-  /** All samples, in the order of the table of metrics; as latin1. */
-  text(): string {
-    let text = '';
-    for (const [name, spec] of Object.entries(SPECS)) {
-      // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the keys of the table are its names
-      const lines = this.#lines.get(name as MetricName);
-      if (lines !== undefined) text += `${headLines(name, spec, this.#format)}${lines}${this.gap}`;
+    for (const [name, samples] of other.#samples) {
+      this.#samples.set(name, [...(this.#samples.get(name) ?? []), ...samples]);
     }
-    return text;
   }
 
-  /** What stands in front of the samples of a metric. */
+  /** All samples, in the order of the table of metrics; more may follow, so OpenMetrics' end is not there. */
+  async text(): Promise<string> {
+    if (this.#samples.size === 0) return '';
+    const registry = new Registry();
+    registry.setContentType(contentTypeOf(this.#format));
+    registry.setDefaultLabels(this.#constant);
+    for (const [name, spec] of Object.entries(SPECS)) {
+      const samples = this.#samples.get(name);
+      if (samples !== undefined) fill(registry, name, spec, samples);
+    }
+    const text = await registry.metrics();
+    return this.#format === 'openmetrics' ? text.replace(/# EOF\n$/, '') : `${text}${this.gap}`;
+  }
+
+  /** What ends the labels of a series that has some of its own, for metrics that are written in slices (bulk.ts). */
+  get constantBehind(): string {
+    const constant = labelText(Object.entries(this.#constant));
+    return constant === '' ? '}' : `,${constant}}`;
+  }
+
+  /** What stands in front of the samples of such a metric. */
   head(name: MetricName): string {
     return headLines(name, SPECS[name], this.#format);
   }
@@ -69,8 +81,41 @@ export class Exposition {
   get gap(): string {
     return this.#format === 'text' ? '\n' : '';
   }
+}
 
-  #append(name: MetricName, lines: string): void {
-    this.#lines.set(name, (this.#lines.get(name) ?? '') + lines);
+function fill(registry: Registry, name: string, { help, labels, type }: MetricSpec, samples: readonly Sample[]): void {
+  const options = { name, help, labelNames: [...labels], registers: [registry] };
+  const counter = type === 'counter' ? new Counter<string>(options) : undefined;
+  const gauge = type === 'gauge' ? new Gauge<string>(options) : undefined;
+  const histogram = type === 'histogram' ? new ReadHistogram(options) : undefined;
+  for (const { labels: own, value } of samples) {
+    if (typeof value !== 'number') histogram?.read(own, value);
+    else if (counter === undefined) gauge?.set(own, value);
+    else counter.inc(own, value);
+  }
+}
+
+/** The library's own histogram observes; this one shows what somebody else has observed. */
+class ReadHistogram extends Gauge<string> {
+  readonly #values: { metricName: string; labels: Record<string, string | number>; value: number }[] = [];
+  readonly #name: string;
+
+  constructor(options: ConstructorParameters<typeof Gauge<string>>[0]) {
+    super(options);
+    this.#name = options.name;
+  }
+
+  read(labels: Record<string, string>, { buckets, count, sum }: HistogramValue): void {
+    const bucket = (le: string, value: number): void => {
+      this.#values.push({ metricName: `${this.#name}_bucket`, labels: { ...labels, le }, value });
+    };
+    for (const [bound, below] of buckets) bucket(boundText(bound), below);
+    bucket('+Inf', count);
+    this.#values.push({ metricName: `${this.#name}_sum`, labels, value: sum });
+    this.#values.push({ metricName: `${this.#name}_count`, labels, value: count });
+  }
+
+  override async get(): Promise<MetricObjectWithValues<{ labels: Record<string, string | number>; value: number }>> {
+    return { ...(await super.get()), type: 'histogram', values: this.#values };
   }
 }

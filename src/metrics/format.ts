@@ -4,15 +4,15 @@ import type { MetricSpec } from './names.ts';
 /** `text`: Prometheus' own, 0.0.4. `openmetrics`: OpenMetrics 1.0. */
 export type Format = 'text' | 'openmetrics';
 
-const CONTENT_TYPES: Record<Format, string> = {
+const CONTENT_TYPES = {
   text: 'text/plain; version=0.0.4; charset=utf-8',
   openmetrics: 'application/openmetrics-text; version=1.0.0; charset=utf-8',
-};
+} as const satisfies Record<Format, string>;
 
 /** A client writes some of these; what is behind them is no wish of a scraper's. */
 const MAX_WISHES = 20;
 
-export function contentTypeOf(format: Format): string {
+export function contentTypeOf(format: Format): (typeof CONTENT_TYPES)[Format] {
   return CONTENT_TYPES[format];
 }
 

@@ -2,7 +2,7 @@ import { errorMessage } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { renderMetric, Slices, type Bulk } from './bulk.ts';
 import { Exposition } from './exposition.ts';
-import { labelText, type Format } from './format.ts';
+import type { Format } from './format.ts';
 import type { MetricLabels, MetricName, MetricValue } from './names.ts';
 
 /** Hands one sample to the scrape. `undefined` is a value that is not known: the series is left out. */
@@ -41,7 +41,7 @@ interface Outcome {
 export class MetricsRegistry {
   readonly #collectors: readonly Collector[];
   readonly #sources: readonly ScrapeSource[];
-  readonly #constant: string;
+  readonly #constant: Readonly<Record<string, string>>;
   readonly #log: Log;
   readonly #failing = new Map<string, string>();
 
@@ -54,7 +54,7 @@ export class MetricsRegistry {
   ) {
     this.#collectors = collectors;
     this.#sources = sources;
-    this.#constant = labelText(Object.entries(constant));
+    this.#constant = constant;
     this.#log = log;
   }
 
@@ -70,7 +70,7 @@ export class MetricsRegistry {
       outcomes.push(outcome);
       if (bulk !== undefined) bulks.push({ bulk, outcome });
     }
-    yield Buffer.from(scrape.text(), 'latin1');
+    yield Buffer.from(await scrape.text());
 
     let complete = true;
     for (const { bulk, outcome } of bulks) {
@@ -89,10 +89,8 @@ export class MetricsRegistry {
       }
       outcome.ms += slices.spentMs;
     }
-    yield Buffer.from(
-      `${this.#ends(outcomes, complete, format)}${format === 'openmetrics' ? '# EOF\n' : ''}`,
-      'latin1',
-    );
+    const ends = await this.#ends(outcomes, complete, format).text();
+    yield Buffer.from(`${ends}${format === 'openmetrics' ? '# EOF\n' : ''}`);
   }
 
   #run(collector: Collector, scrape: Exposition, format: Format): { bulk: Bulk | undefined; outcome: Outcome } {
@@ -113,14 +111,14 @@ export class MetricsRegistry {
     return { bulk, outcome };
   }
 
-  #ends(outcomes: readonly Outcome[], complete: boolean, format: Format): string {
+  #ends(outcomes: readonly Outcome[], complete: boolean, format: Format): Exposition {
     const ends = new Exposition(format, this.#constant);
     for (const { collector, ok, ms } of outcomes) {
       ends.add('brick_agent_collector_success', { collector }, Number(ok));
       ends.add('brick_agent_collector_duration_seconds', { collector }, ms / 1000);
     }
     ends.add('brick_agent_scrape_complete', {}, Number(complete));
-    return ends.text();
+    return ends;
   }
 
   /** A scrape comes every few seconds: the same failure is logged once. */

@@ -56,11 +56,12 @@ describe('lines', () => {
     ).toBe('a="",b=""');
   });
 
-  it('of OpenMetrics have no empty line between metrics', () => {
-    const exposition = new Exposition('openmetrics', '');
+  it('of OpenMetrics have no empty line between metrics', async () => {
+    const exposition = new Exposition('openmetrics', {});
     exposition.add('gluster_brick_up', {}, 1);
     exposition.add('gluster_brick_hung', {}, 0);
-    expect(exposition.text()).not.toContain('\n\n');
-    expect(exposition.text()).toMatch(/^gluster_brick_up 1$/m);
+    const text = await exposition.text();
+    expect(text).not.toContain('\n\n');
+    expect(text).toMatch(/^gluster_brick_up 1$/m);
   });
 });
