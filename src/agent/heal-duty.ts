@@ -79,10 +79,15 @@ export class HealDuty {
   start(loop: StartLoop): void {
     const { healIntervalMs, splitBrainIntervalMs } = this.#parts.config;
     const { splitBrain } = this;
-    if (splitBrain !== undefined && splitBrainIntervalMs > 0) {
-      loop('split-brain', splitBrainIntervalMs, async (signal) => await splitBrain.pass(signal));
-    }
-    this.#loop = loop('heal', healIntervalMs, async (signal) => await this.tracker.pass(signal));
+    const comparison =
+      splitBrain !== undefined && splitBrainIntervalMs > 0
+        ? loop('split-brain', splitBrainIntervalMs, async (signal) => await splitBrain.pass(signal))
+        : undefined;
+    this.#loop = loop('heal', healIntervalMs, async (signal) => {
+      await this.tracker.pass(signal);
+      // The first comparison found nothing to start from; a minute is long for somebody who has just restarted an agent.
+      if (splitBrain?.status().checkedAt === undefined) comparison?.wake();
+    });
   }
 
   /** Ends after the loops' signal has fired. @returns false when a thread cannot end, because the brick hangs */

@@ -18,7 +18,7 @@ import {
   type SplitKind,
 } from '../heal/split-brain.ts';
 import type { Clock } from '../lib/clock.ts';
-import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
+import { errorMessage, isAgentError } from '../lib/errors.ts';
 import type { Gfid } from '../lib/gfid.ts';
 import type { Log } from '../lib/log.ts';
 
@@ -117,8 +117,12 @@ export class SplitBrainWatch {
   async pass(signal: AbortSignal): Promise<void> {
     const { clock, log, backlog } = this.#options;
     const { pending, message } = backlog();
+    if (pending.xattrop === undefined) {
+      // No failure of this pass: right after the start the index has not been read, and later the loop that reads it says why.
+      this.#unknown = `what waits is not known: ${message}`;
+      return;
+    }
     try {
-      if (pending.xattrop === undefined) throw new AgentError('Conflict', `what waits is not known: ${message}`);
       const gfids = pending.xattrop === 0 ? [] : await this.#candidates(signal);
       const verdicts = await this.judge(gfids, signal);
       for (const gfid of this.#known.keys()) if (!verdicts.has(gfid)) this.#forget(gfid);

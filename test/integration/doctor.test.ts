@@ -31,22 +31,31 @@ async function diagnosis(agent: LabAgent): Promise<DoctorView & { code: number }
   return { ...view, code };
 }
 
-/** Waits until the doctor names this first, as somebody would who has just seen that something is wrong. */
-async function firstIs(agent: LabAgent, cause: string): Promise<DoctorView & { code: number }> {
+/** Waits for a diagnosis; when it does not come, the error has what the doctor says instead. */
+async function waitDiagnosis(
+  agent: LabAgent,
+  what: string,
+  isIt: (view: DoctorView & { code: number }, told: string) => boolean,
+): Promise<DoctorView & { code: number }> {
   let told = '';
-  const found = await lab
+  return await lab
     .waitFor(
-      cause,
+      what,
       async () => {
         const view = await diagnosis(agent);
         told = view.findings.map(({ check, reason, message }) => `${check} ${reason}: ${message}`).join('\n');
-        return told.startsWith(`${cause}:`) ? view : undefined;
+        return isIt(view, told) ? view : undefined;
       },
       { timeoutMs: 40_000, intervalMs: 300 },
     )
     .catch((cause: unknown) => {
       throw new Error(`the doctor says:\n${told}`, { cause });
     });
+}
+
+/** Waits until the doctor names this first, as somebody would who has just seen that something is wrong. */
+async function firstIs(agent: LabAgent, cause: string): Promise<DoctorView & { code: number }> {
+  const found = await waitDiagnosis(agent, cause, (_, told) => told.startsWith(`${cause}:`));
   expect(found.findings[0]).toMatchObject({ followsFrom: [], remedy: expect.any(String) });
   expect(found.code).toBe(1);
   return found;
@@ -69,10 +78,7 @@ describe('the doctor beside a replicated brick', () => {
   });
 
   it('finds nothing on a healthy one, and has looked everywhere', async () => {
-    const view = await lab.waitFor('a clean bill of health', async () => {
-      const view = await diagnosis(agent);
-      return view.code === 0 ? view : undefined;
-    });
+    const view = await waitDiagnosis(agent, 'a clean bill of health', ({ code }) => code === 0);
     expect(view.source).toBe('Agent');
     expect(view.checks.filter(({ result }) => result === 'NotChecked')).toEqual([]);
     const { code, stdout } = await agent.cli('doctor');

@@ -1,5 +1,11 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { CONFIRM_MS, MAX_OBJECTS, SplitBrainWatch, type CopiesAnswer } from '../../../src/agent/split-brain.ts';
+import {
+  CONFIRM_MS,
+  MAX_OBJECTS,
+  SplitBrainWatch,
+  type CopiesAnswer,
+  type SplitBrainOptions,
+} from '../../../src/agent/split-brain.ts';
 import type { BrickCopy } from '../../../src/brick/copies.ts';
 import { Backlog } from '../../../src/heal/backlog.ts';
 import type { Gfid } from '../../../src/lib/gfid.ts';
@@ -178,20 +184,34 @@ describe('SplitBrainWatch', () => {
     expect(questions).toBe(4);
   });
 
+  it('does not know before the own index has been looked at, which is no failure', async () => {
+    const early = new SplitBrainWatch({ ...unreadable(), backlog: () => new Backlog().view(0) });
+    await early.pass(never);
+    expect(early.status().unknown).toContain('has not been looked at yet');
+    expect(early.status().checkedAt).toBeUndefined();
+  });
+
   it('fails, and says why, when the own index cannot be read', async () => {
-    const failing = new SplitBrainWatch({
-      brickIndex: 0,
-      set: { self: 'v-client-0', others: ['v-client-1'] },
-      members: [],
-      backlog: () => new Backlog().view(0),
-      page: async () => await Promise.reject(new AgentError('BrickHung', 'it hangs')),
-      own: async () => await Promise.reject(new AgentError('BrickHung', 'it hangs')),
-      peers: undefined,
-      locate: async () => await Promise.resolve([]),
-      clock,
-      log: silentLog,
-    });
-    await expect(failing.pass(never)).rejects.toThrow('what waits is not known');
-    expect(failing.status().unknown).toContain('has not been looked at yet');
+    const failing = new SplitBrainWatch(unreadable());
+    await expect(failing.pass(never)).rejects.toThrow('it hangs');
+    expect(failing.status().unknown).toContain('it hangs');
   });
 });
+
+/** A brick on which things wait, and whose disk hangs. */
+function unreadable(): SplitBrainOptions {
+  const backlog = new Backlog();
+  backlog.observe(counts(1), clock.monotonic(), clock.now());
+  return {
+    brickIndex: 0,
+    set: { self: 'v-client-0', others: ['v-client-1'] },
+    members: [],
+    backlog: () => backlog.view(clock.monotonic()),
+    page: async () => await Promise.reject(new AgentError('BrickHung', 'it hangs')),
+    own: async () => await Promise.reject(new AgentError('BrickHung', 'it hangs')),
+    peers: undefined,
+    locate: async () => await Promise.resolve([]),
+    clock,
+    log: silentLog,
+  };
+}
