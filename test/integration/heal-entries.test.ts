@@ -166,10 +166,10 @@ describe.each(['replica', 'arbiter', 'disperse'] as const)('entries of a %s volu
               theirs[index],
               earlier[index],
             ];
-            const disagreedBefore = disagreements(before, told).map(gfidIn);
+            const disagreedBefore = new Set(disagreements(before, told).map(gfidIn));
             // What has changed while glfsheal looked agrees with it on one side of its look: clients heal, too.
             const found = disagreements(entriesOf(volume, brick), told).filter((point) =>
-              disagreedBefore.includes(gfidIn(point)),
+              disagreedBefore.has(gfidIn(point)),
             );
             expect(found, `brick ${index}, ${before.size} entries`).toEqual([]);
           }
