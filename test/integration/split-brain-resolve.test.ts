@@ -1,5 +1,5 @@
 /** Split-brains made on real bricks and ended by each policy: what a client reads then, and what the bricks hold. */
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, stat, utimes, writeFile } from 'node:fs/promises';
 import { removeAttributeSync, setAttributeSync } from 'fs-xattr';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Check } from 'typebox/value';
@@ -44,6 +44,11 @@ describe.each([
       await chmod(`${directory}/meta`, 0o640 + side);
       await writeFile(`${directory}/dir/gfid`, String(side));
     });
+    // Each brick stamps a write with its own clock; here the second is the latest for certain, and by no hair.
+    const now = Date.now() / 1000;
+    for (const [index, seconds] of [0, 20, 10].entries()) {
+      await utimes(`${volume.brick(index).path}/late`, now, now + seconds);
+    }
     await volume.shd.start();
     agents = await startPeers(lab, volume, {
       BRICK_AGENT_SHD: 'on',
