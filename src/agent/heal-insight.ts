@@ -1,6 +1,7 @@
 /** What the API tells of single objects that wait for heal: listed, counted by PV, explained. */
 import type { HealEntry } from '../brick/heal-entries.ts';
 import type { GfidIndex } from '../brick/heal-window.ts';
+import { brickSetOf } from '../heal/brick-set.ts';
 import type { ReplicaSet } from '../heal/changelog.ts';
 import { describeEntry, type PendingEntry } from '../heal/entry.ts';
 import {
@@ -162,12 +163,13 @@ export class HealInsight {
  * `afr-pending-xattr` says otherwise.
  */
 export function replicaSetOf(config: Pick<Config, 'volume' | 'volumeType' | 'brickIndex'>): ReplicaSet | undefined {
-  const size = { Replica1: 0, Replica2: 2, Replica3: 3, Arbiter: 3, Disperse: 0 }[config.volumeType];
-  if (size === 0) return undefined;
-  const first = config.brickIndex - (config.brickIndex % size);
-  const names = Array.from({ length: size }, (_, child) => `${config.volume}-client-${first + child}`);
-  const self = `${config.volume}-client-${config.brickIndex}`;
-  return { self, others: names.filter((name) => name !== self) };
+  const { volume, volumeType, brickIndex } = config;
+  // Nobody is blamed by name where there is one copy, or fragments.
+  const set =
+    volumeType === 'Replica1' || volumeType === 'Disperse' ? undefined : brickSetOf({ volumeType, brickIndex });
+  if (set === undefined) return undefined;
+  const nameOf = (index: number): string => `${volume}-client-${index}`;
+  return { self: nameOf(brickIndex), others: set.members.filter((index) => index !== brickIndex).map(nameOf) };
 }
 
 export function entryView(entry: PendingEntry): HealEntryView {

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { ScanWorker } from '../brick/scan/client.ts';
 import type { BrickWorker } from '../brick/worker/client.ts';
+import { bricksPerSet } from '../heal/brick-set.ts';
 import type { Clock } from '../lib/clock.ts';
 import { AgentError } from '../lib/errors.ts';
 import type { Loop } from '../lib/loop.ts';
@@ -9,7 +10,7 @@ import { Auditor } from '../quota/auditor.ts';
 import { QuotaEnforcer } from '../quota/enforcer.ts';
 import { QuotaGuard } from '../quota/guard.ts';
 import { HealLoops } from '../quota/heal-loop.ts';
-import { bricksPerSubvolume, layoutOf } from '../quota/layout.ts';
+import { layoutOf } from '../quota/layout.ts';
 import { CounterRepairer } from '../quota/repairer.ts';
 import { UsageScanner } from '../quota/scanner.ts';
 import { UsageTeller } from '../quota/usage-teller.ts';
@@ -89,7 +90,7 @@ export class QuotaDuty {
     this.#parts = parts;
     this.peers = this.#createPeers(token);
     this.enforcer = this.#createQuota();
-    const perSubvolume = bricksPerSubvolume(config.volumeType, config.disperseData, config.disperseRedundancy);
+    const perSubvolume = bricksPerSet(config.volumeType, config.disperseData, config.disperseRedundancy);
     this.subvolume = perSubvolume === undefined ? 0 : subvolumeOf(config.brickIndex, perSubvolume);
     this.usageTeller = perSubvolume === undefined ? undefined : this.#createUsageTeller();
     this.#scanWorker = new ScanWorker({

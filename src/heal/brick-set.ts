@@ -17,11 +17,16 @@ export interface BrickSet {
 }
 
 /** @returns undefined for a disperse volume whose redundancy is not known: its sets cannot be told apart */
-export function brickSetOf({ volumeType, brickIndex, disperseData, disperseRedundancy }: VolumeShape) {
-  const size = sizeOf(volumeType, disperseData, disperseRedundancy);
+export function brickSetOf({
+  volumeType,
+  brickIndex,
+  disperseData,
+  disperseRedundancy,
+}: Omit<VolumeShape, 'clientQuorum'>): BrickSet | undefined {
+  const size = bricksPerSet(volumeType, disperseData, disperseRedundancy);
   if (size === undefined) return undefined;
   const first = brickIndex - (brickIndex % size);
-  return { first, members: Array.from({ length: size }, (_, child) => first + child) } satisfies BrickSet;
+  return { first, members: Array.from({ length: size }, (_, child) => first + child) };
 }
 
 /** Whether clients go on reading and writing with these bricks of the set alone. */
@@ -32,7 +37,8 @@ export function hasQuorum(shape: VolumeShape, { members, first }: BrickSet, up: 
   return 2 * count > members.length || (2 * count === members.length && up.has(first));
 }
 
-function sizeOf(
+/** Bricks of one replica or disperse set. @returns undefined as `brickSetOf` does */
+export function bricksPerSet(
   volumeType: VolumeShape['volumeType'],
   data: number | undefined,
   redundancy: number | undefined,

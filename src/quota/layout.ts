@@ -11,30 +11,6 @@ export interface QuotaLayout {
   isArbiter: boolean;
 }
 
-/**
- * Bricks of one replica or disperse set; bricks are listed set by set.
- *
- * @returns undefined for a Disperse volume whose redundancy is not known: its sets cannot be told apart
- */
-export function bricksPerSubvolume(
-  volumeType: string,
-  disperseData: number | undefined,
-  disperseRedundancy: number | undefined,
-): number | undefined {
-  switch (volumeType) {
-    case 'Replica1':
-      return 1;
-    case 'Replica2':
-      return 2;
-    case 'Disperse':
-      return disperseData === undefined || disperseRedundancy === undefined
-        ? undefined
-        : disperseData + disperseRedundancy;
-    default:
-      return 3;
-  }
-}
-
 export function layoutOf(volumeType: string, brickIndex: number, disperseData: number | undefined): QuotaLayout {
   return {
     dataFragments: volumeType === 'Disperse' ? (disperseData ?? 1) : 1,
