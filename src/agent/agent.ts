@@ -204,6 +204,7 @@ export class Agent {
       brick: this.brick,
       brickManagement: this.#brickManagement,
       shdManagement: this.#shdManagement,
+      disruption: this.disruption,
       clock: this.#clock,
       log: this.#log.child({ part: 'volfile' }),
       signal: this.#stop.signal,

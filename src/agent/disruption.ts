@@ -120,6 +120,26 @@ export class DisruptionGuard {
   }
 
   /**
+   * For an agent that ends the brick itself: claims when that is safe now, and has the usage of every PV written down. Waits for
+   * nothing but answers.
+   *
+   * @param forMs as of `claim`; ends with `release`
+   * @returns why the brick must not be ended now; undefined: it may
+   * @throws AgentError `Aborted`
+   */
+  async enter(forMs: number, signal: AbortSignal): Promise<string | undefined> {
+    if (this.#options.clock.monotonic() < this.#claimedUntil) {
+      return 'somebody else has said that this brick is about to be stopped, or makes it count a PV';
+    }
+    const { verdict, reasons } = await this.claim(forMs, signal);
+    if (verdict !== 'Safe') return reasons.map(({ code, message }) => `${code}: ${message}`).join('; ');
+    const { unflushed } = await this.#flush();
+    if (unflushed === 0) return undefined;
+    this.release();
+    return `the usage of ${unflushed} PVs could not be written down`;
+  }
+
+  /**
    * To be called before the brick's process is ended: waits until that is safe, at most `waitMs`, claims, and has the brick
    * write down what it counts. Safe or not, it ends then; the answer says which. A second call waits for the first.
    *

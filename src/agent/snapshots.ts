@@ -48,6 +48,8 @@ export function volfileSnapshots({ volfiles }: Agent): VolfileSnapshot[] {
     wantedSha256: status.wantedHash,
     lastReload: status.lastReload,
     lastSuccessAt: status.lastSuccessAt,
+    restarts: status.restarts,
+    restartWaitsFor: status.restartWaitsFor,
     problems: status.problems,
   }));
 }

@@ -17,7 +17,15 @@ import type {
   VolfileListView,
 } from './http/schemas.ts';
 
-const CAPABILITIES = ['quota', 'heal.index', 'heal.full', 'heal.resolve', 'disruption', 'volfile.reload'];
+const CAPABILITIES = [
+  'quota',
+  'heal.index',
+  'heal.full',
+  'heal.resolve',
+  'disruption',
+  'volfile.reload',
+  'volfile.restart',
+];
 
 export function versionView(agent: Agent, version: string): VersionView {
   return { version, apiVersion: 'v1', gluster: agent.brick.majorVersion ?? null, capabilities: CAPABILITIES };
@@ -117,7 +125,8 @@ export function operationView(operation: HealOperation): HealOperationView {
 export function volfileListView(agent: Agent): VolfileListView {
   const { volfiles } = agent;
   if (volfiles === undefined) return { configured: false, items: [] };
-  return { configured: true, items: volfiles.status().map(volfileView) };
+  const policy = agent.config.volfileRestart;
+  return { configured: true, items: volfiles.status().map((status) => volfileView(status, policy)) };
 }
 
 export function peerQuotasView({ config, quota: { enforcer, subvolume, usageTeller } }: Agent): PeerQuotas {
@@ -178,7 +187,10 @@ export function statusView(agent: Agent, version: string): StatusView {
   };
 }
 
-function volfileView(status: VolfileStatus): VolfileListView['items'][number] {
+function volfileView(
+  status: VolfileStatus,
+  policy: Agent['config']['volfileRestart'],
+): VolfileListView['items'][number] {
   const changes = status.changes.map(
     ({ volume, key, from, to }) => `${volume}: ${key} ${from ?? '(default)'} -> ${to ?? '(default)'}`,
   );
@@ -205,11 +217,15 @@ function volfileView(status: VolfileStatus): VolfileListView['items'][number] {
       status.lastReload === undefined
         ? null
         : { ...status.lastReload, at: new Date(status.lastReload.at).toISOString() },
-    history: status.history.map(({ at, outcome, reason, message }) => ({
+    restart: { policy, waitsFor: status.restartWaitsFor ?? null, ...status.restarts },
+    history: status.history.map(({ at, plan, outcome, reason, message, wantedHash, durationMs }) => ({
       at: new Date(at).toISOString(),
+      plan,
       outcome,
       reason,
       message,
+      wantedSha256: wantedHash ?? null,
+      durationMs: durationMs ?? null,
     })),
   };
 }

@@ -293,6 +293,16 @@ export const METRICS = {
     help: '1 while the process must be restarted to run what the volfile says, 0 when not; absent while unknown.',
     labels: ['process'],
   },
+  gluster_volfile_restart_waiting: {
+    type: 'gauge',
+    help: '1 while the agent is to restart the process and the set does not allow it, 0 when not.',
+    labels: ['process'],
+  },
+  gluster_volfile_restarts_total: {
+    type: 'counter',
+    help: 'Restarts by the agent to bring a volfile in, by whether a process came back and runs it (ok) or not (failed).',
+    labels: ['process', 'outcome'],
+  },
   gluster_volfile_info: {
     type: 'gauge',
     help: 'SHA-256 of the volfile that is wanted and what became of it; always 1.',

@@ -61,7 +61,7 @@ export async function reload(options: ReloadOptions): Promise<ReloadResult> {
     return { ...judgement, signalledAt, durationMs: Math.round(options.clock.monotonic() - start) };
   };
   const { pid } = options.process;
-  if (!(await seesWanted(options))) {
+  if (!(await seesFile(options.seenPath, options.wantedHash))) {
     return done(kept('Pending', 'NotYetVisible', `pid ${pid} does not see the new file yet`));
   }
   const tail = options.logFile === undefined ? undefined : await LogTail.open(options.logFile);
@@ -150,10 +150,10 @@ function count(changes: readonly OptionChange[]): string {
 }
 
 /** True when it cannot be looked at: then the file in our own mount has to do. */
-async function seesWanted({ seenPath, wantedHash }: ReloadOptions): Promise<boolean> {
+export async function seesFile(seenPath: string | undefined, sha256: string): Promise<boolean> {
   if (seenPath === undefined) return true;
   const hash = await hashVolfile(seenPath);
-  return hash === undefined || hash === wantedHash;
+  return hash === undefined || hash === sha256;
 }
 
 /** A path of the process, as we reach it. */

@@ -61,3 +61,9 @@ export async function listXlatorTypes(dir: string): Promise<Set<string>> {
   }
   return types;
 }
+
+/** Of `11.1`, the part that this agent knows about. */
+export function majorVersion(version: string | undefined): '10' | '11' | undefined {
+  const major = version?.split('.')[0];
+  return major === '10' || major === '11' ? major : undefined;
+}

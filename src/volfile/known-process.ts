@@ -7,7 +7,7 @@ import { findInstallation, type Installation } from './installation.ts';
 import { readLogEnd } from './log-file.ts';
 import { isPoisoned, linesSinceStart, loggedGraph } from './process-log.ts';
 import type { FileHistory, RunningGraph } from './running.ts';
-import type { Settled } from './state.ts';
+import { settled, type Settled } from './state.ts';
 import type { Wanted } from './wanted.ts';
 
 /** A process that has just started may not have written its graph to its log yet. In milliseconds. */
@@ -57,6 +57,17 @@ export class KnownProcess {
   /** Milliseconds since it was certainly up. */
   age(now: number): number {
     return now - this.#upAt;
+  }
+
+  /** Why a change of that file would not reach it; undefined: it reads it. */
+  readsAnother(file: string): Settled | undefined {
+    const { volfile, volfileServer } = this.args;
+    if (volfileServer) return settled('Unverified', 'NoVolfile', 'the process gets its volfile from a server');
+    if (volfile === undefined) {
+      return settled('Unverified', 'NoVolfile', 'the command line of the process names no volfile (-f)');
+    }
+    if (volfile.split('/').at(-1) === file) return undefined;
+    return settled('Unverified', 'OtherFile', `the process reads ${volfile}, not ${file}`);
   }
 
   async findInstallation(): Promise<void> {

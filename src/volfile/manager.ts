@@ -17,6 +17,8 @@ export interface VolfileManagerOptions {
   glusterVersion: () => '10' | '11' | undefined;
   /** A younger process gets no signal. Default: MIN_PROCESS_AGE_MS. In milliseconds. */
   minProcessAgeMs?: number;
+  /** See `TargetOptions`. */
+  returnDeadlineMs?: number;
   /** Staged mode: acceptable files are copied there, and the processes read them there. */
   stage?: VolfileStage | undefined;
   clock: Clock;
@@ -32,6 +34,15 @@ export interface VolfileManagerOptions {
 /** A restarted process is noticed within this; a look costs a few reads of /proc. In milliseconds. */
 export const PROCESS_POLL_MS = 10_000;
 
+/** While a process is restarted: a brick is back within half a second, and every moment counts for its clients. In milliseconds. */
+export const RESTART_POLL_MS = 250;
+
+/**
+ * A restart that waits is tried again after this, and a random part more: of agents that try in step none would ever hear that it
+ * is safe. In milliseconds.
+ */
+export const RESTART_RETRY_MS = 3_000;
+
 export class VolfileManager {
   readonly #options: VolfileManagerOptions;
   readonly #targets: TargetState[];
@@ -46,9 +57,12 @@ export class VolfileManager {
     this.#options = options;
     const { clock, dir, log, signal } = options;
     this.#targets = options.targets.map((target) => new TargetState(target, options));
+    const interval = (): number => this.#intervalMs();
     this.#loop = new Loop({
       name: 'volfile',
-      intervalMs: PROCESS_POLL_MS,
+      get intervalMs() {
+        return interval();
+      },
       clock,
       log,
       signal,
@@ -94,7 +108,14 @@ export class VolfileManager {
     const set = this.#set;
     if (set === undefined || signal.aborted) return;
     for (const target of this.#targets) {
-      if (await target.pass(set, signal)) onChange?.(target.status);
+      const mayRestart = this.#targets.every((other) => other === target || !other.isRestarting);
+      if (await target.pass(set, signal, mayRestart)) onChange?.(target.status);
     }
+  }
+
+  #intervalMs(): number {
+    if (this.#targets.some((target) => target.isRestarting)) return RESTART_POLL_MS;
+    const waits = this.#targets.some((target) => target.status.restartWaitsFor !== undefined);
+    return waits ? RESTART_RETRY_MS * (1 + Math.random()) : PROCESS_POLL_MS;
   }
 }

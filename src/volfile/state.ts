@@ -121,5 +121,9 @@ function mustRestart(plan: Plan, changes: OptionChange[]): Decision | undefined 
 }
 
 function settle(outcome: Outcome, reason: Reason, message: string, changes: OptionChange[] = []): Decision {
-  return { do: 'settle', settled: { outcome, reason, message, changes, differences: [] } };
+  return { do: 'settle', settled: settled(outcome, reason, message, changes) };
+}
+
+export function settled(outcome: Outcome, reason: Reason, message: string, changes: OptionChange[] = []): Settled {
+  return { outcome, reason, message, changes, differences: [] };
 }

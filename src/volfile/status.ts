@@ -1,5 +1,5 @@
 /** What became of a volfile: the words that the API, the metrics and the command line share. */
-import type { OptionChange } from './plan.ts';
+import type { OptionChange, PlanAction } from './plan.ts';
 import type { Problem } from './problem.ts';
 
 export type ProcessName = 'brick' | 'shd';
@@ -24,6 +24,7 @@ export type Reason =
   // Applied, Unchanged
   | 'ValuesSeen'
   | 'PassSeen'
+  | 'Restarted'
   | 'AlreadyLoaded'
   | 'SameFile'
   | 'SameMeaning'
@@ -54,21 +55,28 @@ export type Reason =
   | 'ProcessNotRunning'
   | 'JustStarted'
   | 'NotYetVisible'
+  | 'Restarting'
   // Failed
   | 'StagingFailed'
   | 'ProcessDied'
+  | 'RestartFailed'
   | 'NotAnswering';
 
 export interface OutcomeRecord {
   /** Wall-clock milliseconds. */
   at: number;
+  /** What was done about the file, or would have to be. */
+  plan: PlanAction;
   outcome: Outcome;
   reason: Reason;
   message: string;
   wantedHash: string | undefined;
+  /** From the signal to the outcome; undefined: no signal was sent. */
+  durationMs: number | undefined;
 }
 
 export interface ReloadRecord {
+  how: 'reload' | 'restart';
   /** Wall-clock milliseconds of the signal. */
   at: number;
   success: boolean;
@@ -95,9 +103,13 @@ export interface VolfileStatus {
   since: number;
   /** Undefined until the first signal. */
   lastReload: ReloadRecord | undefined;
-  /** Wall-clock milliseconds of the last reload that was confirmed. */
+  /** Wall-clock milliseconds of the last reload or restart that was confirmed. */
   lastSuccessAt: number | undefined;
   reloads: { succeeded: number; failed: number };
+  /** Those that this agent began. */
+  restarts: { succeeded: number; failed: number };
+  /** Why a restart that this agent is to do has not begun; undefined: it has none to do. */
+  restartWaitsFor: string | undefined;
   /** Newest last; see HISTORY_LENGTH. */
   history: OutcomeRecord[];
 }

@@ -1,26 +1,23 @@
 /** One process and its volfile: remembers what the process runs and what was decided, and acts once for each change. */
 import type { Clock } from '../lib/clock.ts';
-import { errorMessage } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { GLUSTER_EXE_NAMES, proveProcess, type ProcessProof } from '../process/identity.ts';
 import type { SignalOptions } from '../process/signal.ts';
 import { answers, reload } from './apply.ts';
-import type { GlusterArguments } from './cmdline.ts';
+import { majorVersion } from './installation.ts';
 import { KnownProcess } from './known-process.ts';
+import { OutcomeHistory } from './history.ts';
 import type { ExpectedFacts, LintContext } from './lint/rule.ts';
 import type { OptionChange } from './plan.ts';
 import { hashVolfile, type VolfileSet } from './read-set.ts';
+import { RestartDuty } from './restart-duty.ts';
+import type { RestartPorts } from './restart.ts';
 import { FileHistory } from './running.ts';
-import { isAcceptable, type VolfileStage } from './stage.ts';
-import { decide, type Settled } from './state.ts';
-import {
-  HISTORY_LENGTH,
-  type OutcomeRecord,
-  type ProcessName,
-  type ReloadRecord,
-  type VolfileStatus,
-} from './status.ts';
-import { FileJudge, type Wanted } from './wanted.ts';
+import type { VolfileStage } from './stage.ts';
+import { StagedFile } from './staged-file.ts';
+import { decide, settled, type Decision, type Settled } from './state.ts';
+import type { ProcessName, ReloadRecord, VolfileStatus } from './status.ts';
+import { FileJudge, hashOf, type Wanted } from './wanted.ts';
 
 export interface VolfileTarget {
   process: ProcessName;
@@ -34,6 +31,8 @@ export interface VolfileTarget {
   expected?: ExpectedFacts;
   /** Does the process answer at its port or socket? */
   probe: (signal: AbortSignal) => Promise<boolean>;
+  /** How it is restarted where only that brings its file in; undefined: a person does that. */
+  restart?: RestartPorts | undefined;
 }
 
 export interface TargetOptions {
@@ -43,6 +42,8 @@ export interface TargetOptions {
   minProcessAgeMs?: number;
   /** Staged mode: where the processes read their files. Default: they read the watched directory. */
   stage?: VolfileStage | undefined;
+  /** From the end of a process until another must answer and run the file. Default: RETURN_DEADLINE_MS. In milliseconds. */
+  returnDeadlineMs?: number;
   clock: Clock;
   log: Log;
   /** Where proc is mounted and how signals are sent; for tests. */
@@ -55,36 +56,39 @@ export interface TargetOptions {
  */
 export const MIN_PROCESS_AGE_MS = 10_000;
 
+/** The kubelet starts a container again at once, and after 10, 20 and 40 s when it keeps dying. In milliseconds. */
+export const RETURN_DEADLINE_MS = 120_000;
+
 type Readable = Wanted & { readable: true };
 
 export class TargetState {
   readonly #target: VolfileTarget;
   readonly #options: TargetOptions;
   readonly #judge: FileJudge;
-  readonly #stagedJudge: FileJudge;
+  readonly #staged: StagedFile;
   readonly #versions = new FileHistory();
-  readonly #history: OutcomeRecord[] = [];
+  readonly #history: OutcomeHistory;
+  /** Undefined: a person restarts the process. */
+  readonly #restart: RestartDuty | undefined;
   #known: KnownProcess | undefined;
   /** The process of #known was there in the last pass. */
   #live = false;
   #wanted: Wanted | undefined;
-  #settled: Settled;
-  #since: number;
   #lastReload: ReloadRecord | undefined;
   #lastSuccessAt: number | undefined;
-  #reloads = { succeeded: 0, failed: 0 };
-  /** SHA-256 of the staged file that a process died of: not staged again until another one was. */
-  #deadly: string | undefined;
-  /** What was staged before the file that is staged now. */
-  #lastGood: Uint8Array | undefined;
+  readonly #counts = { reload: { succeeded: 0, failed: 0 }, restart: { succeeded: 0, failed: 0 } };
 
   constructor(target: VolfileTarget, options: TargetOptions) {
+    const { clock, log, stage, system, returnDeadlineMs = RETURN_DEADLINE_MS } = options;
     this.#target = target;
     this.#options = options;
     this.#judge = new FileJudge(target.file);
-    this.#stagedJudge = new FileJudge(target.file);
-    this.#since = options.clock.now();
-    this.#settled = settled('Pending', 'NotLookedYet', 'not looked at yet');
+    this.#staged = new StagedFile(target.file, stage);
+    const first = settled('Pending', 'NotLookedYet', 'not looked at yet');
+    this.#history = new OutcomeHistory({ process: target.process, first, clock, log });
+    const { process, file, restart: ports } = target;
+    const staged = this.#staged;
+    this.#restart = ports && new RestartDuty({ process, file, ports, staged, returnDeadlineMs, clock, log, system });
   }
 
   get status(): VolfileStatus {
@@ -94,33 +98,66 @@ export class TargetState {
       file: this.#target.file,
       wantedHash: hashOf(this.#wanted),
       runningHash: running?.halfApplied === true ? undefined : running?.sha256,
-      ...this.#settled,
+      ...this.#history.last,
       problems: this.#wanted?.readable === true ? [...this.#wanted.problems] : [],
-      since: this.#since,
+      since: this.#history.since,
       lastReload: this.#lastReload,
       lastSuccessAt: this.#lastSuccessAt,
-      reloads: { ...this.#reloads },
-      history: [...this.#history],
+      reloads: { ...this.#counts.reload },
+      restarts: { ...this.#counts.restart },
+      restartWaitsFor: this.#restart?.waitsFor,
+      history: this.#history.records,
     };
   }
 
-  /** Looks at the file and the process, and acts where it is safe. @returns whether the status changed */
-  async pass(set: VolfileSet, signal: AbortSignal): Promise<boolean> {
+  /** The process was ended, and what comes in its place is watched. */
+  get isRestarting(): boolean {
+    return this.#restart?.isUnderWay === true;
+  }
+
+  /**
+   * Looks at the file and the process, and acts where it is safe.
+   *
+   * @param mayRestart false while another process of this pod is being restarted
+   * @returns whether the status changed
+   */
+  async pass(set: VolfileSet, signal: AbortSignal, mayRestart = true): Promise<boolean> {
     const { process: role, expected = {}, pidFile, exeNames = GLUSTER_EXE_NAMES } = this.#target;
+    const { clock } = this.#options;
     const proof = await proveProcess({ ...this.#options.system, pidFile, exeNames });
     const known = proof.ok ? await this.#meet(proof) : undefined;
     const installation = this.#known?.installation;
     const gluster = this.#options.glusterVersion() ?? majorVersion(installation?.version);
     const context: LintContext = { role, expected, gluster, xlators: installation?.xlators };
     const wanted = this.#judge.judge(set, context);
-    const placed = await this.#place(set, wanted, context);
-    if (placed.started.readable) {
-      const { sha256, graph, changedAt } = placed.started;
-      this.#versions.record(sha256, graph, changedAt);
-    }
+    const obstacle = await this.#staged.place(set, wanted, context, this.#versions);
     known?.consult(this.#versions);
     this.#live = proof.ok;
-    if (placed.obstacle !== undefined) return this.#settle(placed.obstacle, wanted);
+    this.#restart?.look();
+    const judge = (): Decision =>
+      decide({
+        wanted,
+        proof,
+        running: known?.running,
+        poisoned: known?.poisoned ?? false,
+        gluster,
+        addedOptions: known?.args.addedOptions ?? new Set(),
+      });
+    if (this.#restart?.isUnderWay === true) {
+      if (known !== undefined && wanted.readable) await known.searchLog(wanted.sha256, clock.now());
+      const { last } = this.#history;
+      const probe = async (): Promise<boolean> => await answers(this.#target.probe, role, signal);
+      const step = await this.#restart.follow({ proof, known, wanted, decision: judge(), last, answers: probe });
+      if (step.record !== undefined) this.#note(step.record);
+      if (step.settled !== undefined) {
+        if (step.settled.outcome === 'Applied' && known !== undefined) this.#remember(known, wanted);
+        return this.#settle(step.settled, wanted, step.record?.durationMs);
+      }
+    }
+    const failed = this.#restart?.failure(wanted, this.#live ? known?.running?.sha256 : undefined);
+    if (failed !== undefined) return this.#settle(failed, wanted);
+    if (obstacle !== undefined) return this.#settle(obstacle, wanted);
+    if (known !== undefined && this.#isOldEnough(known)) this.#staged.seenRunning(known.running?.sha256);
     // The last word counts only while nothing else was said since: a file that came and went again is looked at anew.
     if (
       known !== undefined &&
@@ -129,61 +166,37 @@ export class TargetState {
       known.settledFor === wanted.sha256
     ) {
       this.#wanted = wanted;
-      return known.unanswered === undefined ? false : await this.#ask(known, wanted, known.unanswered, signal);
+      if (known.unanswered !== undefined) return await this.#ask(known, wanted, known.unanswered, signal);
+      // A reload that did not bring it in is no last word where a restart may; another signal would not help.
+      const { last } = this.#history;
+      if (this.#restart === undefined || last.outcome !== 'RestartRequired') return false;
+      return this.#settle(await this.#begin(this.#restart, known, wanted, last, mayRestart, signal), wanted);
     }
     if (known !== undefined) known.unanswered = undefined;
-    if (known !== undefined && wanted.readable) await known.searchLog(wanted.sha256, this.#options.clock.now());
-    const decision = decide({
-      wanted,
-      proof,
-      running: known?.running,
-      poisoned: known?.poisoned ?? false,
-      gluster,
-      addedOptions: known?.args.addedOptions ?? new Set(),
-    });
+    if (known !== undefined && wanted.readable) await known.searchLog(wanted.sha256, clock.now());
+    const decision = judge();
     if (decision.do === 'settle') {
-      if (known !== undefined && wanted.readable && decision.settled.outcome === 'Unchanged') {
-        known.settledFor = wanted.sha256;
+      const { settled: next } = decision;
+      if (known !== undefined && wanted.readable) {
+        if (next.outcome === 'Unchanged') known.settledFor = wanted.sha256;
+        if (next.outcome === 'RestartRequired' && this.#restart !== undefined) {
+          return this.#settle(await this.#begin(this.#restart, known, wanted, next, mayRestart, signal), wanted);
+        }
       }
-      return this.#settle(decision.settled, wanted);
+      return this.#settle(next, wanted);
     }
     if (known === undefined || !wanted.readable) return false;
-    const foreign = readsAnother(known.args, this.#target.file);
+    const foreign = known.readsAnother(this.#target.file);
     if (foreign !== undefined) return this.#settle({ ...foreign, changes: decision.changes }, wanted);
-    if (known.age(this.#options.clock.now()) < (this.#options.minProcessAgeMs ?? MIN_PROCESS_AGE_MS)) {
+    if (!this.#isOldEnough(known)) {
       const message = `pid ${known.process.pid} has just started; a reload now could end it`;
       return this.#settle(settled('Pending', 'JustStarted', message, decision.changes), wanted);
     }
     return await this.#reload(known, wanted, decision.changes, signal);
   }
 
-  /** Staged mode: brings an acceptable file to where the process reads it, before anything is decided. */
-  async #place(set: VolfileSet, wanted: Wanted, context: LintContext): Promise<Placed> {
-    const { stage } = this.#options;
-    const { file } = this.#target;
-    if (stage === undefined) return { started: wanted };
-    const before = (await stage.read()).files.get(file);
-    let obstacle: Settled | undefined;
-    if (isAcceptable(wanted) && wanted.sha256 === this.#deadly) {
-      obstacle = settled('Failed', 'ProcessDied', DEADLY);
-    } else {
-      try {
-        if ((await stage.offer(file, set.files.get(file), wanted)) === 'staged') this.#deadly = undefined;
-      } catch (error) {
-        obstacle = settled(
-          'Failed',
-          'StagingFailed',
-          `${file} cannot be put into ${stage.dir}: ${errorMessage(error)}`,
-        );
-      }
-    }
-    const started = this.#stagedJudge.judge(await stage.read(), context);
-    if (before?.ok === true && before.sha256 !== hashOf(started)) this.#lastGood = before.bytes;
-    return { started, obstacle };
-  }
-
   async #reload(known: KnownProcess, wanted: Readable, changes: OptionChange[], signal: AbortSignal): Promise<boolean> {
-    const { clock, log, system } = this.#options;
+    const { clock, system } = this.#options;
     const { logFile, process, seenPath } = known;
     const result = await reload({
       process,
@@ -202,39 +215,33 @@ export class TargetState {
     const meanwhile = after !== undefined && after !== wanted.sha256;
     known.remember(result, wanted, meanwhile);
     const success = !meanwhile && (outcome === 'Applied' || outcome === 'Unchanged');
-    this.#reloads[success ? 'succeeded' : 'failed'] += 1;
-    this.#lastReload = { at: signalledAt, success, durationMs };
-    if (success) this.#lastSuccessAt = signalledAt;
-    log.info({ process: this.#target.process, pid: process.pid, outcome, reason, durationMs }, message);
-    if (meanwhile) return this.#settle(settled('Unverified', 'ChangedMeanwhile', MEANWHILE, changes), wanted);
-    known.settledFor = wanted.sha256;
-    if (reason !== 'ProcessDied') return await this.#ask(known, wanted, verdict, signal);
-    return this.#settle({ ...verdict, message: `${message}${await this.#takeBack(wanted)}` }, wanted);
-  }
-
-  /** Staged mode: the process shall start again from what it has lived with. @returns what to add to the message */
-  async #takeBack(wanted: Readable): Promise<string> {
-    const { stage } = this.#options;
-    if (stage === undefined || this.#lastGood === undefined) return '';
-    this.#deadly = wanted.sha256;
-    try {
-      await stage.write(this.#target.file, this.#lastGood);
-      return '; the last good file is staged again';
-    } catch (error) {
-      return `; the last good file cannot be staged again: ${errorMessage(error)}`;
+    this.#note({ how: 'reload', at: signalledAt, success, durationMs });
+    if (success) this.#staged.seenRunning(known.running?.sha256);
+    if (meanwhile) {
+      return this.#settle(settled('Unverified', 'ChangedMeanwhile', MEANWHILE, changes), wanted, durationMs);
     }
+    known.settledFor = wanted.sha256;
+    if (reason !== 'ProcessDied') return await this.#ask(known, wanted, verdict, signal, durationMs);
+    const taken = await this.#staged.takeBack(wanted);
+    return this.#settle({ ...verdict, message: `${message}${taken.message}` }, wanted, durationMs);
   }
 
   /** The last word on a reload, unless the process does not answer: then it is asked again in each pass. */
-  async #ask(known: KnownProcess, wanted: Readable, verdict: Settled, signal: AbortSignal): Promise<boolean> {
+  async #ask(
+    known: KnownProcess,
+    wanted: Readable,
+    verdict: Settled,
+    signal: AbortSignal,
+    durationMs?: number,
+  ): Promise<boolean> {
     const { pid } = known.process;
     if (await answers(this.#target.probe, `pid ${pid}`, signal)) {
       known.unanswered = undefined;
-      return this.#settle(verdict, wanted);
+      return this.#settle(verdict, wanted, durationMs);
     }
     known.unanswered = verdict;
     const message = `pid ${pid} does not answer since the reload`;
-    return this.#settle({ ...verdict, outcome: 'Failed', reason: 'NotAnswering', message }, wanted);
+    return this.#settle({ ...verdict, outcome: 'Failed', reason: 'NotAnswering', message }, wanted, durationMs);
   }
 
   async #meet(proof: ProcessProof & { ok: true }): Promise<KnownProcess> {
@@ -245,55 +252,39 @@ export class TargetState {
     return this.#known;
   }
 
-  #settle(next: Settled, wanted: Wanted): boolean {
-    const before = this.#settled;
-    const file = hashOf(this.#wanted);
-    this.#settled = next;
+  #isOldEnough(known: KnownProcess): boolean {
+    return known.age(this.#options.clock.now()) >= (this.#options.minProcessAgeMs ?? MIN_PROCESS_AGE_MS);
+  }
+
+  async #begin(
+    restart: RestartDuty,
+    known: KnownProcess,
+    wanted: Readable,
+    why: Settled,
+    mayRestart: boolean,
+    signal: AbortSignal,
+  ): Promise<Settled> {
+    const young = this.#isOldEnough(known) ? undefined : `pid ${known.process.pid} has just started`;
+    const obstacle = mayRestart ? young : 'another process of this pod is being restarted';
+    return await restart.begin(known, wanted.sha256, why, obstacle, signal);
+  }
+
+  /** It has started with the wanted file, and answers. */
+  #remember(known: KnownProcess, wanted: Wanted): void {
+    known.settledFor = hashOf(wanted);
+    this.#staged.seenRunning(hashOf(wanted));
+  }
+
+  #note(record: ReloadRecord): void {
+    this.#lastReload = record;
+    this.#counts[record.how][record.success ? 'succeeded' : 'failed'] += 1;
+    if (record.success) this.#lastSuccessAt = record.at;
+  }
+
+  #settle(next: Settled, wanted: Wanted, durationMs?: number): boolean {
     this.#wanted = wanted;
-    const { outcome, reason, message } = next;
-    if (before.outcome === outcome && before.reason === reason && file === hashOf(wanted)) {
-      return before.message !== message;
-    }
-    this.#since = this.#options.clock.now();
-    this.#history.push({ at: this.#since, outcome, reason, message, wantedHash: hashOf(wanted) });
-    if (this.#history.length > HISTORY_LENGTH) this.#history.shift();
-    return true;
+    return this.#history.settle(next, wanted, durationMs);
   }
 }
-
-/** What the process reads, or would read when it starts. */
-interface Placed {
-  started: Wanted;
-  obstacle?: Settled | undefined;
-}
-
-const DEADLY = 'a process died when it read this file again, so the last good one stays staged; change the file';
 
 const MEANWHILE = 'the file changed while the process read it: what it runs is not known to the byte';
-
-function readsAnother(args: GlusterArguments, file: string): Settled | undefined {
-  if (args.volfileServer) return settled('Unverified', 'NoVolfile', 'the process gets its volfile from a server');
-  if (args.volfile === undefined) {
-    return settled('Unverified', 'NoVolfile', 'the command line of the process names no volfile (-f)');
-  }
-  if (args.volfile.split('/').at(-1) === file) return undefined;
-  return settled('Unverified', 'OtherFile', `the process reads ${args.volfile}, not ${file}`);
-}
-
-function majorVersion(version: string | undefined): '10' | '11' | undefined {
-  const major = version?.split('.')[0];
-  return major === '10' || major === '11' ? major : undefined;
-}
-
-function hashOf(wanted: Wanted | undefined): string | undefined {
-  return wanted?.readable === true ? wanted.sha256 : undefined;
-}
-
-function settled(
-  outcome: Settled['outcome'],
-  reason: Settled['reason'],
-  message: string,
-  changes: OptionChange[] = [],
-): Settled {
-  return { outcome, reason, message, changes, differences: [] };
-}

@@ -37,6 +37,10 @@ export class FileJudge {
   }
 }
 
+export function hashOf(wanted: Wanted | undefined): string | undefined {
+  return wanted?.readable === true ? wanted.sha256 : undefined;
+}
+
 function subPathProblem(file: string): Problem {
   return {
     id: 'VF008',

@@ -136,6 +136,16 @@ export const configSchema = Type.Object(
         'Staged mode: directory that acceptable volfiles are copied to and the processes read them from (-f); best on a disk that outlives the pod.',
       ),
     ),
+    volfileRestart: word(['off', 'auto'], {
+      description:
+        'Whether a process that only a restart brings a volfile into is ended by the agent, when the set allows it; its supervisor has to start it again.',
+      default: 'off',
+    }),
+    volfileReturnMs: milliseconds(
+      'From the end of such a process until the new one must answer and run the file; else the restart has failed.',
+      120_000,
+      1_000,
+    ),
     brickVolfile: Type.Optional(
       Type.String({
         description: "The brick's volfile in that directory. Default: Kadalu's <volume>.<hostname>.<brick-path>.vol",

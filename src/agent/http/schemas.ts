@@ -333,9 +333,33 @@ export const volfileSchema = Type.Object({
   since: Nullable(Time),
   problems: Type.Array(volfileProblemSchema),
   changes: Type.Array(Type.String()),
-  lastReload: Nullable(Type.Object({ at: Time, success: Type.Boolean(), durationMs: Type.Number() })),
+  lastReload: Nullable(
+    Type.Object({
+      how: Type.Enum(['reload', 'restart']),
+      at: Time,
+      success: Type.Boolean(),
+      durationMs: Type.Number(),
+    }),
+  ),
+  restart: Type.Object(
+    {
+      policy: Type.Enum(['off', 'auto']),
+      waitsFor: Nullable(Type.String({ description: 'Why a restart that is due has not begun.' })),
+      succeeded: Type.Integer(),
+      failed: Type.Integer(),
+    },
+    { description: 'Restarts by the agent, for a change that a running process does not take.' },
+  ),
   history: Type.Array(
-    Type.Object({ at: Time, outcome: Type.String(), reason: Type.String(), message: Type.String() }),
+    Type.Object({
+      at: Time,
+      plan: Type.Enum(['none', 'reload', 'restart', 'refuse']),
+      outcome: Type.String(),
+      reason: Type.String(),
+      message: Type.String(),
+      wantedSha256: Nullable(Type.String()),
+      durationMs: Nullable(Type.Number()),
+    }),
     { description: 'The last 20 outcomes, newest last.' },
   ),
 });

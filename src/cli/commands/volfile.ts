@@ -43,6 +43,7 @@ export function printVolfiles(output: Output, list: VolfileListView): void {
   );
   for (const item of list.items) {
     if (!GOOD.has(item.outcome)) output.line(`${item.process}: ${printable(item.message)}`);
+    if (item.restart.waitsFor !== null) output.line(`  the restart waits: ${printable(item.restart.waitsFor)}`);
     for (const change of item.changes) output.line(`  ${printable(change)}`);
     for (const problem of item.problems) {
       const place =

@@ -9,6 +9,9 @@ export interface VolfileSnapshot {
   wantedSha256: string | undefined;
   lastReload: { success: boolean } | undefined;
   lastSuccessAt: number | undefined;
+  restarts: { succeeded: number; failed: number };
+  /** Undefined: none is due. */
+  restartWaitsFor: string | undefined;
   problems: readonly { severity: string }[];
 }
 
@@ -19,6 +22,9 @@ export function volfileCollector(snapshot: () => readonly VolfileSnapshot[]): Co
       for (const volfile of snapshot()) {
         const { process, outcome, wantedSha256, lastReload, lastSuccessAt } = volfile;
         emit('gluster_volfile_restart_required', { process }, restartRequired(outcome));
+        emit('gluster_volfile_restart_waiting', { process }, Number(volfile.restartWaitsFor !== undefined));
+        emit('gluster_volfile_restarts_total', { process, outcome: 'ok' }, volfile.restarts.succeeded);
+        emit('gluster_volfile_restarts_total', { process, outcome: 'failed' }, volfile.restarts.failed);
         if (lastReload !== undefined) {
           emit('gluster_volfile_last_reload_successful', { process }, Number(lastReload.success));
         }

@@ -4,6 +4,7 @@ import { silentLog } from '../../../src/lib/log.ts';
 import { lintVolfile } from '../../../src/volfile/lint/lint.ts';
 import { planChange } from '../../../src/volfile/plan.ts';
 import { hasErrors } from '../../../src/volfile/problem.ts';
+import type { RestartPorts } from '../../../src/volfile/restart.ts';
 import { MIN_PROCESS_AGE_MS, TargetState } from '../../../src/volfile/target.ts';
 import { FakeGluster, NOW, setOf, sha, type HupBehaviour } from '../../unit/volfile/fake-gluster.ts';
 import { BRICK_CONTEXT, BRICK_PATH, edit, graphOf, sample } from '../../unit/volfile/samples.ts';
@@ -35,6 +36,7 @@ type Step = { after: number } & (
   | { do: 'end' }
   | { do: 'hup'; behaviour: HupBehaviour }
   | { do: 'probe'; answers: boolean }
+  | { do: 'gate'; refuses: boolean }
   | { do: 'wait' }
 );
 
@@ -65,6 +67,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ after, do: fc.constant('hup' as const), behaviour: fc.constantFrom(...BEHAVIOURS) }),
   },
   { weight: 1, arbitrary: fc.record({ after, do: fc.constant('probe' as const), answers: fc.boolean() }) },
+  { weight: 1, arbitrary: fc.record({ after, do: fc.constant('gate' as const), refuses: fc.boolean() }) },
   { weight: 2, arbitrary: fc.record({ after, do: fc.constant('wait' as const) }) },
 );
 
@@ -77,10 +80,25 @@ class World {
   #startedAt = NOW - 1_000_000;
   #poisoned = false;
   #signals = 0;
+  #refuses = false;
+  #isHeld = false;
 
-  constructor() {
+  /** @param automatic whether the agent may restart the brick */
+  constructor(automatic: boolean) {
     const { gluster } = this;
     gluster.onHup = (seen, loaded) => this.#onHup(seen, loaded);
+    gluster.onTerm = (seen) => this.#onTerm(seen);
+    const restart: RestartPorts = {
+      enter: async () => {
+        await Promise.resolve();
+        if (this.#isHeld) throw new Error('claimed twice');
+        this.#isHeld = !this.#refuses;
+        return this.#refuses ? 'another brick is down' : undefined;
+      },
+      leave: () => {
+        this.#isHeld = false;
+      },
+    };
     this.#target = new TargetState(
       {
         process: 'brick',
@@ -88,6 +106,7 @@ class World {
         pidFile: gluster.pidFile,
         logFile: gluster.logFile,
         probe: async () => await Promise.resolve(gluster.probe),
+        restart: automatic ? restart : undefined,
       },
       {
         glusterVersion: () => '11',
@@ -106,6 +125,7 @@ class World {
     if (next.do === 'end') gluster.end();
     if (next.do === 'hup') gluster.hup = next.behaviour;
     if (next.do === 'probe') gluster.probe = next.answers;
+    if (next.do === 'gate') this.#refuses = next.refuses;
     if (next.do !== 'restart') return;
     // Bricks start with files that they can read.
     this.#put(next.index);
@@ -125,6 +145,8 @@ class World {
     await this.#target.pass(set, signal);
     if (between > before + 1) throw new Error('several signals for one change');
     if (this.#signals > between && this.gluster.hup !== 'blind') throw new Error('the same file was sent twice');
+    if (this.#isHeld !== this.#target.isRestarting)
+      throw new Error('a claim without a restart, or the other way round');
     this.#checkClaims();
   }
 
@@ -146,6 +168,15 @@ class World {
     this.#poisoned = this.gluster.hup === 'poison';
   }
 
+  #onTerm(seen: string): void {
+    const { problems } = lintVolfile(Buffer.from(seen), BRICK_CONTEXT);
+    if (hasErrors(problems)) throw new Error('ended for a bad file');
+    if (seen === this.gluster.loaded && !this.#poisoned && this.gluster.hup !== 'refuse')
+      throw new Error('ended for the file that it runs');
+    if (!this.#isHeld) throw new Error('ended without being allowed');
+    if (this.gluster.clock.time - this.#startedAt < MIN_PROCESS_AGE_MS) throw new Error('ended while it starts');
+  }
+
   #checkClaims(): void {
     const { outcome, runningHash, wantedHash } = this.#target.status;
     const loaded = sha(this.gluster.loaded);
@@ -155,8 +186,8 @@ class World {
   }
 }
 
-async function play(steps: readonly Step[]): Promise<void> {
-  const world = new World();
+async function play(steps: readonly Step[], automatic: boolean): Promise<void> {
+  const world = new World(automatic);
   try {
     for (const next of steps) {
       world.do(next);
@@ -169,7 +200,7 @@ async function play(steps: readonly Step[]): Promise<void> {
 
 describe('TargetState', () => {
   it('never sends what could hurt, nor claims what is not so', async () => {
-    const property = fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 16 }), play);
+    const property = fc.asyncProperty(fc.array(step, { minLength: 4, maxLength: 16 }), fc.boolean(), play);
     await expect(fc.assert(property, { numRuns: 100 })).resolves.toBeUndefined();
     // A hundred plays of up to 16 steps: many times as long on a machine that is busy with bricks.
   }, 120_000);

@@ -169,6 +169,22 @@ describe('DisruptionGuard', () => {
     expect(await brick(0).guard.preStop(60_000)).toMatchObject({ isDown: true, waitedMs: 0, flushed: 0 });
   });
 
+  it('lets the agent end the brick itself: claimed and flushed, once', async () => {
+    expect(await brick(0).guard.enter(60_000, never)).toBeUndefined();
+    expect(brick(0).flushed.toSorted()).toEqual(GFIDS);
+    expect(await brick(0).guard.enter(60_000, never)).toContain('somebody else');
+    expect(await brick(1).guard.enter(60_000, never)).toContain('PeerStopping');
+    expect(brick(1).flushed).toEqual([]);
+    brick(0).guard.release();
+    expect(await brick(1).guard.enter(60_000, never)).toBeUndefined();
+  });
+
+  it('lets the agent not end a brick whose usage is not written down', async () => {
+    brick(0).flushError = new AgentError('GlusterError', 'ESTALE');
+    expect(await brick(0).guard.enter(60_000, never)).toBe('the usage of 2 PVs could not be written down');
+    expect(await brick(1).guard.enter(60_000, never)).toBeUndefined();
+  });
+
   it('counts what could not be flushed', async () => {
     brick(0).flushError = new AgentError('GlusterError', 'ESTALE');
     expect(await brick(0).guard.preStop(0)).toMatchObject({ verdict: 'Safe', flushed: 0, unflushed: 2 });

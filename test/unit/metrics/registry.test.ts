@@ -50,8 +50,10 @@ describe('a value that is not known', () => {
 
   it.each(['Unverified', 'Pending', 'Failed'] as const)('of a volfile that is %s is left out', async (outcome) => {
     const unknown = { process: 'brick', wantedSha256: undefined, lastReload: undefined, lastSuccessAt: undefined };
-    const text = await render([volfileCollector(() => [{ ...unknown, outcome, problems: [] }])]);
-    expect([...namesIn(text)]).toEqual([]);
+    const restarts = { restarts: { succeeded: 0, failed: 0 }, restartWaitsFor: undefined };
+    const text = await render([volfileCollector(() => [{ ...unknown, ...restarts, outcome, problems: [] }])]);
+    // What this agent has done itself is known.
+    expect([...namesIn(text)]).toEqual(['gluster_volfile_restart_waiting', 'gluster_volfile_restarts_total']);
   });
 
   it('disappears after it was known', async () => {

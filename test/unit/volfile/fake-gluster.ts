@@ -22,8 +22,12 @@ export class FakeGluster {
   readonly pidFile = join(this.proc.root, 'brick.pid');
   readonly logFile = join(this.proc.root, 'brick.log');
   readonly hups: number[] = [];
+  readonly terms: number[] = [];
+  /** What SIGTERM does. */
+  term: 'end' | 'ignore' | 'forbid' = 'end';
   /** Looks at the process in the moment of a SIGHUP. */
   onHup: (file: string, loaded: string) => void = () => undefined;
+  onTerm: (file: string) => void = () => undefined;
   hup: HupBehaviour = 'reconfigure';
   /** What the process loaded last. */
   loaded = '';
@@ -107,7 +111,18 @@ export class FakeGluster {
     this.proc.dispose();
   }
 
+  #onTerm(): void {
+    if (this.term === 'forbid') throw Object.assign(new Error('kill EPERM'), { code: 'EPERM' });
+    this.terms.push(this.#now);
+    this.onTerm(readFileSync(this.seenPath, 'utf8'));
+    if (this.term === 'end') this.end();
+  }
+
   #onSignal(pid: number, signal: SafeSignal): void {
+    if (pid === PID && signal === 'SIGTERM') {
+      this.#onTerm();
+      return;
+    }
     if (pid !== PID || signal !== 'SIGHUP') throw new Error(`${signal} to ${pid}`);
     this.hups.push(this.#now);
     const file = readFileSync(this.seenPath, 'utf8');

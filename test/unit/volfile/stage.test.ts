@@ -1,10 +1,10 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../src/lib/log.ts';
 import { lintVolfile } from '../../../src/volfile/lint/lint.ts';
 import { VolfileStage, type Staging } from '../../../src/volfile/stage.ts';
-import { TargetState } from '../../../src/volfile/target.ts';
+import { TargetState, type VolfileTarget } from '../../../src/volfile/target.ts';
 import { TemporaryDirectory } from '../../support/temporary.ts';
 import { FakeGluster, setOf, sha } from './fake-gluster.ts';
 import { BRICK_CONTEXT, BRICK_PATH, edit, sample } from './samples.ts';
@@ -76,24 +76,53 @@ describe('VolfileStage', () => {
 describe('a process that reads staged files', () => {
   let gluster: FakeGluster;
   let target: TargetState;
+  let temporary: TemporaryDirectory;
   let stage: VolfileStage;
+  let answering: boolean;
 
   beforeEach(() => {
     // Staged files have the times of the machine.
     gluster = new FakeGluster(Date.now());
-    stage = new VolfileStage(dirname(gluster.seenPath));
-    target = new TargetState(
+    temporary = new TemporaryDirectory('staged');
+    stage = new VolfileStage(temporary.path);
+    answering = true;
+    target = newTarget({});
+  });
+
+  function newTarget(changes: Partial<VolfileTarget>): TargetState {
+    return new TargetState(
       {
         process: 'brick',
         file: 'brick.vol',
         pidFile: gluster.pidFile,
         logFile: gluster.logFile,
-        probe: async () => await Promise.resolve(true),
+        probe: async () => await Promise.resolve(answering),
+        ...changes,
       },
-      { glusterVersion: () => '11', stage, clock: gluster.clock, log: silentLog, system: gluster.system },
+      {
+        glusterVersion: () => '11',
+        stage,
+        clock: gluster.clock,
+        log: silentLog,
+        system: gluster.system,
+        returnDeadlineMs: 60_000,
+      },
     );
+  }
+  afterEach(() => {
+    gluster.dispose();
+    temporary[Symbol.dispose]();
   });
-  afterEach(() => gluster.dispose());
+
+  /** The process finds the staging directory at its own path, and this one outlives it. */
+  function start(secondsAgo: number, text: string): void {
+    gluster.start(secondsAgo, text);
+    const seen = dirname(gluster.seenPath);
+    if (!lstatSync(seen).isSymbolicLink()) {
+      rmSync(seen, { recursive: true });
+      symlinkSync(stage.dir, seen);
+    }
+  }
 
   async function see(text: string): Promise<string> {
     await target.pass(setOf('brick.vol', text, gluster.now), new AbortController().signal);
@@ -101,10 +130,10 @@ describe('a process that reads staged files', () => {
     return `${outcome}/${reason}`;
   }
 
-  const staged = (): string => readFileSync(gluster.seenPath, 'utf8');
+  const staged = (): string => readFileSync(join(stage.dir, 'brick.vol'), 'utf8');
 
   it('gets a good file staged before the signal', async () => {
-    gluster.start(1000, A);
+    start(1000, A);
     await see(A);
     expect(await see(B)).toBe('Applied/ValuesSeen');
     expect(staged()).toBe(B);
@@ -115,14 +144,14 @@ describe('a process that reads staged files', () => {
     ['with a fault', NO_AUTH_PATH, 'Rejected/LintError'],
     ['that cannot be parsed', TRUNCATED, 'Rejected/SyntaxError'],
   ])('starts from the last good file while the wanted one is one %s', async (_what, bad, verdict) => {
-    gluster.start(1000, A);
+    start(1000, A);
     await see(B);
     expect(await see(bad)).toBe(verdict);
     expect(staged()).toBe(B);
   });
 
   it('finds a file staged that needs a restart', async () => {
-    gluster.start(1000, A);
+    start(1000, A);
     await see(A);
     expect(await see(OTHER_TREE)).toBe('RestartRequired/TopologyChanged');
     expect(staged()).toBe(OTHER_TREE);
@@ -134,7 +163,7 @@ describe('a process that reads staged files', () => {
   });
 
   it('starts again from the last good file when it died of a new one, which is not staged again', async () => {
-    gluster.start(1000, A);
+    start(1000, A);
     await see(A);
     gluster.hup = 'die';
     expect(await see(B)).toBe('Failed/ProcessDied');
@@ -142,15 +171,67 @@ describe('a process that reads staged files', () => {
     expect(staged()).toBe(A);
     expect(await see(B)).toBe('Failed/ProcessDied');
     gluster.hup = 'reconfigure';
-    gluster.start(100, A);
+    start(100, A);
     expect(await see(B)).toBe('Failed/ProcessDied');
     expect([staged(), gluster.hups.length]).toEqual([A, 2]);
     expect(await see(C)).toBe('Applied/ValuesSeen');
     expect(staged()).toBe(C);
   });
 
+  describe('and is restarted by the agent', () => {
+    const RETURN_MS = 60_000;
+
+    beforeEach(async () => {
+      const restart = { enter: async () => await Promise.resolve(undefined), leave: () => undefined };
+      target = newTarget({ restart });
+      start(1000, A);
+      await see(A);
+      await see(OTHER_TREE);
+    });
+
+    it('finds the new file staged', () => {
+      expect(target.status.reason).toBe('Restarting');
+      expect(staged()).toBe(OTHER_TREE);
+    });
+
+    it('finds the last good file again when nothing came up with the new one', async () => {
+      gluster.advance(RETURN_MS);
+      expect(await see(OTHER_TREE)).toBe('Failed/RestartFailed');
+      expect(target.status.message).toContain('the last good file is staged again');
+      expect(staged()).toBe(A);
+      start(0, A);
+      gluster.advance(30_000);
+      expect(await see(OTHER_TREE)).toBe('Failed/RestartFailed');
+      expect([staged(), gluster.terms.length]).toEqual([A, 1]);
+      expect(await see(C)).toBe('Applied/ValuesSeen');
+    });
+
+    it('ends what came up with the new one and never answered', async () => {
+      answering = false;
+      start(0, OTHER_TREE);
+      gluster.advance(RETURN_MS);
+      expect(await see(OTHER_TREE)).toBe('Failed/RestartFailed');
+      expect(target.status.message).toContain('which never answered, was told to end');
+      expect([staged(), gluster.terms.length]).toEqual([A, 2]);
+    });
+  });
+
+  it('goes back to what it has lived with, not to what was only staged', async () => {
+    let refusal: string | undefined = 'busy';
+    const restart = { enter: async () => await Promise.resolve(refusal), leave: () => undefined };
+    target = newTarget({ restart });
+    start(1000, A);
+    await see(A);
+    await see(OTHER_TREE);
+    refusal = undefined;
+    expect(await see(edit(OTHER_TREE, 'thread-count 16', 'thread-count 8'))).toBe('Pending/Restarting');
+    gluster.advance(60_000);
+    await see(edit(OTHER_TREE, 'thread-count 16', 'thread-count 8'));
+    expect(staged()).toBe(A);
+  });
+
   it('is left alone when the file cannot be staged', async () => {
-    gluster.start(1000, A);
+    start(1000, A);
     await see(A);
     const hups = gluster.hups.length;
     rmSync(stage.dir, { recursive: true });

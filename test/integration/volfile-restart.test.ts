@@ -1,0 +1,190 @@
+/** Changes that only a restart brings in: agents of a replica set restart their bricks by themselves, one after the other. */
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { Check } from 'typebox/value';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { volfileListSchema, type VolfileView } from '../../src/agent/http/schemas.ts';
+import { SETTLE_MS } from '../../src/heal/disruption.ts';
+import type { LabAgent } from '../lab/agent.ts';
+import { ConfigMap } from '../lab/config-map.ts';
+import { brickDifferences, pendingHeals } from '../lab/inspect.ts';
+import { Lab } from '../lab/lab.ts';
+import type { Mount } from '../lab/mount.ts';
+import { createPv, type Pv } from '../lab/pv.ts';
+import { Supervisor } from '../lab/supervisor.ts';
+import type { Volume } from '../lab/volume.ts';
+import { startPeers } from '../support/agents.ts';
+import { ClientLoad } from '../support/client-load.ts';
+
+const MiB = 1024 ** 2;
+/** Long enough for a brick on a busy machine to come back, short enough for a test to wait for one that does not. */
+const RETURN_MS = 12_000;
+
+let lab: Lab;
+let volume: Volume;
+let client: Mount;
+let pv: Pv;
+let agents: LabAgent[];
+let supervisors: Supervisor[];
+/** What a person edits. The bricks read the lab's own directory, which is made the staging directory. */
+let source: ConfigMap;
+const good: string[] = [];
+
+beforeAll(async () => {
+  lab = await Lab.create({ name: 'volfile-restart' });
+  volume = await lab.volume({ name: 'vol1', type: 'replica' });
+  source = new ConfigMap(`${volume.dir}/source`);
+  const names = [...volume.bricks.map(({ volfileName }) => volfileName), volume.shd.volfileName, `${volume.name}.vol`];
+  const texts = await Promise.all(names.map(async (name) => [name, await volume.configMap.text(name)] as const));
+  await rm(volume.configMap.dir, { recursive: true });
+  await mkdir(volume.configMap.dir);
+  for (const [name, text] of texts) await writeFile(`${volume.configMap.dir}/${name}`, text);
+  await source.swap(Object.fromEntries(texts));
+  for (const { volfileName } of volume.bricks) good.push(await source.text(volfileName));
+  await volume.start();
+  supervisors = volume.bricks.map((brick) => new Supervisor(brick));
+  client = await volume.mount();
+  pv = await createPv(await volume.mount({ pid: -14 }), 'pvc-1', 256 * MiB, { limit: true });
+  agents = await startPeers(lab, volume, {
+    BRICK_AGENT_VOLFILE_DIR: source.dir,
+    BRICK_AGENT_VOLFILE_STAGING: volume.configMap.dir,
+    BRICK_AGENT_VOLFILE_RESTART: 'auto',
+    BRICK_AGENT_VOLFILE_RETURN_MS: String(RETURN_MS),
+    // Nothing but the restart makes the brick write down what it counts.
+    BRICK_AGENT_QUOTA_GUARD_INTERVAL_MS: '0',
+    BRICK_AGENT_QUOTA_AUDIT_INTERVAL_MS: '0',
+  });
+});
+afterAll(async () => {
+  await Promise.all(supervisors.map(async (supervisor) => supervisor.stop()));
+  await lab.destroy();
+});
+
+/** The volfile of a brick with one more translator below the index. */
+function withTranslator(text: string, type: string): string {
+  return text
+    .replace(
+      'volume vol1-index\n',
+      `volume vol1-extra\n    type ${type}\n    subvolumes vol1-io-threads\nend-volume\n\n$&`,
+    )
+    .replace(/(volume vol1-index\n[^]*?subvolumes )vol1-io-threads/, '$1vol1-extra');
+}
+
+async function brickVolfile(index: number): Promise<VolfileView> {
+  const json = (await agents[index]?.api('GET', '/v1/volfiles'))?.json;
+  const view = Check(volfileListSchema, json) ? json.items.find(({ process }) => process === 'brick') : undefined;
+  if (view === undefined) throw new Error(`no volfile of brick ${index}: ${JSON.stringify(json)}`);
+  return view;
+}
+
+async function verdict(index: number): Promise<string> {
+  const { outcome, reason } = await brickVolfile(index);
+  return `${outcome}/${reason}`;
+}
+
+/** What the running process wrote down as its graph when it started. */
+async function startedGraph(index: number): Promise<string> {
+  const log = await readFile(volume.brick(index).logFile, 'utf8');
+  return log.slice(log.lastIndexOf('Final graph:'));
+}
+
+describe('policy auto', () => {
+  it('takes a new tree to all bricks of a set under I/O, one after the other, without an error for a client', async () => {
+    const pids = volume.bricks.map(({ pid }) => pid);
+    const load = new ClientLoad(`${client.path}/${pv.relativePath}/load`);
+    await load.start();
+    await lab.waitFor('some load', () => load.operations > 100);
+    const changed = volume.bricks.map(({ volfileName }, index) => [
+      volfileName,
+      withTranslator(good[index] ?? '', 'features/upcall'),
+    ]);
+    await source.swap(Object.fromEntries(changed));
+    for (const [index] of agents.entries()) {
+      await lab.waitFor(`brick ${index} restarted`, async () => (await verdict(index)) === 'Applied/Restarted', {
+        timeoutMs: 8 * SETTLE_MS,
+      });
+    }
+    const { operations, errors } = await load.end();
+    expect(errors).toEqual([]);
+    expect(operations).toBeGreaterThan(100);
+
+    // One after the other: no gap meets another one, and after each there is the time in which clients come back.
+    const gaps = supervisors.flatMap((supervisor) => supervisor.gaps).sort((a, b) => a.from - b.from);
+    expect(gaps).toHaveLength(3);
+    const apart = gaps.slice(1).map(({ from }, index) => from - (gaps[index]?.to ?? from));
+    expect(Math.min(...apart)).toBeGreaterThan(SETTLE_MS / 2);
+    for (const [index, brick] of volume.bricks.entries()) {
+      expect(brick.pid).not.toBe(pids[index]);
+      expect(await startedGraph(index)).toContain('features/upcall');
+      const view = await brickVolfile(index);
+      expect(view.runningSha256).toBe(view.wantedSha256);
+      expect(view.restart).toEqual({ policy: 'auto', waitsFor: null, succeeded: 1, failed: 0 });
+      expect(view.lastReload).toMatchObject({ how: 'restart', success: true });
+      expect(view.history.at(-1)).toMatchObject({
+        plan: 'restart',
+        outcome: 'Applied',
+        wantedSha256: view.wantedSha256,
+      });
+      expect(view.changes.join()).toContain('vol1-extra');
+    }
+    const metrics = (await agents[0]?.ops('/metrics'))?.text ?? '';
+    expect(metrics).toMatch(/^gluster_volfile_restarts_total\{process="brick",outcome="ok",.*\} 1$/m);
+    expect(metrics).toMatch(/^gluster_volfile_last_reload_successful\{process="brick",.*\} 1$/m);
+    expect(await agents[0]?.logs()).toContainEqual(expect.objectContaining({ reason: 'Restarted', process: 'brick' }));
+
+    // No data missing: for the client that was there, for a new one, and between the bricks once they are healed.
+    await lab.waitFor('the heals', async () => (await pendingHeals(volume)) === 0, { timeoutMs: 60_000 });
+    expect(load.files).toBeGreaterThan(10);
+    expect(await load.missingIn(`${client.path}/${pv.relativePath}/load`)).toEqual([]);
+    const fresh = await volume.mount();
+    expect(await load.missingIn(`${fresh.path}/${pv.relativePath}/load`)).toEqual([]);
+    await fresh.unmount();
+    expect(await brickDifferences(volume)).toEqual([]);
+  });
+
+  it('asks before it ends a brick: not while another one is down', async () => {
+    await supervisors[2]?.stop();
+    await volume.brick(2).kill('SIGKILL');
+    const { pid } = volume.brick(1);
+    await source.swap({ [volume.brick(1).volfileName]: good[1] ?? '' });
+    await lab.waitFor('a restart that waits', async () => {
+      return (await brickVolfile(1)).restart.waitsFor?.includes('PeerDown: brick 2 does not serve') === true;
+    });
+    expect(await brickVolfile(1)).toMatchObject({ outcome: 'RestartRequired', reason: 'TopologyChanged' });
+    expect((await agents[1]?.cli('volfile', 'status'))?.stdout).toMatch(/the restart waits: .*PeerDown/);
+    expect((await agents[1]?.ops('/metrics'))?.text).toMatch(
+      /^gluster_volfile_restart_waiting\{process="brick",.*\} 1$/m,
+    );
+    expect(volume.brick(1).pid).toBe(pid);
+    await source.swap({ [volume.brick(1).volfileName]: withTranslator(good[1] ?? '', 'features/upcall') });
+    await lab.waitFor('nothing to do', async () => (await verdict(1)) === 'Unchanged/SameFile');
+    await volume.brick(2).start();
+    supervisors[2] = new Supervisor(volume.brick(2));
+    await client.waitConnected();
+  });
+
+  it('goes back to the last good file when nothing comes up with the new one', async () => {
+    const before = await readFile(volume.brick(0).volfile, 'utf8');
+    const starts = supervisors[0]?.ends.length ?? 0;
+    // It parses, its translators are there; only its start tells that this one wants two subvolumes.
+    await source.swap({ [volume.brick(0).volfileName]: withTranslator(good[0] ?? '', 'features/snapview-client') });
+    await lab.waitFor('a failed restart', async () => (await verdict(0)) === 'Failed/RestartFailed', {
+      timeoutMs: 6 * SETTLE_MS,
+    });
+    const view = await brickVolfile(0);
+    expect(view.message).toMatch(/nothing came back.*the last good file is staged again$/);
+    expect(view.restart).toMatchObject({ succeeded: 1, failed: 1 });
+    expect((supervisors[0]?.ends.length ?? 0) + (supervisors[0]?.failures.length ?? 0)).toBeGreaterThan(starts + 1);
+    expect(await readFile(volume.brick(0).volfile, 'utf8')).toBe(before);
+    await client.waitConnected();
+    await agents[0]?.waitReady();
+    const { pid } = volume.brick(0);
+    expect(await verdict(0)).toBe('Failed/RestartFailed');
+    expect((await agents[0]?.ops('/metrics'))?.text).toMatch(
+      /^gluster_volfile_last_reload_successful\{process="brick",.*\} 0$/m,
+    );
+    // A better file is brought in again, and the brick that lives is left alone until then.
+    await source.swap({ [volume.brick(0).volfileName]: before });
+    await lab.waitFor('the old file again', async () => (await verdict(0)) === 'Unchanged/SameFile');
+    expect(volume.brick(0).pid).toBe(pid);
+  });
+});
