@@ -71,7 +71,10 @@ function planOf({ outcome, reason }: Settled): PlanAction {
       return 'restart';
     case 'Applied':
       return reason === 'Restarted' ? 'restart' : 'reload';
-    default:
+    case 'Unchanged':
+    case 'Unverified':
+    case 'Pending':
+    case 'Failed':
       if (reason === 'Restarting' || reason === 'RestartFailed') return 'restart';
       return RELOADS.has(reason) ? 'reload' : 'none';
   }

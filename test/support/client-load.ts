@@ -20,6 +20,7 @@ export class ClientLoad {
   readonly #written = new Map<string, Buffer>();
   #operations = 0;
   #workers: Promise<void>[] = [];
+  #file: FileHandle | undefined;
 
   /** @param directory on a mount; made when it is not there */
   constructor(directory: string) {
@@ -28,13 +29,12 @@ export class ClientLoad {
 
   async start(): Promise<void> {
     await mkdir(this.#directory, { recursive: true });
-    const file = await open(`${this.#directory}/open`, 'w+');
+    this.#file = await open(`${this.#directory}/open`, 'w+');
     this.#workers = [
-      this.#run(async (round) => await this.#writeOpen(file, round)),
+      this.#run(async (round) => await this.#writeOpen(round)),
       this.#run(async (round) => await this.#writeNew(round)),
       this.#run(async (round) => await this.#churn(round)),
     ];
-    void Promise.all(this.#workers).finally(async () => await file.close());
   }
 
   get operations(): number {
@@ -44,6 +44,7 @@ export class ClientLoad {
   async end(): Promise<ClientLoadResult> {
     this.#stop.abort();
     await Promise.all(this.#workers);
+    await this.#file?.close();
     return { operations: this.#operations, errors: this.#errors };
   }
 
@@ -62,7 +63,9 @@ export class ClientLoad {
   }
 
   /** A file that stays open all the time, as a database's. */
-  async #writeOpen(file: FileHandle, round: number): Promise<void> {
+  async #writeOpen(round: number): Promise<void> {
+    const file = this.#file;
+    if (file === undefined) throw new Error('not started');
     const content = Buffer.alloc(BYTES, `${round} `);
     await file.write(content, 0, BYTES, 0);
     const { buffer } = await file.read(Buffer.alloc(BYTES), 0, BYTES, 0);
