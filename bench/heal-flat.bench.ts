@@ -81,7 +81,8 @@ async function listAll(brickPath: string): Promise<number> {
   for (let after: string | undefined; ;) {
     const request = { index: 'xattrop' as const, after, limit: PAGE_ENTRIES };
     const page = await reader.page(request, AbortSignal.timeout(DEADLINE_MS));
-    for (const entry of page?.entries ?? []) bytes += JSON.stringify(entryView(describeEntry(entry, undefined))).length;
+    for (const entry of page?.entries ?? [])
+      bytes += JSON.stringify(entryView(describeEntry(entry, undefined), undefined)).length;
     listed += page?.entries.length ?? 0;
     peak = Math.max(peak, process.memoryUsage.rss());
     after = page?.next;

@@ -55,7 +55,7 @@ async function list(brick: Brick): Promise<number> {
     for (const entry of page?.entries ?? []) {
       const described = describeEntry(entry, set);
       if (described.paths.length > 0 && described.blames.length > 0) listed += 1;
-      bytes += JSON.stringify(entryView(described)).length;
+      bytes += JSON.stringify(entryView(described, undefined)).length;
     }
     after = page?.next;
     if (after === undefined) break;

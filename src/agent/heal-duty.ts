@@ -4,6 +4,7 @@ import type { BrickWorker } from '../brick/worker/client.ts';
 import { brickSetOf } from '../heal/brick-set.ts';
 import { STALE_AFTER_MS } from '../heal/backlog.ts';
 import { PvTallies } from '../heal/pv-tally.ts';
+import { Sightings } from '../heal/sightings.ts';
 import { ShdDaemon } from '../heal/shd-daemon.ts';
 import { HealTracker } from '../heal/tracker.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -46,6 +47,9 @@ export interface HealParts {
   signal: AbortSignal;
 }
 
+/** Pause between two looks at which objects wait, in milliseconds: a time of first sight is as exact as that. */
+const SIGHTING_INTERVAL_MS = 30_000;
+
 /** All that heal needs to run: the backlog, its objects, the self-heal daemon, and what the other bricks say. */
 export class HealDuty {
   readonly tracker: HealTracker;
@@ -61,6 +65,7 @@ export class HealDuty {
   readonly #entries: HealEntryReader;
   readonly #shd: ShdDaemon;
   readonly #peers: HealPeers | undefined;
+  readonly #sightings: Sightings;
   #loop: Loop | undefined;
 
   constructor(parts: HealParts) {
@@ -69,6 +74,12 @@ export class HealDuty {
     this.#entries = new HealEntryReader({ brickPath: config.brickPath, clock, log: log.child({ part: 'brick' }) });
     this.#shd = new ShdDaemon({ socketPath: config.shdSocket, pidFile: config.shdPidFile, clock, observer });
     this.#peers = this.#createPeers();
+    this.#sightings = new Sightings({
+      source: this.#entries,
+      set: replicaSetOf(config),
+      pending: () => this.tracker.status().pending.xattrop,
+      clock,
+    });
     this.tracker = this.#createTracker();
     this.splitBrain = this.#createSplitBrain();
     this.resolver = this.#createResolver();
@@ -83,8 +94,14 @@ export class HealDuty {
       splitBrain !== undefined && splitBrainIntervalMs > 0
         ? loop('split-brain', splitBrainIntervalMs, async (signal) => await splitBrain.pass(signal))
         : undefined;
+    const sightings = loop(
+      'heal-sightings',
+      SIGHTING_INTERVAL_MS,
+      async (signal) => await this.#sightings.pass(signal),
+    );
     this.#loop = loop('heal', healIntervalMs, async (signal) => {
       await this.tracker.pass(signal);
+      if (this.#sightings.isDue) sightings.wake();
       // The first comparison found nothing to start from; a minute is long for somebody who has just restarted an agent.
       if (splitBrain?.status().checkedAt === undefined) comparison?.wake();
     });
@@ -123,6 +140,7 @@ export class HealDuty {
       clock,
       log: log.child({ part: 'heal' }),
       wake: () => this.#loop?.wake(),
+      oldest: () => this.#sightings.oldest(),
       staleAfterMs: Math.max(STALE_AFTER_MS, 3 * config.healIntervalMs),
     });
   }
@@ -134,6 +152,7 @@ export class HealDuty {
       config,
       source: this.#entries,
       tally: async () => await tallies.get(),
+      sightings: this.#sightings,
       daemon: this.#shd,
       splitBrain: this.splitBrain,
       status: () => this.tracker.status(),

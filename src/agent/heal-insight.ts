@@ -3,7 +3,7 @@ import type { HealEntry } from '../brick/heal-entries.ts';
 import type { GfidIndex } from '../brick/heal-window.ts';
 import { brickSetOf } from '../heal/brick-set.ts';
 import type { ReplicaSet } from '../heal/changelog.ts';
-import { describeEntry, type PendingEntry } from '../heal/entry.ts';
+import { describeEntry, isIdle, type PendingEntry } from '../heal/entry.ts';
 import {
   explainHeal,
   type Comparison,
@@ -13,6 +13,7 @@ import {
 } from '../heal/explain.ts';
 import type { DaemonChild, EntrySource } from '../heal/ports.ts';
 import type { PvTally } from '../heal/pv-tally.ts';
+import type { Since, Sightings } from '../heal/sightings.ts';
 import type { HealStatus } from '../heal/tracker.ts';
 import { textToBytes } from '../lib/byte-text.ts';
 import { AgentError, errorMessage } from '../lib/errors.ts';
@@ -32,6 +33,7 @@ export interface HealInsightOptions {
   config: Pick<Config, 'volume' | 'volumeType' | 'brickIndex' | 'shdExpected'>;
   source: EntrySource;
   tally: () => Promise<PvTally>;
+  sightings: Pick<Sightings, 'since'>;
   /** Undefined on a volume that is not replicated. */
   splitBrain: Pick<SplitBrainWatch, 'known' | 'judge'> | undefined;
   daemon: { children(signal: AbortSignal): Promise<DaemonChild[]> };
@@ -58,9 +60,16 @@ export class HealInsight {
     if (page === undefined) throw new AgentError('NotFound', `this brick has no ${request.index} index`);
     return {
       index: request.index,
-      items: page.entries.map((entry) => entryView(this.#describe(entry))),
+      items: page.entries.map((entry) => this.#view(this.#describe(entry))),
       next: page.next ?? null,
     };
+  }
+
+  #view(entry: PendingEntry): HealEntryView {
+    return entryView(
+      entry,
+      isIdle(entry.state) ? undefined : this.#options.sightings.since(entry.gfid, entry.changedAt),
+    );
   }
 
   #describe(entry: HealEntry): PendingEntry {
@@ -83,7 +92,7 @@ export class HealInsight {
     const { state, reason, message } = situation.backlog;
     return {
       backlog: { state, reason, message },
-      entry: found === undefined ? null : entryView(found.entry),
+      entry: found === undefined ? null : this.#view(found.entry),
       findings: explainHeal(situation, found).map(({ reason, severity, message, remedy }) => {
         return { reason, severity, message, remedy: remedy ?? null };
       }),
@@ -172,7 +181,7 @@ export function replicaSetOf(config: Pick<Config, 'volume' | 'volumeType' | 'bri
   return { self: nameOf(brickIndex), others: set.members.filter((index) => index !== brickIndex).map(nameOf) };
 }
 
-export function entryView(entry: PendingEntry): HealEntryView {
+export function entryView(entry: PendingEntry, since: Since | undefined): HealEntryView {
   const { gfid, state, type, paths, unknownNames, pv, kinds, blames, dirty, disperse, changedAt, isNamespace } = entry;
   return {
     gfid,
@@ -194,6 +203,8 @@ export function entryView(entry: PendingEntry): HealEntryView {
             versionMetadata: String(disperse.versionMetadata),
           },
     changedAt: changedAt === undefined ? null : new Date(changedAt).toISOString(),
+    since: since === undefined ? null : new Date(since.at).toISOString(),
+    sinceFrom: since?.from ?? null,
     isNamespace,
   };
 }

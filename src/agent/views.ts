@@ -32,8 +32,9 @@ export function versionView(agent: Agent, version: string): VersionView {
 }
 
 export function healView(agent: Agent): HealView {
-  const { state, message, pending, observedAt, pendingSince, inPerSecond, outPerSecond, etaSeconds, operations } =
-    agent.heal.status();
+  const status = agent.heal.status();
+  const { state, message, pending, observedAt, pendingSince, oldest, operations } = status;
+  const { inPerSecond, outPerSecond, etaSeconds } = status;
   return {
     state,
     message,
@@ -44,6 +45,15 @@ export function healView(agent: Agent): HealView {
     },
     observedAt: time(observedAt),
     pendingSince: time(pendingSince),
+    oldest:
+      oldest === undefined
+        ? null
+        : {
+            gfid: oldest.gfid,
+            since: new Date(oldest.at).toISOString(),
+            sinceFrom: oldest.from,
+            ofAll: oldest.ofAll,
+          },
     inPerSecond: inPerSecond ?? null,
     outPerSecond: outPerSecond ?? null,
     etaSeconds: etaSeconds ?? null,

@@ -14,6 +14,13 @@ export type EntryState =
   /** A directory whose handle leads nowhere, as an interrupted rename leaves it. */
   | 'Unresolved';
 
+const IDLE: ReadonlySet<EntryState> = new Set(['Dirty', 'Clean', 'Stale']);
+
+/** Nothing is to be healed: it is being written, was healed, or is gone. */
+export function isIdle(state: EntryState): boolean {
+  return IDLE.has(state);
+}
+
 export interface PendingEntry extends Omit<Judgement, 'verdict'> {
   gfid: Gfid;
   state: EntryState;

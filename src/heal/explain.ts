@@ -53,7 +53,9 @@ export function explainHeal(situation: HealSituation, subject?: ExplainSubject):
   if (subject === undefined) findings.push(...backlogFindings(situation.backlog));
   else findings.push(...(subject.isWaiting ? entryFindings(subject) : [notWaiting(subject.entry)]));
   const isObstructed = findings.some(({ severity }) => severity !== 'info');
-  if (!isObstructed && isPending(situation.backlog, subject)) findings.push(WAITS, SEEN_ELSEWHERE);
+  if (!isObstructed && isPending(situation.backlog, subject)) {
+    findings.push(WAITS, ...(subject?.comparison === undefined ? [SEEN_ELSEWHERE] : [REFUSED_ELSEWHERE]));
+  }
   return findings.toSorted((a, b) => RANK[a.severity] - RANK[b.severity]);
 }
 
@@ -74,6 +76,15 @@ const SEEN_ELSEWHERE: Finding = {
     'if it stays: a split-brain shows only when the counters of all bricks are compared, and a write that is refused there ' +
     '(EDQUOT, ENOSPC) only in the log and the quota of the blamed brick',
   remedy: 'run brick-agent heal list and quota list in the pods of the other bricks',
+};
+
+/** The counters have been compared, or another finding says why not. */
+const REFUSED_ELSEWHERE: Finding = {
+  reason: 'SeenElsewhereOnly',
+  severity: 'info',
+  message:
+    'if it stays: a write that the blamed brick refuses (EDQUOT, ENOSPC) shows only in the log and the quota of that brick',
+  remedy: 'run brick-agent quota list in the pod of the blamed brick',
 };
 
 function daemonFindings({ isDaemonExpected, daemonTrouble, volfileErrors, children }: HealSituation): Finding[] {
@@ -163,16 +174,21 @@ function entryFindings({ entry, comparison }: ExplainSubject): Finding[] {
   }
   const finding = ENTRY_FINDINGS[entry.state];
   if (finding !== undefined) findings.push(finding(entry, blamed));
-  if (comparison?.kind === 'Unknown') {
-    const message = `whether it is a split-brain is not known: ${comparison.why}`;
-    findings.push({
-      reason: 'SplitBrainUnknown',
-      severity: 'warning',
-      message,
-      remedy: 'all agents of the set must answer',
-    });
-  }
+  if (comparison?.kind === 'Unknown') findings.push(notCompared(entry, comparison.why));
   return findings;
+}
+
+/** A brick that blames one other is no sign of a split-brain, only no proof that there is none. */
+function notCompared({ state }: PendingEntry, why: string): Finding {
+  const isSuspect = state === 'BlamesAll' || state === 'BlamesItself';
+  return {
+    reason: 'SplitBrainUnknown',
+    severity: isSuspect ? 'warning' : 'info',
+    message: isSuspect
+      ? `whether it is a split-brain is not known: ${why}`
+      : `nothing points to a split-brain; that there is none is not proven: ${why}`,
+    remedy: isSuspect ? 'all agents of the set must answer' : undefined,
+  };
 }
 
 function splitBrain(kinds: readonly SplitKind[]): Finding {
@@ -266,7 +282,6 @@ function notWaiting({ state }: PendingEntry): Finding {
 }
 
 function isPending({ pending }: BacklogView, subject: ExplainSubject | undefined): boolean {
-  if (subject !== undefined)
-    return subject.isWaiting && subject.entry.state === 'Pending' && subject.comparison === undefined;
+  if (subject !== undefined) return subject.isWaiting && subject.entry.state === 'Pending';
   return (pending.xattrop ?? 0) > 0;
 }

@@ -11,6 +11,7 @@ import { Backlog, type BacklogOptions, type BacklogView } from './backlog.ts';
 import { HealRun } from './heal-run.ts';
 import type { HealOperation, OperationState } from './operation.ts';
 import type { BacklogSource, HealDaemon, HealKind } from './ports.ts';
+import type { Oldest } from './sightings.ts';
 
 /** Finished operations that can still be asked for; somebody who waits for one asks within minutes. */
 export const MAX_FINISHED = 20;
@@ -20,11 +21,15 @@ export interface HealTrackerOptions extends BacklogOptions {
   daemon: HealDaemon;
   clock: Clock;
   log: Log;
+  /** What waits longest, as of the last look at the objects. */
+  oldest?: () => Oldest | undefined;
   /** Called when a pass has something to do at once: the loop's `wake`. */
   wake?: () => void;
 }
 
 export interface HealStatus extends BacklogView {
+  /** What waits longest; undefined: nothing waits, or it is not known. */
+  oldest: Oldest | undefined;
   /** The newest first. */
   operations: HealOperation[];
 }
@@ -83,7 +88,8 @@ export class HealTracker {
 
   status(): HealStatus {
     const view = this.#backlog.view(this.#options.clock.monotonic());
-    return { ...view, operations: this.#entries.map(({ run }) => run.operation).reverse() };
+    const oldest = (view.pending.xattrop ?? 0) > 0 ? this.#options.oldest?.() : undefined;
+    return { ...view, oldest, operations: this.#entries.map(({ run }) => run.operation).reverse() };
   }
 
   /** Asks for a heal; it begins with the next pass. While one of that kind is unfinished, that one is returned. */

@@ -278,6 +278,11 @@ export const METRICS = {
     help: 'Unix time since when the backlog has not been empty, as far as this agent has seen; absent when it is empty.',
     labels: [],
   },
+  gluster_heal_oldest_timestamp_seconds: {
+    type: 'gauge',
+    help: 'Unix time since when, at least, the object waits for heal that waits longest; of a long index the first 10,000 are looked at. Absent when nothing waits.',
+    labels: [],
+  },
   gluster_volfile_last_reload_successful: {
     type: 'gauge',
     help: 'Whether the last change of the volfile reached the process (1) or not (0); absent before the first change.',

@@ -6,7 +6,7 @@ import { DirectoryHandle } from '../../src/brick/handle.ts';
 import { readHealPage } from '../../src/brick/heal-entries.ts';
 import { GFID_INDICES, HealWindow } from '../../src/brick/heal-window.ts';
 import { replicaSetOf } from '../../src/agent/heal-insight.ts';
-import { healEntriesSchema, healExplainSchema, healPvsSchema } from '../../src/agent/http/schemas.ts';
+import { healEntriesSchema, healExplainSchema, healPvsSchema, healSchema } from '../../src/agent/http/schemas.ts';
 import { describeEntry, type PendingEntry } from '../../src/heal/entry.ts';
 import { textToBytes } from '../../src/lib/byte-text.ts';
 import { errnoOf } from '../../src/lib/errors.ts';
@@ -187,6 +187,7 @@ describe('an agent beside a brick that knows what another one missed', () => {
   let client: Mount;
   let agent: LabAgent;
   let pv: Pv;
+  let killedAt: number;
 
   beforeAll(async () => {
     lab = await Lab.create({ name: 'heal-explain' });
@@ -197,6 +198,7 @@ describe('an agent beside a brick that knows what another one missed', () => {
     await createPv(csi, 'pvc-2', LIMIT, { limit: true });
     client = await volume.mount();
     agent = await startAgent(lab, volume, volume.brick(0), { env: { BRICK_AGENT_HEAL_INTERVAL_MS: '200' } });
+    killedAt = Date.now();
     await volume.brick(2).kill('SIGKILL');
     for (let index = 0; index < 300; index += 1)
       await writeFile(`${client.path}/${pv.relativePath}/file-${index}`, 'x');
@@ -242,6 +244,32 @@ describe('an agent beside a brick that knows what another one missed', () => {
     expect(table.stdout.trimEnd().split('\n')).toHaveLength(3);
   });
 
+  it('says since when they wait', async () => {
+    // A file was changed for the last time while its brick was down; the directory was changed until a moment ago.
+    const { json } = await agent.api('GET', '/v1/heal/entries?limit=1000');
+    if (!Check(healEntriesSchema, json)) throw new Error('not a page');
+    const file = json.items.find(({ paths }) => paths.includes(`/${pv.relativePath}/file-7`));
+    expect(file).toMatchObject({ sinceFrom: 'Changed', since: file?.changedAt });
+    const downAt = new Date(killedAt).toISOString();
+    for (const { since } of json.items) {
+      expect(since).not.toBeNull();
+      expect((since ?? '') >= downAt && (since ?? '') <= new Date().toISOString(), `${since} is after ${downAt}`).toBe(
+        true,
+      );
+    }
+    const oldest = await lab.waitFor('a look at all', async () => {
+      const { json } = await agent.api('GET', '/v1/heal');
+      return Check(healSchema, json) ? (json.oldest ?? undefined) : undefined;
+    });
+    expect(oldest).toMatchObject({ ofAll: true });
+    expect(oldest.since >= downAt && oldest.since <= json.items.map(({ since }) => since ?? '').toSorted()[0]!).toBe(
+      true,
+    );
+    const { stdout } = await agent.cli('heal', 'status');
+    expect(stdout).toContain(`Oldest      ${oldest.gfid}, since ${oldest.since} or longer`);
+    expect((await agent.ops('/metrics')).text).toMatch(/^gluster_heal_oldest_timestamp_seconds\{[^}]*\} \d/m);
+  });
+
   it('counts them by PV', async () => {
     const { json } = await agent.api('GET', '/v1/heal/pvs');
     expect(Check(healPvsSchema, json)).toBe(true);
@@ -249,7 +277,7 @@ describe('an agent beside a brick that knows what another one missed', () => {
   });
 
   it('says that the brick which missed them is down', async () => {
-    expect(await explain(`/${pv.relativePath}/file-7`)).toEqual(['SinkDown', 'SplitBrainUnknown', 'Pending']);
+    expect(await explain(`/${pv.relativePath}/file-7`)).toEqual(['SinkDown', 'Pending', 'SplitBrainUnknown']);
     const { code, stdout } = await agent.cli('heal', 'explain');
     expect(code).toBe(1);
     expect(stdout).toContain('ERROR BrickNotConnected: the self-heal daemon has no connection to vol1-client-2');
@@ -260,7 +288,7 @@ describe('an agent beside a brick that knows what another one missed', () => {
   it('knows a quota directory whose metadata never heals', async () => {
     await chmod(`${client.path}/${pv.relativePath}`, 0o700);
     await lab.waitFor('the blame', async () => (await explain(`/${pv.relativePath}`)).includes('NamespaceLoop'));
-    expect(await explain(`/${pv.relativePath}`)).toEqual(['SinkDown', 'NamespaceLoop', 'SplitBrainUnknown', 'Pending']);
+    expect(await explain(`/${pv.relativePath}`)).toEqual(['SinkDown', 'NamespaceLoop', 'Pending', 'SplitBrainUnknown']);
   });
 
   it('says that the self-heal daemon is down', async () => {

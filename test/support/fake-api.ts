@@ -218,6 +218,8 @@ export function healEntryView(gfid = '11111111-1111-4111-8111-111111111111'): He
     dirty: null,
     disperse: null,
     changedAt: TIME,
+    since: TIME,
+    sinceFrom: 'Changed',
     isNamespace: false,
   };
 }
@@ -234,6 +236,7 @@ export class FakeHeal implements HealService {
       pending: { xattrop: 900, dirty: 0, entryChanges: null },
       observedAt: TIME,
       pendingSince: TIME,
+      oldest: { gfid: '11111111-1111-4111-8111-111111111111', since: TIME, sinceFrom: 'Changed', ofAll: true },
       inPerSecond: 0.5,
       outPerSecond: 20.25,
       etaSeconds: 61,

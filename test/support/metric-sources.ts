@@ -115,6 +115,7 @@ const HEAL: HealSnapshot = {
   outPerSecond: 20.25,
   etaSeconds: 61,
   pendingSince: 1_767_323_045_000,
+  oldest: { at: 1_767_319_445_000 },
 };
 
 const VOLFILES: VolfileSnapshot[] = [

@@ -223,12 +223,32 @@ export const healOperationSchema = Type.Object({
   message: Type.String(),
 });
 
+const SinceFrom = Type.Enum(['Changed', 'Seen'], {
+  description:
+    'Where the time is from: the last change of the object, or when this agent saw it wait for the first time. It waits since then or longer.',
+});
+
 export const healSchema = Type.Object({
   state: Type.Enum(['Complete', 'Progressing', 'Stalled', 'Unknown']),
   message: Type.String(),
   pending: Type.Object({ xattrop: Count, dirty: Count, entryChanges: Count }),
   observedAt: Nullable(Time),
-  pendingSince: Nullable(Time),
+  pendingSince: Nullable(
+    Type.String({
+      description: 'ISO 8601 time since when the backlog has not been empty, as far as this agent has seen.',
+    }),
+  ),
+  oldest: Nullable(
+    Type.Object(
+      {
+        gfid: Type.String(),
+        since: Time,
+        sinceFrom: SinceFrom,
+        ofAll: Type.Boolean({ description: 'False: of a long index, the first 10,000 objects were looked at.' }),
+      },
+      { description: 'What waits longest; null: nothing waits, or nobody has looked yet.' },
+    ),
+  ),
   inPerSecond: Nullable(Type.Number()),
   outPerSecond: Nullable(Type.Number()),
   etaSeconds: Nullable(Type.Number()),
@@ -270,6 +290,12 @@ export const healEntrySchema = Type.Object({
   changedAt: Nullable(
     Type.String({ description: 'ISO 8601 time of the last change of the object: it waits since then or longer.' }),
   ),
+  since: Nullable(
+    Type.String({
+      description: 'ISO 8601 time: it waits since then or longer. Null: it does not wait, or nothing is known.',
+    }),
+  ),
+  sinceFrom: Nullable(SinceFrom),
   isNamespace: Type.Boolean({ description: 'A quota directory.' }),
 });
 

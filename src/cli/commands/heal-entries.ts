@@ -97,6 +97,7 @@ function printExplanation(output: Output, { backlog, entry, findings }: HealExpl
     if (entry.pv !== null) output.line(`PV          ${entry.pv}`);
     if (entry.blames.length > 0) output.line(`Blames      ${blamesOf(entry)}`);
     if (entry.changedAt !== null) output.line(`Changed     ${entry.changedAt}`);
+    if (entry.since !== null) output.line(`Waits since ${entry.since}, or longer`);
   }
   for (const { severity, reason, message, remedy } of findings) {
     output.line('');
@@ -112,7 +113,7 @@ function entryTable(entries: readonly HealEntryView[]): string {
       { title: 'STATE', cell: (row) => row.state },
       { title: 'TYPE', cell: (row) => row.type },
       { title: 'BLAMES', cell: blamesOf },
-      { title: 'CHANGED', cell: (row) => row.changedAt },
+      { title: 'SINCE', cell: (row) => row.since },
       { title: 'PATH', cell: pathsOf },
     ],
     entries,

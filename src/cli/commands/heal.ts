@@ -11,6 +11,8 @@ import { formatTable } from '../table.ts';
 /** Pause between two looks at a running operation, in milliseconds. */
 const POLL_MS = 500;
 
+const FROM = { Changed: 'its last change', Seen: 'first seen then' };
+
 /** Exit 1 unless the backlog is empty. */
 export async function healStatus(client: AgentClient, output: Output, json: boolean): Promise<ExitCode> {
   const heal = await client.get('/v1/heal');
@@ -59,6 +61,12 @@ export function printHeal(output: Output, heal: HealView): void {
     `Pending     ${count(pending.xattrop)} xattrop, ${count(pending.dirty)} dirty, ${count(pending.entryChanges)} entry changes`,
   );
   if (heal.pendingSince !== null) output.line(`Since       ${heal.pendingSince}`);
+  if (heal.oldest !== null) {
+    const { gfid, since, sinceFrom, ofAll } = heal.oldest;
+    output.line(
+      `Oldest      ${gfid}, since ${since} or longer (${FROM[sinceFrom]})${ofAll ? '' : ', of the first 10,000'}`,
+    );
+  }
   if (heal.outPerSecond !== null && heal.inPerSecond !== null) {
     output.line(`Rate        ${heal.outPerSecond.toFixed(1)}/s out, ${heal.inPerSecond.toFixed(1)}/s in`);
   }

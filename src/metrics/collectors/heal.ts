@@ -10,6 +10,8 @@ export interface HealSnapshot {
   outPerSecond: number | undefined;
   etaSeconds: number | undefined;
   pendingSince: number | undefined;
+  /** What waits longest. */
+  oldest: { at: number } | undefined;
 }
 
 export function healCollector(snapshot: () => HealSnapshot): Collector {
@@ -24,8 +26,12 @@ export function healCollector(snapshot: () => HealSnapshot): Collector {
       emit('gluster_heal_entries_per_second', { direction: 'in' }, heal.inPerSecond);
       emit('gluster_heal_entries_per_second', { direction: 'out' }, heal.outPerSecond);
       emit('gluster_heal_eta_seconds', {}, heal.etaSeconds);
-      const since = heal.pendingSince;
-      emit('gluster_heal_pending_since_timestamp_seconds', {}, since === undefined ? undefined : since / 1000);
+      emit('gluster_heal_pending_since_timestamp_seconds', {}, seconds(heal.pendingSince));
+      emit('gluster_heal_oldest_timestamp_seconds', {}, seconds(heal.oldest?.at));
     },
   };
+}
+
+function seconds(ms: number | undefined): number | undefined {
+  return ms === undefined ? undefined : ms / 1000;
 }

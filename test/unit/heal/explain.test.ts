@@ -125,6 +125,24 @@ describe('explainHeal of one object', () => {
     ]);
   });
 
+  it('makes no alarm of a set that cannot be compared, where nothing points to a split-brain', () => {
+    const comparison = { kind: 'Unknown', why: 'no peers are configured' } as const;
+    const severities = (object: PendingEntry) =>
+      explainHeal(situation(), { entry: object, isWaiting: true, comparison }).map(
+        ({ reason, severity }) => `${severity} ${reason}`,
+      );
+    expect(severities(entry())).toEqual([
+      'info Pending',
+      'info SplitBrainUnknown',
+      'info WaitsForCrawl',
+      'info SeenElsewhereOnly',
+    ]);
+    expect(severities(entry({ state: 'BlamesAll' }))).toEqual([
+      'warning SplitBrainLikely',
+      'warning SplitBrainUnknown',
+    ]);
+  });
+
   it('knows the metadata of a quota directory that is healed for ever', () => {
     const [finding] = explainHeal(situation(), {
       entry: entry({ isNamespace: true, type: 'directory' }),

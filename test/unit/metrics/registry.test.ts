@@ -31,7 +31,8 @@ describe('a value that is not known', () => {
       healthCheckAt: undefined,
     };
     const pending = { xattrop: undefined, dirty: undefined, entryChanges: undefined };
-    const rates = { inPerSecond: undefined, outPerSecond: undefined, etaSeconds: undefined, pendingSince: undefined };
+    const times = { pendingSince: undefined, oldest: undefined };
+    const rates = { inPerSecond: undefined, outPerSecond: undefined, etaSeconds: undefined, ...times };
     const text = await render([
       brickCollector(() => unknownBrick),
       healCollector(() => ({ state: 'Unknown', pending, ...rates })),
