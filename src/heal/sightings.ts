@@ -67,13 +67,13 @@ export class Sightings {
   async pass(signal: AbortSignal): Promise<void> {
     const { pending, clock, maxSighted = MAX_SIGHTED } = this.#options;
     const count = pending();
+    const toWalk = count === 0 ? 0 : maxSighted;
     // What was seen before is true until somebody looks again.
     if (count === undefined) return;
     const seen = new Map<Gfid, Since>();
     let after: Gfid | undefined;
-    let walked = 0;
-    while (count > 0 && walked < maxSighted) {
-      const page = await this.#page(after, Math.min(PAGE_ENTRIES, maxSighted - walked), signal);
+    for (let walked = 0; walked < toWalk; walked += PAGE_ENTRIES) {
+      const page = await this.#page(after, Math.min(PAGE_ENTRIES, toWalk - walked), signal);
       for (const entry of page?.entries ?? []) {
         if (!this.#waits(entry)) continue;
         const { gfid } = entry;
@@ -81,7 +81,6 @@ export class Sightings {
         const first = this.#seen.has(gfid) ? this.since(gfid, changedAt) : undefined;
         seen.set(gfid, first ?? earlier(changedAt, clock.now()));
       }
-      walked += PAGE_ENTRIES;
       after = page?.next;
       if (after === undefined) break;
     }
