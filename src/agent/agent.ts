@@ -25,6 +25,7 @@ import { BrickClient } from '../rpc/brick-client.ts';
 import { ManagementClient } from '../rpc/management-client.ts';
 import type { VolfileManager } from '../volfile/manager.ts';
 import { BrickFigures } from './brick-figures.ts';
+import type { Replacement } from './replacement.ts';
 import type { Resolver } from './resolver.ts';
 import type { SplitBrainWatch } from './split-brain.ts';
 import { BrickMonitor } from './brick-monitor.ts';
@@ -56,6 +57,8 @@ export class Agent {
   readonly disruption: DisruptionGuard;
   readonly splitBrain: SplitBrainWatch | undefined;
   readonly resolver: Resolver | undefined;
+  /** Undefined on a volume that is not replicated, and without peers. */
+  readonly replacement: Replacement | undefined;
   readonly metrics: MetricsRegistry;
   readonly livez: readonly HealthCheck[];
   readonly readyz: readonly HealthCheck[];
@@ -139,6 +142,7 @@ export class Agent {
     });
     this.splitBrain = this.#healDuty.splitBrain;
     this.resolver = this.#healDuty.resolver;
+    this.replacement = this.#healDuty.replacement;
     this.metrics = new MetricsRegistry(
       [
         agentCollector(version, () => this.loopStats()),

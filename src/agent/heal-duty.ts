@@ -8,7 +8,7 @@ import { Sightings } from '../heal/sightings.ts';
 import { ShdDaemon } from '../heal/shd-daemon.ts';
 import { HealTracker } from '../heal/tracker.ts';
 import type { Clock } from '../lib/clock.ts';
-import type { Gfid } from '../lib/gfid.ts';
+import { ROOT_GFID, type Gfid } from '../lib/gfid.ts';
 import type { Loop } from '../lib/loop.ts';
 import type { QuotaEnforcer } from '../quota/enforcer.ts';
 import type { BrickClient } from '../rpc/brick-client.ts';
@@ -21,6 +21,7 @@ import { BLAME_SAMPLE, DisruptionGuard } from './disruption.ts';
 import { HealEntryReader } from './heal-entry-reader.ts';
 import { HealInsight, replicaSetOf } from './heal-insight.ts';
 import { HealPeers } from './heal-peers.ts';
+import { Replacement } from './replacement.ts';
 import { Resolver } from './resolver.ts';
 import { SplitBrainWatch } from './split-brain.ts';
 import type { HealthCheck } from './health.ts';
@@ -61,6 +62,7 @@ export class HealDuty {
   readonly instance = randomUUID();
   /** Undefined where there is no split-brain, and without peers. */
   readonly resolver: Resolver | undefined;
+  readonly replacement: Replacement | undefined;
   readonly #parts: HealParts;
   readonly #entries: HealEntryReader;
   readonly #shd: ShdDaemon;
@@ -85,6 +87,7 @@ export class HealDuty {
     this.resolver = this.#createResolver();
     this.insight = this.#createInsight();
     this.disruption = this.#createDisruption();
+    this.replacement = this.#createReplacement();
   }
 
   start(loop: StartLoop): void {
@@ -201,17 +204,34 @@ export class HealDuty {
       others: replicaSetOf(config)?.others ?? [],
       watch,
       fenced: () => (monitor.fence.open ? undefined : monitor.fence.reason),
-      counters: async (gfid, signal) => {
-        const { copies } = await worker.call('copies', { gfids: [gfid], names: [] }, { signal });
-        const [copy] = copies;
-        return copy === undefined || typeof copy === 'string' ? undefined : copy.counters;
-      },
+      counters: async (gfid, signal) => await countersOf(worker, gfid, signal),
       add: async (gfid, child, add, signal) => await addToChangelog(brick, gfid, child, add, signal),
       peer: async (index, change, signal) => await peers.change(index, change, signal),
       crawl: async (signal) => void (await this.#shd.start('index', signal)),
       crawlElsewhere: async (signal) => await peers.crawl(others, signal),
       clock,
       log: log.child({ part: 'split-brain' }),
+    });
+  }
+
+  #createReplacement(): Replacement | undefined {
+    const { config, worker, brick, monitor, log } = this.#parts;
+    const watch = this.splitBrain;
+    const peers = this.#peers;
+    const set = brickSetOf(config);
+    if (watch === undefined || peers === undefined || set === undefined) return undefined;
+    return new Replacement({
+      brickIndex: config.brickIndex,
+      set,
+      fenced: () => (monitor.fence.open ? undefined : monitor.fence.reason),
+      report: async (signal) => await this.disruption.report(signal),
+      peers: async (signal) => await peers.reports(signal),
+      rows: async (gfids, signal) => await watch.rows(gfids, signal),
+      counters: async (signal) => await countersOf(worker, ROOT_GFID, signal),
+      add: async (child, add, signal) => await addToChangelog(brick, ROOT_GFID, child, add, signal),
+      peer: async (index, target, signal) => await peers.mark(index, target, signal),
+      heal: () => void this.tracker.start('index'),
+      log: log.child({ part: 'replacement' }),
     });
   }
 
@@ -246,4 +266,15 @@ export class HealDuty {
       signal,
     });
   }
+}
+
+/** The counters of our own copy in hex; undefined: there is none. */
+async function countersOf(
+  worker: BrickWorker,
+  gfid: Gfid,
+  signal: AbortSignal,
+): Promise<Record<string, string> | undefined> {
+  const { copies } = await worker.call('copies', { gfids: [gfid], names: [] }, { signal });
+  const [copy] = copies;
+  return copy === undefined || typeof copy === 'string' ? undefined : copy.counters;
 }

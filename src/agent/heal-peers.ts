@@ -84,9 +84,12 @@ export class HealPeers {
 
   /** Has the agent of a brick change a row of it. @throws AgentError, what it answers */
   async change(brickIndex: number, change: RowChange, signal: AbortSignal): Promise<void> {
-    const [address] = [...this.#brickAt].find(([, at]) => at === brickIndex) ?? [];
-    if (address === undefined) throw new AgentError('RpcDisconnected', `no agent is known for brick ${brickIndex}`);
-    await this.#post(address, '/v1/peer/heal/changelog', change, signal);
+    await this.#post(this.#addressOf(brickIndex), '/v1/peer/heal/changelog', change, signal);
+  }
+
+  /** Has the agent of a brick mark another one as replaced. @throws AgentError, what it answers */
+  async mark(brickIndex: number, target: number, signal: AbortSignal): Promise<void> {
+    await this.#post(this.#addressOf(brickIndex), '/v1/peer/heal/mark', { brick: target }, signal);
   }
 
   /** Has the self-heal daemons of the other bricks crawl. Those that cannot be asked do so by themselves, later. */
@@ -94,6 +97,12 @@ export class HealPeers {
     const asked = [...this.#brickAt].filter(([, at]) => members.includes(at));
     const posts = asked.map(async ([address]) => await this.#post(address, '/v1/peer/heal/crawl', {}, signal));
     await Promise.allSettled(posts);
+  }
+
+  #addressOf(brickIndex: number): string {
+    const [address] = [...this.#brickAt].find(([, at]) => at === brickIndex) ?? [];
+    if (address === undefined) throw new AgentError('RpcDisconnected', `no agent is known for brick ${brickIndex}`);
+    return address;
   }
 
   async #post(address: string, path: string, body: unknown, signal: AbortSignal): Promise<void> {

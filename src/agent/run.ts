@@ -13,6 +13,7 @@ import { createOpsServer } from './http/ops-server.ts';
 import type { Server } from './http/server.ts';
 import type { ApiServices, OpsServices } from './http/services.ts';
 import { disruptionService, preStopView } from './disruption-views.ts';
+import { replacementService } from './replacement-views.ts';
 import { resolveService } from './resolve-views.ts';
 import { splitBrainService } from './split-brain-views.ts';
 import { createLogger } from './logger.ts';
@@ -155,6 +156,7 @@ function apiServices(agent: Agent, recent: RecentLog): ApiServices {
     disruption: disruptionService(agent),
     splitBrain: splitBrainService(agent),
     resolve: resolveService(agent),
+    replacement: replacementService(agent),
     volfiles: () => volfileListView(agent),
     peerQuotas: () => peerQuotasView(agent),
   };

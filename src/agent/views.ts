@@ -22,6 +22,7 @@ const CAPABILITIES = [
   'heal.index',
   'heal.full',
   'heal.resolve',
+  'heal.mark-replaced',
   'disruption',
   'volfile.reload',
   'volfile.restart',

@@ -11,6 +11,7 @@ import { healExplain, healList, healPvs } from './commands/heal-entries.ts';
 import { healStart, healStatus } from './commands/heal.ts';
 import { printOfflineVerify, printPrepared, printStaged } from './commands/prepare.ts';
 import { healSplitBrain } from './commands/split-brain.ts';
+import { healMarkReplaced } from './commands/replacement.ts';
 import { healResolve } from './commands/resolve.ts';
 import { quotaGet, quotaList, quotaRemove, quotaSet } from './commands/quota.ts';
 import { quotaAdopt } from './commands/quota-adopt.ts';
@@ -243,6 +244,16 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
       };
       setExit(await healResolve(client(command), output, format(command), request, yes === true));
     });
+  query(
+    heal,
+    'mark-replaced',
+    'Mark an empty brick (this one) on the others of its set, so that they heal it: show what would be done, or do it.',
+  )
+    .option('--brick <index>', 'another brick of the set', parseCount0)
+    .option('--yes', 'do it')
+    .action(async (flags: { brick?: number; yes?: boolean }, command: Command) =>
+      setExit(await healMarkReplaced(client(command), output, format(command), flags.brick, flags.yes === true)),
+    );
   query(heal, 'safe-to-stop', 'Whether this brick may be stopped now, as all agents of its set see it; exit 1 if not.')
     .addOption(durationOption('--wait <time>', 'ask again until it is safe, at most for so long (10m, 90s)', 0))
     .action(async (flags: { wait: number }, command: Command) =>

@@ -27,6 +27,14 @@ export const DAEMON_SETTLE_MS = 15_000;
  */
 export const CRAWL_SETTLE_MS = 30_000;
 
+/**
+ * A crawl tries an object whose directory is not healed yet, fails, and counts as one that healed nothing, so that the daemon
+ * rests for 10 min in the middle of a tree that it has just begun to restore (seen on 11.1 after a brick was marked as
+ * replaced). It is asked again after this pause, so many times in a row without anything healed. In milliseconds.
+ */
+export const RECRAWL_MS = 3_000;
+export const MAX_RECRAWLS = 5;
+
 /** A daemon that restarts is back within seconds. When it cannot be asked for this long, its answer is lost. In milliseconds. */
 export const LOST_AFTER_MS = 300_000;
 
@@ -55,6 +63,8 @@ export class HealRun {
   #lost: { since: number; message: string } | undefined;
   /** Monotonic: since when the crawls have ended with nothing healed, and the backlog has not fallen. */
   #idle: { since: number; work: number | undefined } | undefined;
+  /** Times that it was asked again since anything was healed, and monotonic when the last time was. */
+  #again = { times: 0, at: 0 };
 
   constructor(options: HealRunOptions) {
     const { id, kind, clock, view } = options;
@@ -85,7 +95,10 @@ export class HealRun {
   /** Talks to the daemon: asks it to start, or how far it is. Expected failures end in the operation. @throws AgentError `Aborted` */
   async advance(signal: AbortSignal): Promise<void> {
     if (this.#operation.state === 'Pending') await this.#start(signal);
-    else if (this.#operation.state === 'Running') await this.#follow(signal);
+    else if (this.#operation.state === 'Running') {
+      await this.#follow(signal);
+      await this.#askAgain(signal);
+    }
   }
 
   /** Takes a look at the backlog into account. @param lookedAt monotonic milliseconds when that look began */
@@ -146,6 +159,20 @@ export class HealRun {
     if (this.isFinished || report?.crawls === undefined) return;
     if (report.daemon.key !== this.#before.daemon.key) this.#takeRestart();
     else this.#outcome = this.#ended(this.#before.crawls, report.crawls);
+  }
+
+  /** While the daemon rests although objects wait. What it answers does not matter: it crawls, or it does not. */
+  async #askAgain(signal: AbortSignal): Promise<void> {
+    const { daemon, kind, clock } = this.#options;
+    const now = clock.monotonic();
+    if (this.#idle === undefined || kind !== 'index' || this.#again.times >= MAX_RECRAWLS) return;
+    if (now - Math.max(this.#idle.since, this.#again.at) < RECRAWL_MS) return;
+    this.#again = { times: this.#again.times + 1, at: now };
+    try {
+      await daemon.start(kind, signal);
+    } catch (error) {
+      if (isAgentError(error, 'Aborted')) throw error;
+    }
   }
 
   #ended(before: readonly ChildCrawl[], now: readonly ChildCrawl[]): CrawlOutcome | undefined {
@@ -215,9 +242,11 @@ export class HealRun {
   #isIdle(view: BacklogView, now: number): boolean {
     const work = workOf(view);
     if (this.#outcome === undefined || this.#outcome.healed > 0 || work === undefined) {
+      if ((this.#outcome?.healed ?? 0) > 0) this.#again.times = 0;
       this.#idle = undefined;
       return false;
     }
+    if (this.#idle?.work !== undefined && work < this.#idle.work) this.#again.times = 0;
     if (this.#idle?.work === undefined || work < this.#idle.work) this.#idle = { since: now, work };
     return now - this.#idle.since >= CRAWL_SETTLE_MS;
   }

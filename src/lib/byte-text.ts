@@ -3,7 +3,8 @@
  * a backslash; so two names never look the same and none reaches a terminal as a control character.
  */
 
-const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\p{Cs}]/u;
+/** U+FFFD is what others show for bytes that are no UTF-8; here it is written as its bytes, so that it never stands for them. */
+const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Co}\p{Cn}\p{Cs}\u{fffd}]/u;
 
 /** @param latin1 one character a byte */
 export function bytesToText(latin1: string): string {

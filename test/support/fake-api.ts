@@ -22,6 +22,7 @@ import type {
   PreStopView,
   SplitBrainView,
 } from '../../src/agent/http/heal-schemas.ts';
+import type { ReplacementRequest, ReplacementView } from '../../src/agent/http/replacement-schemas.ts';
 import type { ChangelogChange, ResolutionView, ResolveRequest } from '../../src/agent/http/resolve-schemas.ts';
 import type {
   ApiServices,
@@ -462,6 +463,14 @@ export class FakeServices implements ApiServices {
   readonly disruption = new FakeDisruption();
   readonly splitBrain = new FakeSplitBrain();
   readonly resolve = new FakeResolve();
+  readonly replacement = {
+    replace: async ({ brick = 0, plan }: ReplacementRequest): Promise<ReplacementView> => {
+      const step = { brickIndex: 1, child: 'pool1-client-0', data: 1, metadata: 1, entry: 1 };
+      const results = plan === undefined ? null : [{ brickIndex: 1, failure: null }];
+      return await Promise.resolve({ brick, plan: 'feed', refusal: null, steps: [step], results });
+    },
+    mark: async () => await Promise.resolve(),
+  };
   ready = true;
   fenced = false;
   volfileList: VolfileListView = volfileList();

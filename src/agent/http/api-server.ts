@@ -12,6 +12,7 @@ import { logRoute } from './routes/log.ts';
 import { peerRoute } from './routes/peer.ts';
 import { quotaRoutes } from './routes/quotas.ts';
 import { repairRoutes } from './routes/repairs.ts';
+import { replacementRoutes } from './routes/replacement.ts';
 import { resolveRoutes } from './routes/resolve.ts';
 import { scanRoutes } from './routes/scans.ts';
 import { splitBrainRoutes } from './routes/split-brain.ts';
@@ -60,6 +61,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<Server
   healEntryRoutes(server, options.services.healEntries);
   disruptionRoutes(server, options.services.disruption);
   resolveRoutes(server, options.services.resolve);
+  replacementRoutes(server, options.services.replacement);
   splitBrainRoutes(server, options.services.splitBrain);
   volfileRoutes(server, options.services.volfiles);
   peerRoute(server, options.services.peerQuotas);

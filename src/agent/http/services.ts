@@ -10,6 +10,7 @@ import type {
   PreStopView,
   SplitBrainView,
 } from './heal-schemas.ts';
+import type { ReplacementRequest, ReplacementView } from './replacement-schemas.ts';
 import type { ChangelogChange, ResolutionView, ResolveRequest } from './resolve-schemas.ts';
 import type { DoctorView } from './doctor-schema.ts';
 import type { PageQuery, PageStatus } from './page-status.ts';
@@ -103,6 +104,12 @@ export interface ResolveService {
   crawl(signal: AbortSignal): Promise<void>;
 }
 
+export interface ReplacementService {
+  /** @throws AgentError `Conflict`, `NotSupported` */
+  replace(request: ReplacementRequest): Promise<ReplacementView>;
+  mark(brick: number, signal: AbortSignal): Promise<void>;
+}
+
 export interface OpsServices {
   livez: readonly HealthCheck[];
   readyz: readonly HealthCheck[];
@@ -132,6 +139,7 @@ export interface ApiServices {
   disruption: DisruptionService;
   splitBrain: SplitBrainService;
   resolve: ResolveService;
+  replacement: ReplacementService;
   volfiles: () => VolfileListView;
   peerQuotas: () => PeerQuotas;
 }

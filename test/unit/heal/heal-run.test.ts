@@ -2,6 +2,8 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Backlog, STALL_AFTER_MS } from '../../../src/heal/backlog.ts';
 import {
   CRAWL_SETTLE_MS,
+  MAX_RECRAWLS,
+  RECRAWL_MS,
   DAEMON_SETTLE_MS,
   HealRun,
   LOST_AFTER_MS,
@@ -199,6 +201,27 @@ describe('an index heal', () => {
     expect(run.operation.message).toMatch(
       /been through the index: 0 healed, 6 attempts failed, 3 in split-brain; 5 objects/,
     );
+  });
+
+  it('asks a daemon that rests with objects waiting again, some times', async () => {
+    const ended = [0, 1, 2].map((index) => crawl(index, { startedText: LATER, failed: 2 }));
+    daemon.reports = [[], ended];
+    begin('index');
+    for (let i = 0; i < 2; i += 1) await pass(0, counts(5));
+    expect(daemon.starts).toHaveLength(1);
+    for (let i = 0; i < 8; i += 1) await pass(RECRAWL_MS, counts(5));
+    expect(daemon.starts).toHaveLength(1 + MAX_RECRAWLS);
+    // Something went out: it is worth while again.
+    await pass(RECRAWL_MS, counts(4));
+    await pass(RECRAWL_MS, counts(4));
+    expect([daemon.starts.length, run.operation.state]).toEqual([2 + MAX_RECRAWLS, 'Running']);
+  });
+
+  it('never asks again for a full walk', async () => {
+    daemon.reports = [[], [crawl(0, { kind: 'full', inProgress: true })]];
+    begin('full');
+    for (let i = 0; i < 5; i += 1) await pass(RECRAWL_MS, counts(5));
+    expect(daemon.starts).toEqual(['full']);
   });
 
   it('runs on while the backlog falls, whatever the crawls say', async () => {
