@@ -212,12 +212,13 @@ export class QuotaDuty {
       backend: new WorkerQuotaBackend(this.#parts.worker, false, () => monitor.place),
       brick: new WireQuotaBrick(this.#parts.brick),
       fence: () => monitor.fence,
-      targets: () => enforcer.scanTargets(),
+      targets: enforcer.scanTargets,
       take: (target, scan) => enforcer.takeScan(target, scan),
       clock: this.#parts.clock,
       log: this.#parts.log.child({ part: 'scan' }),
       intervalMs: config.quotaScanIntervalMs,
-      wake: () => {
+      wake: (pv) => {
+        this.repairer.note(pv);
         this.#scanLoop?.wake();
         this.#repairLoop?.wake();
       },
@@ -230,7 +231,7 @@ export class QuotaDuty {
     return new CounterRepairer({
       brick: new WireCounterBrick(brick),
       fence: () => monitor.fence,
-      targets: () => enforcer.repairTargets(),
+      targets: enforcer.repairTargets,
       take: (pv, view) => enforcer.takeRepair(pv, view),
       scans: { request: (pv) => scanner.request(pv), isPending: (pv) => scanner.isPending(pv) },
       heldBytes: async (signal) => {
@@ -253,7 +254,7 @@ export class QuotaDuty {
     const { config, worker, brick, monitor, disruption, token, clock, log } = this.#parts;
     const { enforcer, repairer } = this;
     const repair = (pv: string): void => {
-      if (enforcer.repairTargets().some((target) => target.pv === pv)) repairer.request(pv);
+      if (enforcer.repairTargets.get(pv) !== undefined) repairer.request(pv);
     };
     const own = new BrickAdoption({
       worker,

@@ -8,7 +8,7 @@ import type { AuditTarget, PvAudit } from './audit.ts';
 import { FileWishes } from './file-wishes.ts';
 import type { QuotaLayout } from './layout.ts';
 import type { Inventory, Refusal } from '../brick/pv-inventory.ts';
-import type { Fence, QuotaBackend, QuotaBrick } from './ports.ts';
+import type { Fence, QuotaBackend, QuotaBrick, Targets } from './ports.ts';
 import { isSettled, judge, newState, unsettle, viewOf, type PvState, type QuotaView } from './pv-state.ts';
 import type { QuotaFileContent } from './quota-file.ts';
 import { encodeRecord, type QuotaRecord } from './record.ts';
@@ -130,19 +130,12 @@ export class QuotaEnforcer {
     }
   }
 
-  /** PVs whose usage can be measured here: an arbiter's files are empty. */
-  scanTargets(): ScanTarget[] {
-    if (this.#options.layout.isArbiter) return [];
-    return [...this.#states.values()].map(({ pv, path, live, scan }) => ({
-      pv,
-      path,
-      gfid:
-        live.kind === 'result' && live.result.kind !== 'missing' && live.result.statfs.simpleQuota
-          ? live.result.gfid
-          : undefined,
-      last: scan,
-    }));
-  }
+  /** PVs whose usage can be measured here. */
+  readonly scanTargets: Targets<ScanTarget> = this.#targets((state) => {
+    const { pv, path, live, scan } = state;
+    const result = live.kind === 'result' && live.result.kind !== 'missing' ? live.result : undefined;
+    return { pv, path, gfid: result?.statfs.simpleQuota === true ? result.gfid : undefined, last: scan };
+  });
 
   takeScan({ pv, path }: ScanTarget, scan: UsageScan): void {
     const state = this.#states.get(pv);
@@ -161,11 +154,11 @@ export class QuotaEnforcer {
     });
   }
 
-  /** PVs whose counter can be set right here: an arbiter's means nothing. */
-  repairTargets(): RepairTarget[] {
-    if (this.#options.layout.isArbiter) return [];
-    return this.limitedTargets().map(({ pv, gfid }) => ({ pv, gfid, scan: this.#states.get(pv)?.scan }));
-  }
+  /** PVs whose counter can be set right here. */
+  readonly repairTargets: Targets<RepairTarget> = this.#targets((state) => {
+    const gfid = limitedGfid(state);
+    return gfid === undefined ? undefined : { pv: state.pv, gfid, scan: state.scan };
+  });
 
   /** Directories whose metadata heal goes round, by path, with the copy that it is for. */
   takeHealLoops(sinks: ReadonlyMap<string, string>): void {
@@ -184,10 +177,22 @@ export class QuotaEnforcer {
 
   /** PVs whose limit is in force in the running brick. */
   limitedTargets(): { pv: string; gfid: Gfid }[] {
-    return [...this.#states.values()].flatMap(({ pv, live, desired }) => {
-      if (desired.limitBytes === undefined || live.kind !== 'result' || live.result.kind !== 'settled') return [];
-      return [{ pv, gfid: live.result.gfid }];
+    return [...this.#states.values()].flatMap((state) => {
+      const gfid = limitedGfid(state);
+      return gfid === undefined ? [] : [{ pv: state.pv, gfid }];
     });
+  }
+
+  /** What is made of some of the states; none on an arbiter, whose files are empty and whose counters mean nothing. */
+  #targets<T>(of: (state: PvState) => T | undefined): Targets<T> {
+    const counts = (): boolean => !this.#options.layout.isArbiter;
+    return {
+      all: () => (counts() ? [...this.#states.values()].flatMap((state) => of(state) ?? []) : []),
+      get: (pv) => {
+        const state = counts() ? this.#states.get(pv) : undefined;
+        return state === undefined ? undefined : of(state);
+      },
+    };
   }
 
   /** One pass over the brick. @throws AgentError when the backend as a whole does not answer */
@@ -343,6 +348,12 @@ export class QuotaEnforcer {
       throw new AgentError('BrickIo', `${state.path}: the quota record was not written: ${written?.message}`);
     }
   }
+}
+
+/** Undefined where no limit is in force. */
+function limitedGfid({ live, desired }: PvState): Gfid | undefined {
+  if (desired.limitBytes === undefined || live.kind !== 'result' || live.result.kind !== 'settled') return undefined;
+  return live.result.gfid;
 }
 
 /** What there is, and what the quota file wants. */

@@ -31,5 +31,11 @@ export interface QuotaBrick {
   setLimit(gfid: Gfid, limitBytes: bigint, signal: AbortSignal): Promise<void>;
 }
 
+/** PVs to work on. With 10,000 of them, all are not looked through for each. */
+export interface Targets<T> {
+  all: () => T[];
+  get: (pv: string) => T | undefined;
+}
+
 /** Whether this brick may be written to: only when it is proven ours. */
 export type Fence = { open: true } | { open: false; reason: string };

@@ -5,7 +5,7 @@ import type { Log } from '../lib/log.ts';
 import { mapPool } from '../lib/pool.ts';
 import { formatBytes } from '../lib/units.ts';
 import { CounterShifter, type CounterBrick } from './counter-shifter.ts';
-import type { Fence } from './ports.ts';
+import type { Fence, Targets } from './ports.ts';
 import { correction, repairVerdict, type RepairVerdict } from './repair-verdict.ts';
 import type { UsageScan } from './usage.ts';
 
@@ -34,7 +34,7 @@ export interface RepairView {
 export interface RepairerOptions {
   brick: CounterBrick;
   fence: () => Fence;
-  targets: () => RepairTarget[];
+  targets: Targets<RepairTarget>;
   take: (pv: string, view: RepairView) => void;
   scans: {
     /** @throws AgentError `NotFound`, `BrickFenced` */
@@ -67,6 +67,8 @@ const TRY_AGAIN_MS = 30_000;
 const SCAN_GAP = 20;
 /** Look-ups of left helper files at the same time; half of what a server reads ahead per connection (64). */
 const WIDTH = 32;
+/** All PVs are looked at this often, in milliseconds; those with a new scan at once. */
+const LOOK_MS = 1_500;
 
 interface Memo {
   /** Of the last scan that was judged. */
@@ -96,7 +98,10 @@ export class CounterRepairer {
   readonly #shifter: CounterShifter;
   readonly #memos = new Map<string, Memo>();
   /** PVs where no helper file of an earlier life can be left. */
-  #swept = new Set<string>();
+  readonly #swept = new Set<string>();
+  /** PVs of which a scan has ended since the last pass. */
+  readonly #news = new Set<string>();
+  #lookedAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: RepairerOptions) {
     this.#options = options;
@@ -107,7 +112,8 @@ export class CounterRepairer {
   request(pv: string): void {
     const { refusal, targets, scans } = this.#options;
     if (refusal !== undefined) throw new AgentError('NotSupported', refusal);
-    if (!targets().some((target) => target.pv === pv)) {
+    const target = targets.get(pv);
+    if (target === undefined) {
       throw new AgentError('NotFound', `no PV "${pv}" with a limit in force on this brick`);
     }
     scans.request(pv);
@@ -116,20 +122,39 @@ export class CounterRepairer {
     memo.tryAt = undefined;
     memo.first = undefined;
     memo.asked = 1;
-    memo.judgedAt = this.#options.targets().find((target) => target.pv === pv)?.scan?.at ?? 0;
+    memo.judgedAt = target.scan?.at ?? 0;
     this.#say(pv, 'Confirming', 'Measuring', 'the PV is being measured');
+  }
+
+  /** A scan of the PV has ended: it is looked at in the next pass. */
+  note(pv: string): void {
+    this.#news.add(pv);
   }
 
   /** @throws AgentError `Aborted`, or as the brick's calls when it is gone */
   async pass(signal: AbortSignal): Promise<void> {
     const { brick, fence, targets, refusal, automatic } = this.#options;
     if (refusal !== undefined || !fence().open || !brick.isUp || brick.hasSimpleQuota !== true) return;
-    const all = targets();
-    await this.#sweep(all, signal);
-    for (const pv of this.#memos.keys()) if (!all.some((target) => target.pv === pv)) this.#memos.delete(pv);
-    for (const target of all) {
+    const some = this.#turn(targets);
+    await this.#sweep(some, signal);
+    for (const target of some) {
       if (automatic || this.#memos.get(target.pv)?.requested === true) await this.#look(target, signal);
     }
+  }
+
+  /** All of them, or those with news. */
+  #turn(targets: Targets<RepairTarget>): RepairTarget[] {
+    const now = this.#options.clock.monotonic();
+    const news = [...this.#news];
+    this.#news.clear();
+    if (now - this.#lookedAt < LOOK_MS) return news.flatMap((pv) => targets.get(pv) ?? []);
+    this.#lookedAt = now;
+    for (const pv of [...this.#memos.keys(), ...this.#swept]) {
+      if (targets.get(pv) !== undefined) continue;
+      this.#memos.delete(pv);
+      this.#swept.delete(pv);
+    }
+    return targets.all();
   }
 
   /** A helper file has its name for a moment only; an agent that was killed in it has left one. */
@@ -140,7 +165,6 @@ export class CounterRepairer {
       if (found) this.#options.log.warn({ pv, audit: true }, 'removed a helper file that a killed agent had left');
       this.#swept.add(pv);
     });
-    if (this.#swept.size > targets.length) this.#swept = new Set(targets.map(({ pv }) => pv));
   }
 
   async #look(target: RepairTarget, signal: AbortSignal): Promise<void> {

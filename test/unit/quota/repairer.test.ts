@@ -3,7 +3,7 @@ import { AgentError } from '../../../src/lib/errors.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import type { CounterHelper } from '../../../src/quota/counter-shift.ts';
 import type { CounterBrick } from '../../../src/quota/counter-shifter.ts';
-import { CounterRepairer, type RepairView } from '../../../src/quota/repairer.ts';
+import { CounterRepairer, type RepairTarget, type RepairView } from '../../../src/quota/repairer.ts';
 import type { UsageScan } from '../../../src/quota/usage.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
@@ -65,7 +65,7 @@ function create(options: { automatic?: boolean; refusal?: string } = {}): Counte
   return new CounterRepairer({
     brick,
     fence: () => ({ open: true }),
-    targets: () => [{ pv: 'pvc-1', gfid: 'g', scan }],
+    targets: { all: () => [target()], get: (pv) => (pv === 'pvc-1' ? target() : undefined) },
     take: (_pv, taken) => (view = taken),
     scans: {
       request: () => {
@@ -90,6 +90,10 @@ beforeEach(() => {
   repairer = create();
 });
 
+function target(): RepairTarget {
+  return { pv: 'pvc-1', gfid: 'g', scan };
+}
+
 let scans = 0;
 /** A scan ends; `moved` bytes were written while it ran. */
 function scanned(moved = 0n): void {
@@ -108,6 +112,7 @@ function scanned(moved = 0n): void {
     counted: true,
     brickGeneration: brick.generation,
   };
+  repairer.note('pvc-1');
 }
 
 async function scanAndPass(moved = 0n): Promise<void> {
@@ -200,6 +205,7 @@ describe('CounterRepairer', () => {
     expect(view).toMatchObject({ state: 'Nothing', requested: false });
     repairer.request('pvc-1');
     pending = false;
+    repairer.note('pvc-1');
     await repairer.pass(signal);
     expect(view).toMatchObject({ state: 'Failed', reason: 'ScanFailed' });
   });

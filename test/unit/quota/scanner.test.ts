@@ -56,16 +56,19 @@ function scanner(intervalMs = 6 * HOUR): UsageScanner {
     backend: brick,
     brick,
     fence: () => fence,
-    targets: () =>
-      [...brick.directories].map(([path, { gfid }]): ScanTarget => {
-        const pv = path.split('/').at(-1) ?? '';
-        return { pv, path, gfid: uncounted.has(pv) ? undefined : gfid, last: taken.get(pv) };
-      }),
+    targets: { all: targets, get: (pv) => targets().find((target) => target.pv === pv) },
     take: ({ pv }, scan) => taken.set(pv, scan),
     clock,
     log: silentLog,
     intervalMs,
     wake: () => (wakes += 1),
+  });
+}
+
+function targets(): ScanTarget[] {
+  return [...brick.directories].map(([path, { gfid }]): ScanTarget => {
+    const pv = path.split('/').at(-1) ?? '';
+    return { pv, path, gfid: uncounted.has(pv) ? undefined : gfid, last: taken.get(pv) };
   });
 }
 
