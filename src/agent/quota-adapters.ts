@@ -41,7 +41,8 @@ export class WorkerQuotaBackend implements QuotaBackend {
     const reads: BackendRead[] = [];
     for (const batch of batches(paths))
       reads.push(...(await this.#worker.call('readQuotas', { paths: batch, entries }, { signal })));
-    return reads;
+    // A message brings texts of its own, and the answers are kept: the caller's path is as good.
+    return reads.map((read, index) => withPath(read, paths[index] ?? read.path));
   }
 
   async write(changes: readonly BackendChange[], signal: AbortSignal): Promise<BackendWrite[]> {
@@ -118,6 +119,10 @@ export class WireUsageBrick implements UsageBrick {
     const values = new Map([['glusterfs.quota.total-usage', gfxText(bytes.toString())]]);
     await this.#client.setXattr(gfid, values, { pid: PID.quotaHelper, signal });
   }
+}
+
+function withPath(read: BackendRead, path: string): BackendRead {
+  return read.kind === 'present' ? { ...read, path, quota: { ...read.quota, path } } : { ...read, path };
 }
 
 function* batches<T>(items: readonly T[]): Generator<T[]> {

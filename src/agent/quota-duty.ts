@@ -165,6 +165,7 @@ export class QuotaDuty {
 
   #createQuota(): QuotaEnforcer {
     const { config } = this.#parts;
+    const { peers } = this;
     const layout = layoutOf(config.volumeType, config.brickIndex, config.disperseData);
     // Files on a disperse brick are fragments and on an arbiter empty: Kadalu's wishes cannot be read there.
     const readKadalu = config.kadaluInfo === 'on' && layout.dataFragments === 1 && !layout.isArbiter;
@@ -174,7 +175,7 @@ export class QuotaDuty {
         : new QuotaFileSource(config.quotaFile, this.#parts.log.child({ part: 'quota' }));
     return new QuotaEnforcer({
       quotaFile,
-      peerWish: (pv) => this.peers?.wishFor(pv),
+      peerWish: peers === undefined ? undefined : (pv) => peers.wishFor(pv),
       backend: new WorkerQuotaBackend(this.#parts.worker, readKadalu, () => this.#parts.monitor.place),
       brick: new WireQuotaBrick(this.#parts.brick),
       layout,

@@ -44,7 +44,7 @@ export class PvInventory {
   readonly #directories = new DirectoryCache();
   #infos = new Map<string, CachedInfo>();
   #version = 0;
-  #last = '';
+  #last: Inventory | undefined;
 
   /**
    * @param known version that the caller has; when nothing changed since, only the version comes back
@@ -57,12 +57,8 @@ export class PvInventory {
   ): { version: number; inventory: Inventory | undefined } {
     const inventory = this.#scan(root.path, readKadalu);
     this.#directories.sweep();
-    const fingerprint = JSON.stringify([
-      inventory.places.map(({ path, kadaluBytes }) => [path, kadaluBytes?.toString()]),
-      inventory.refusals,
-    ]);
-    if (fingerprint !== this.#last) {
-      this.#last = fingerprint;
+    if (this.#last === undefined || !isSame(this.#last, inventory)) {
+      this.#last = inventory;
       this.#version += 1;
     }
     return { version: this.#version, inventory: known === this.#version ? undefined : inventory };
@@ -130,6 +126,21 @@ export class PvInventory {
       throw brickIo(file, error);
     }
   }
+}
+
+function isSame(a: Inventory, b: Inventory): boolean {
+  return (
+    a.places.length === b.places.length &&
+    a.refusals.length === b.refusals.length &&
+    a.places.every(({ path, kadaluBytes }, index) => {
+      const other = b.places[index];
+      return other?.path === path && other.kadaluBytes === kadaluBytes;
+    }) &&
+    a.refusals.every(({ file, reason }, index) => {
+      const other = b.refusals[index];
+      return other?.file === file && other.reason === reason;
+    })
+  );
 }
 
 function readBounded(path: string): string {

@@ -19,6 +19,15 @@ export interface Condition {
 
 export type ConditionInput = Pick<Condition, 'type' | 'status' | 'reason' | 'message'>;
 
+/** One text for all PVs that are judged in the same moment: there may be 10,000. */
+const isoTime = ((): ((ms: number) => string) => {
+  let last = { ms: Number.NaN, text: '' };
+  return (ms) => {
+    if (last.ms !== ms) last = { ms, text: new Date(ms).toISOString() };
+    return last.text;
+  };
+})();
+
 /** The new list, with `lastTransitionTime` kept for every condition whose status did not change. Does not alter `old`. */
 export function updateConditions(
   old: readonly Condition[],
@@ -26,10 +35,10 @@ export function updateConditions(
   now: number,
   observedGeneration = 0,
 ): Condition[] {
+  const time = isoTime(now);
   return inputs.map((input) => {
     const before = old.find((condition) => condition.type === input.type);
-    const lastTransitionTime =
-      before && before.status === input.status ? before.lastTransitionTime : new Date(now).toISOString();
+    const lastTransitionTime = before && before.status === input.status ? before.lastTransitionTime : time;
     return { ...input, observedGeneration, lastTransitionTime };
   });
 }

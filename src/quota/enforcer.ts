@@ -51,6 +51,8 @@ export class QuotaEnforcer {
   readonly #mutex = new Mutex();
   #states = new Map<string, PvState>();
   #refusals: Refusal[] = [];
+  /** What the states were last made of. */
+  #stock: (Stock & { error: string | undefined }) | undefined;
   #seenGeneration = -1;
   #verifiedAt = Number.NEGATIVE_INFINITY;
   #firstPassDone = false;
@@ -264,12 +266,18 @@ export class QuotaEnforcer {
   }
 
   #takeInventory({ inventory, file }: Stock): void {
+    const { quotaFile, peerWish } = this.#options;
+    const error = quotaFile?.error;
+    // Ports give the same object again while nothing has changed; what peers want has no such sign.
+    const isSame = this.#stock?.inventory === inventory && this.#stock.file === file && this.#stock.error === error;
+    if (isSame && peerWish === undefined) return;
+    this.#stock = { inventory, file, error };
     const fileWishes = new FileWishes(file);
     const states = new Map<string, PvState>();
     for (const place of inventory.places) {
       const known = this.#states.get(place.pv);
       const state = known?.path === place.path ? known : newState(place);
-      const peer = this.#options.peerWish?.(place.pv);
+      const peer = peerWish?.(place.pv);
       const entry = fileWishes.take(place);
       const wishes = {
         fileBytes: entry?.limitBytes,
@@ -287,7 +295,6 @@ export class QuotaEnforcer {
     }
     for (const [pv, state] of this.#states) if (states.get(pv) !== state) this.#reconciler.forget(state.path);
     this.#states = states;
-    const error = this.#options.quotaFile?.error;
     this.#takeRefusals([
       ...inventory.refusals,
       ...fileWishes.refusals(),

@@ -250,7 +250,7 @@ function judgeOnDisk(state: PvState, layout: QuotaLayout): ConditionInput {
   }
   const wanted = brickLimit(desired.limitBytes, layout);
   if (quota.limitBytes === wanted && quota.namespace) {
-    return { type, status: 'True', reason: 'AsWanted', message: `limit ${wanted} and namespace are on the backend` };
+    return { type, status: 'True', reason: 'AsWanted', message: 'the limit and the namespace are on the backend' };
   }
   const found = quota.limitBytes === undefined ? 'no limit' : String(quota.limitBytes);
   return {

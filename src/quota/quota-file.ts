@@ -13,6 +13,7 @@
 import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Document, type YAMLMap } from 'yaml';
 import { errorMessage } from '../lib/errors.ts';
 import { parseBytes } from '../lib/units.ts';
+import { PIECE_LINES, quotaFilePieces } from './quota-file-pieces.ts';
 
 export interface QuotaFileEntry {
   /** Name of the PV; undefined when it is named by its path. */
@@ -36,29 +37,57 @@ export interface QuotaFileContent {
 export const MAX_QUOTA_FILE_BYTES = 1024 * 1024;
 const KNOWN_KEYS = new Set(['pv', 'path', 'limit', 'soft']);
 
-export function parseQuotaFile(text: string): QuotaFileContent {
-  const nothing = (error: string): QuotaFileContent => ({ entries: [], refusals: [], error });
-  if (Buffer.byteLength(text) > MAX_QUOTA_FILE_BYTES) return nothing(`is larger than ${MAX_QUOTA_FILE_BYTES} bytes`);
-  const lines = new LineCounter();
-  let document: Document;
-  try {
-    document = parseDocument(text, { lineCounter: lines });
-  } catch (error) {
-    return nothing(errorMessage(error));
+/** @param pieceLines lines that are parsed at a time, at least, where the file's shape allows it */
+export function parseQuotaFile(text: string, pieceLines: number = PIECE_LINES): QuotaFileContent {
+  if (Buffer.byteLength(text) > MAX_QUOTA_FILE_BYTES) {
+    return { entries: [], refusals: [], error: `is larger than ${MAX_QUOTA_FILE_BYTES} bytes` };
   }
-  const [fault] = document.errors;
-  if (fault !== undefined) return nothing(fault.message.split('\n')[0] ?? 'is not YAML');
-  const quotas = isMap(document.contents) ? document.contents.get('quotas', true) : undefined;
-  if (!isSeq(quotas)) return nothing('has no list "quotas"');
-  const content: QuotaFileContent = { entries: [], refusals: [], error: undefined };
-  const seen = new Map<string, number>();
-  for (const item of quotas.items) {
-    const line = lines.linePos(isNode(item) ? (item.range?.[0] ?? 0) : 0).line;
-    const entry = isMap(item) ? readEntry(item, line) : 'is not a mapping';
-    if (typeof entry === 'string') content.refusals.push({ line, reason: entry });
-    else takeEntry(content, seen, entry);
+  return parsePieces(text, pieceLines) ?? parseWhole(text);
+}
+
+/** A piece that is wrong by itself may be right in the whole, which has the last word. */
+function parsePieces(text: string, pieceLines: number): QuotaFileContent | undefined {
+  const pieces = quotaFilePieces(text, pieceLines);
+  if (pieces === undefined) return undefined;
+  const reader = new EntryReader();
+  for (const { text: piece, lineOffset } of pieces) {
+    if (reader.take(piece, lineOffset) !== undefined) return undefined;
   }
-  return content;
+  return reader.content;
+}
+
+/** Exported for the test that compares. */
+export function parseWhole(text: string): QuotaFileContent {
+  const reader = new EntryReader();
+  const error = reader.take(text, 0);
+  return error === undefined ? reader.content : { entries: [], refusals: [], error };
+}
+
+class EntryReader {
+  readonly content: QuotaFileContent = { entries: [], refusals: [], error: undefined };
+  readonly #seen = new Map<string, number>();
+
+  /** @returns why the text cannot be used */
+  take(text: string, lineOffset: number): string | undefined {
+    const lines = new LineCounter();
+    let document: Document;
+    try {
+      document = parseDocument(text, { lineCounter: lines });
+    } catch (error) {
+      return errorMessage(error);
+    }
+    const [fault] = document.errors;
+    if (fault !== undefined) return fault.message.split('\n')[0] ?? 'is not YAML';
+    const quotas = isMap(document.contents) ? document.contents.get('quotas', true) : undefined;
+    if (!isSeq(quotas)) return 'has no list "quotas"';
+    for (const item of quotas.items) {
+      const line = lines.linePos(isNode(item) ? (item.range?.[0] ?? 0) : 0).line + lineOffset;
+      const entry = isMap(item) ? readEntry(item, line) : 'is not a mapping';
+      if (typeof entry === 'string') this.content.refusals.push({ line, reason: entry });
+      else takeEntry(this.content, this.#seen, entry);
+    }
+    return undefined;
+  }
 }
 
 function takeEntry(content: QuotaFileContent, seen: Map<string, number>, entry: QuotaFileEntry): void {

@@ -45,7 +45,8 @@ export class Reconciler {
     await mapPool(states, LIVE_WIDTH, async (state) => await this.#settle(state, signal));
     await this.#proveEmpty(states, signal);
     await this.#removeLifted(states, signal);
-    for (const state of states) judge(state, this.#layout, this.#clock.now());
+    const now = this.#clock.now();
+    for (const state of states) judge(state, this.#layout, now);
   }
 
   async #read(states: readonly PvState[], signal: AbortSignal, entries = false): Promise<void> {

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { stringify } from 'yaml';
-import { parseQuotaFile } from '../../../src/quota/quota-file.ts';
+import { parseQuotaFile, parseWhole } from '../../../src/quota/quota-file.ts';
 
 describe('quota file', () => {
   it('reads limits by name and by path, with and without a soft part', () => {
@@ -78,5 +78,61 @@ describe('quota file', () => {
         );
       }),
     );
+  });
+
+  /** What a file is made of, well-formed or not: each of these in any order. */
+  const fragments = fc.constantFrom(
+    '- pv: a',
+    '- pv: b # comment',
+    '- {pv: c, limit: 1}',
+    '- {pv: d,',
+    '   limit: 5}',
+    '  limit: 10Gi',
+    '    limit: 1',
+    '  soft: 0.5',
+    '- &x {pv: e, limit: 2}',
+    '- *x',
+    '- <<: *x',
+    '- "q',
+    '  r"',
+    '- |',
+    '  - pv: f',
+    '- - pv: g',
+    '  - pv: h',
+    '  - limit: 1',
+    '-',
+    '- ',
+    '# comment',
+    '  # comment',
+    '',
+    '\t',
+    '---',
+    '...',
+    'other: 1',
+    'quotas:',
+    '- path: subvol/ab/cd/i\r',
+    '- ? pv',
+    '  : j',
+    '- !!map {pv: k, limit: 1}',
+    '%YAML 1.2',
+  );
+
+  it('reads in pieces what it reads as a whole', () => {
+    const head = fc.array(fragments, { maxLength: 2 });
+    fc.assert(
+      fc.property(head, fc.array(fragments, { maxLength: 12 }), fc.constantFrom('', '  '), (before, after, indent) => {
+        const text = [...before, 'quotas:', ...after.map((line) => `${indent}${line}`)].join('\n');
+        expect(parseQuotaFile(text, 1)).toEqual(parseWhole(text));
+      }),
+      { numRuns: 1_000 },
+    );
+  });
+
+  it('names the lines of a long file', () => {
+    const entries = Array.from({ length: 2_000 }, (_, n) => `  - pv: pvc-${n}\n    limit: ${n === 1_500 ? 'x' : 1}\n`);
+    const { entries: read, refusals } = parseQuotaFile(`# limits\n\nquotas:\n\n${entries.join('')}`);
+    expect(read).toHaveLength(1_999);
+    expect(read.at(-1)?.line).toBe(5 + 2 * 1_999);
+    expect(refusals).toEqual([{ line: 5 + 2 * 1_500, reason: expect.stringContaining('"limit"') }]);
   });
 });
