@@ -37,10 +37,10 @@ export class WorkerQuotaBackend implements QuotaBackend {
     return this.#inventory;
   }
 
-  async read(paths: readonly string[], signal: AbortSignal, entries = false): Promise<BackendRead[]> {
+  async read(paths: readonly string[], signal: AbortSignal, closely = false): Promise<BackendRead[]> {
     const reads: BackendRead[] = [];
     for (const batch of batches(paths))
-      reads.push(...(await this.#worker.call('readQuotas', { paths: batch, entries }, { signal })));
+      reads.push(...(await this.#worker.call('readQuotas', { paths: batch, closely }, { signal })));
     // A message brings texts of its own, and the answers are kept: the caller's path is as good.
     return reads.map((read, index) => withPath(read, paths[index] ?? read.path));
   }

@@ -2,7 +2,7 @@
 import { errorMessage } from '../lib/errors.ts';
 import { gfidFromBytes, type Gfid } from '../lib/gfid.ts';
 import { openBelow, type DirectoryHandle } from './handle.ts';
-import { getXattr, listXattrs, removeXattr, setXattr } from './xattr.ts';
+import { getParentXattr, getXattr, listXattrs, removeXattr, setXattr } from './xattr.ts';
 
 export const NAMESPACE_XATTR = 'trusted.glusterfs.namespace';
 export const LIMIT_XATTR = 'trusted.gfs.squota.limit';
@@ -34,6 +34,8 @@ export interface BackendQuota {
   record: string | undefined;
   /** Undefined: not looked at, as that costs more than all the rest. */
   hasEntries: boolean | undefined;
+  /** Of the directory above, which counts for no PV; undefined: not looked at. */
+  parentGfid: Gfid | undefined;
 }
 
 /** One PV's answer: a bad one never stops the others. */
@@ -58,13 +60,13 @@ export interface BackendChange {
 
 export type BackendWrite = { path: string; kind: 'written' } | { path: string; kind: 'failed'; message: string };
 
-/** @param entries whether to look if there are any */
-export function readQuotas(root: DirectoryHandle, paths: readonly string[], entries: boolean): BackendRead[] {
+/** @param closely whether to look for entries and at the directory above, too */
+export function readQuotas(root: DirectoryHandle, paths: readonly string[], closely: boolean): BackendRead[] {
   return paths.map((path) => {
     try {
       using directory = openBelow(root, path);
       if (directory === undefined) return { path, kind: 'missing' };
-      return { path, kind: 'present', quota: readQuota(directory, path, entries) };
+      return { path, kind: 'present', quota: readQuota(directory, path, closely) };
     } catch (error) {
       return { path, kind: 'failed', message: `${path}: ${errorMessage(error)}` };
     }
@@ -85,21 +87,26 @@ export function writeQuotas(root: DirectoryHandle, changes: readonly BackendChan
   });
 }
 
-function readQuota(directory: DirectoryHandle, path: string, entries: boolean): BackendQuota {
+function readQuota(directory: DirectoryHandle, path: string, closely: boolean): BackendQuota {
   const names = new Set(listXattrs(directory));
   const get = (name: string): Buffer | undefined => (names.has(name) ? getXattr(directory, name) : undefined);
   const gfid = get('trusted.gfid');
   const record = get(QUOTA_RECORD_XATTR);
   return {
     path,
-    gfid: gfid?.length === 16 ? gfidFromBytes(gfid) : undefined,
+    gfid: gfidOrNone(gfid),
     namespace: names.has(NAMESPACE_XATTR),
     limitBytes: decimal(get(LIMIT_XATTR)),
     sizeBytes: decimal(get(SIZE_XATTR)),
     adopting: names.has(ADOPTION_XATTR),
     record: record === undefined ? undefined : record.subarray(0, MAX_RECORD_BYTES).toString('utf8'),
-    hasEntries: entries ? directory.hasEntries() : undefined,
+    hasEntries: closely ? directory.hasEntries() : undefined,
+    parentGfid: closely ? gfidOrNone(getParentXattr(directory, 'trusted.gfid')) : undefined,
   };
+}
+
+function gfidOrNone(bytes: Buffer | undefined): Gfid | undefined {
+  return bytes?.length === 16 ? gfidFromBytes(bytes) : undefined;
 }
 
 /**

@@ -2,7 +2,7 @@
  * Extended attributes of a held directory.
  *
  * Only the Sync functions of fs-xattr: the others can store garbage and leak (docs/adr/0001). It follows symlinks and cuts
- * paths at NUL, so it is only ever given `/proc/self/fd/N`.
+ * paths at NUL, so it is only ever given `/proc/self/fd/N`, or `..` below it.
  */
 import { getAttributeSync, listAttributesSync, removeAttributeSync, setAttributeSync } from 'fs-xattr';
 import { brickIo, type DirectoryHandle } from './handle.ts';
@@ -26,6 +26,15 @@ export function getXattr(handle: DirectoryHandle, name: string): Buffer | undefi
   } catch (cause) {
     if (errnoNumber(cause) === ENODATA) return undefined;
     throw brickIo(`reading ${name}`, cause);
+  }
+}
+
+/** Of the directory above; undefined also when it is not to be had. */
+export function getParentXattr(handle: DirectoryHandle, name: string): Buffer | undefined {
+  try {
+    return getAttributeSync(`${handle.path}/..`, name);
+  } catch {
+    return undefined;
   }
 }
 

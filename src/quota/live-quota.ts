@@ -13,12 +13,20 @@ export type LiveResult =
   /** The brick does not know the directory. */
   | { kind: 'missing' };
 
+/** What the backend says, that saves calls. */
+export interface LiveHints {
+  /** Gfid of the directory above. */
+  parent?: Gfid | undefined;
+  /** The directory was no namespace on the disk until now, and is empty: there is no limit to ask for before it is set. */
+  isFresh?: boolean | undefined;
+}
+
 /**
  * Brings the running brick in line, PV by PV, over its port.
  *
  * A brick loads limit and namespace of a directory only at a LOOKUP by name, and puts children that it meets by bare gfid into
- * the root namespace; so after every handshake each PV is looked up from the root, one component after the other, before
- * anything else is asked of it (measured on 11.1).
+ * the root namespace; so after every handshake each PV is looked up by name before anything else is asked of it (measured on
+ * 11.1). The directories above a PV are in the root namespace anyway, so the one right above may be named by its gfid.
  */
 export class LiveQuota {
   readonly #brick: QuotaBrick;
@@ -44,13 +52,19 @@ export class LiveQuota {
    * @param wanted the limit on this brick in bytes; `lifted`: take the one that is in force out of reach; `observe`: only look
    * @throws AgentError `RpcDisconnected`, `Timeout`, `GlusterError`, `Aborted`
    */
-  async settle(path: string, wanted: bigint | 'lifted' | 'observe', signal: AbortSignal): Promise<LiveResult> {
-    const gfid = await this.#resolve(path, signal);
+  async settle(
+    path: string,
+    wanted: bigint | 'lifted' | 'observe',
+    signal: AbortSignal,
+    hints: LiveHints = {},
+  ): Promise<LiveResult> {
+    const isFresh = hints.isFresh === true && !this.isKnown(path);
+    const gfid = await this.#resolve(path, hints.parent, signal);
     if (gfid === undefined) return { kind: 'missing' };
     try {
       if (wanted === 'observe')
         return { kind: 'settled', gfid, statfs: await this.#brick.statfs(gfid, signal), madeNamespace: false };
-      return wanted === 'lifted' ? await this.#lift(gfid, signal) : await this.#apply(gfid, wanted, signal);
+      return wanted === 'lifted' ? await this.#lift(gfid, signal) : await this.#apply(gfid, wanted, isFresh, signal);
     } catch (error) {
       // The directory was renamed or replaced under us: the next pass looks it up anew.
       if (isAgentError(error, 'GlusterError')) this.forget(path);
@@ -58,13 +72,13 @@ export class LiveQuota {
     }
   }
 
-  async #apply(gfid: Gfid, wantedBytes: bigint, signal: AbortSignal): Promise<LiveResult> {
-    const before = await this.#brick.statfs(gfid, signal);
-    if (showsLimit(before, wantedBytes)) {
+  async #apply(gfid: Gfid, wantedBytes: bigint, isFresh: boolean, signal: AbortSignal): Promise<LiveResult> {
+    const before = isFresh ? undefined : await this.#brick.statfs(gfid, signal);
+    if (before !== undefined && showsLimit(before, wantedBytes)) {
       return { kind: 'settled', gfid, statfs: before, madeNamespace: false };
     }
     // A limit in force proves that the directory is a namespace already; setting it again would be one call in vain.
-    const madeNamespace = !before.simpleQuota;
+    const madeNamespace = before?.simpleQuota !== true;
     if (madeNamespace) await this.#brick.makeNamespace(gfid, signal);
     await this.#brick.setLimit(gfid, wantedBytes, signal);
     const after = await this.#brick.statfs(gfid, signal);
@@ -81,24 +95,44 @@ export class LiveQuota {
     return { kind: 'lifted', gfid, statfs: await this.#brick.statfs(gfid, signal) };
   }
 
-  async #resolve(path: string, signal: AbortSignal): Promise<Gfid | undefined> {
+  async #resolve(path: string, parent: Gfid | undefined, signal: AbortSignal): Promise<Gfid | undefined> {
     const generation = this.#brick.generation;
     if (generation !== this.#generation) {
       this.#gfids = new Map();
       this.#generation = generation;
     }
+    const known = this.#gfids.get(path) ?? (await this.#below(parent, path, signal));
+    if (known !== undefined) return known;
     let gfid: Gfid = ROOT_GFID;
     let walked = '';
     for (const name of path.split('/')) {
       walked = walked === '' ? name : `${walked}/${name}`;
-      const next = this.#gfids.get(walked) ?? (await this.#brick.lookup(gfid, name, signal));
+      const next = this.#gfids.get(walked) ?? (await this.#lookUp(gfid, name, walked, signal));
       if (next === undefined) return undefined;
-      if (this.#brick.generation !== generation) {
-        throw new AgentError('RpcDisconnected', 'the brick restarted during a look-up');
-      }
-      this.#gfids.set(walked, next);
       gfid = next;
     }
+    return gfid;
+  }
+
+  /** Undefined when it is not there, or the brick knows no such parent: then it is looked for from the root. */
+  async #below(parent: Gfid | undefined, path: string, signal: AbortSignal): Promise<Gfid | undefined> {
+    if (parent === undefined) return undefined;
+    try {
+      return await this.#lookUp(parent, path.slice(path.lastIndexOf('/') + 1), path, signal);
+    } catch (error) {
+      if (isAgentError(error, 'GlusterError')) return undefined;
+      throw error;
+    }
+  }
+
+  async #lookUp(parent: Gfid, name: string, path: string, signal: AbortSignal): Promise<Gfid | undefined> {
+    const { generation } = this.#brick;
+    const gfid = await this.#brick.lookup(parent, name, signal);
+    if (gfid === undefined) return undefined;
+    if (this.#brick.generation !== generation || generation !== this.#generation) {
+      throw new AgentError('RpcDisconnected', 'the brick restarted during a look-up');
+    }
+    this.#gfids.set(path, gfid);
     return gfid;
   }
 }

@@ -262,6 +262,7 @@ function nothingOnDisk(path: string): BackendQuota {
     adopting: false,
     record: undefined,
     hasEntries: undefined,
+    parentGfid: undefined,
   };
 }
 

@@ -11,8 +11,8 @@ import type { QuotaStatfs } from './live-limit.ts';
 export interface QuotaBackend {
   /** Cheap when nothing changed since the last call. */
   inventory(signal: AbortSignal): Promise<Inventory>;
-  /** In the order of `paths`. With `entries` it also looks whether the directories are empty, for twice the cost. */
-  read(paths: readonly string[], signal: AbortSignal, entries?: boolean): Promise<BackendRead[]>;
+  /** In the order of `paths`. `closely`: also whether the directories are empty and what is above them, for twice the cost. */
+  read(paths: readonly string[], signal: AbortSignal, closely?: boolean): Promise<BackendRead[]>;
   write(changes: readonly BackendChange[], signal: AbortSignal): Promise<BackendWrite[]>;
 }
 

@@ -10,8 +10,11 @@ import { LiveQuota } from './live-quota.ts';
 import type { QuotaBackend, QuotaBrick } from './ports.ts';
 import { judge, type LiveView, type PvState } from './pv-state.ts';
 
-/** PVs that are settled with the brick at the same time; half of what a server reads ahead per connection (64). */
-const LIVE_WIDTH = 32;
+/** PVs in one round. While one round waits for the brick, another is with the disk. */
+const ROUND = 250;
+const ROUNDS_AT_ONCE = 2;
+/** PVs of a round that are settled with the brick at the same time: both rounds stay below what a server reads ahead per connection (64). */
+const LIVE_WIDTH = 28;
 
 /**
  * One round for a set of PVs: read the backend, write what differs, read it back, then bring the running brick in line and
@@ -40,21 +43,29 @@ export class Reconciler {
 
   /** @throws AgentError when the backend as a whole does not answer; one PV's failure is only in its own state */
   async reconcile(states: readonly PvState[], signal: AbortSignal): Promise<void> {
-    await this.#read(states, signal);
-    await this.#writeDifferences(states, signal);
-    await mapPool(states, LIVE_WIDTH, async (state) => await this.#settle(state, signal));
+    const rounds = Array.from({ length: Math.ceil(states.length / ROUND) }, (_, n) =>
+      states.slice(n * ROUND, (n + 1) * ROUND),
+    );
+    await mapPool(rounds, ROUNDS_AT_ONCE, async (round) => await this.#round(round, signal));
+  }
+
+  async #round(states: readonly PvState[], signal: AbortSignal): Promise<void> {
+    const areNew = this.#brick.isUp && states.some(({ path }) => !this.#live.isKnown(path));
+    await this.#read(states, signal, areNew);
+    const fresh = await this.#writeDifferences(states, signal);
+    await mapPool(states, LIVE_WIDTH, async (state) => await this.#settle(state, fresh.has(state), signal));
     await this.#proveEmpty(states, signal);
     await this.#removeLifted(states, signal);
     const now = this.#clock.now();
     for (const state of states) judge(state, this.#layout, now);
   }
 
-  async #read(states: readonly PvState[], signal: AbortSignal, entries = false): Promise<void> {
+  async #read(states: readonly PvState[], signal: AbortSignal, closely = false): Promise<void> {
     if (states.length === 0) return;
     const reads = await this.#backend.read(
       states.map((state) => state.path),
       signal,
-      entries,
+      closely,
     );
     for (const [index, state] of states.entries()) {
       const read = reads[index];
@@ -78,8 +89,10 @@ export class Reconciler {
     state.desired = desired;
   }
 
-  async #writeDifferences(states: readonly PvState[], signal: AbortSignal): Promise<void> {
+  /** @returns those that are namespaces on the disk from now on, and empty */
+  async #writeDifferences(states: readonly PvState[], signal: AbortSignal): Promise<ReadonlySet<PvState>> {
     const changed: PvState[] = [];
+    const made: PvState[] = [];
     const changes: BackendChange[] = [];
     for (const state of states) {
       if (state.backend.kind !== 'present') continue;
@@ -87,23 +100,30 @@ export class Reconciler {
       if (change === undefined) continue;
       changed.push(state);
       changes.push(change);
+      if (change.namespace === true) made.push(state);
     }
-    await this.#write(changed, changes, signal);
+    await this.#write(changed, changes, signal, made.length > 0);
+    return new Set(made.filter(({ backend }) => backend.kind === 'present' && backend.quota.hasEntries === false));
   }
 
   /** Writes and reads back; what failed to be written is named on its PV, whatever stands on disk. */
-  async #write(states: readonly PvState[], changes: readonly BackendChange[], signal: AbortSignal): Promise<void> {
+  async #write(
+    states: readonly PvState[],
+    changes: readonly BackendChange[],
+    signal: AbortSignal,
+    closely = false,
+  ): Promise<void> {
     if (changes.length === 0) return;
     const written = await this.#backend.write(changes, signal);
-    await this.#read(states, signal);
+    await this.#read(states, signal, closely);
     for (const [index, state] of states.entries()) {
       const result = written[index];
       if (result?.kind === 'failed') state.backend = { kind: 'failed', message: result.message };
     }
   }
 
-  async #settle(state: PvState, signal: AbortSignal): Promise<void> {
-    state.live = await this.#settled(state, signal);
+  async #settle(state: PvState, isFresh: boolean, signal: AbortSignal): Promise<void> {
+    state.live = await this.#settled(state, isFresh, signal);
     if (state.live.kind !== 'result') return;
     const { result } = state.live;
     if (result.kind === 'settled' && result.madeNamespace) {
@@ -112,14 +132,15 @@ export class Reconciler {
     }
   }
 
-  async #settled(state: PvState, signal: AbortSignal): Promise<LiveView> {
+  async #settled(state: PvState, isFresh: boolean, signal: AbortSignal): Promise<LiveView> {
     if (this.#brick.hasSimpleQuota === false) return { kind: 'unsupported' };
     if (!this.#brick.isUp) {
       return { kind: 'unknown', reason: 'BrickDown', message: 'no connection to the brick process' };
     }
     if (state.backend.kind === 'missing') return { kind: 'result', result: { kind: 'missing' }, at: this.#clock.now() };
     try {
-      const result = await this.#live.settle(state.path, this.#wantedLive(state), signal);
+      const parent = state.backend.kind === 'present' ? state.backend.quota.parentGfid : undefined;
+      const result = await this.#live.settle(state.path, this.#wantedLive(state), signal, { parent, isFresh });
       return { kind: 'result', result, at: this.#clock.now() };
     } catch (error) {
       if (isAgentError(error, 'Aborted')) throw error;

@@ -27,6 +27,8 @@ export class FakeBrick implements QuotaBackend, QuotaBrick {
   readonly directories = new Map<string, Directory>();
   readonly kadalu = new Map<string, bigint>();
   refusals: Refusal[] = [];
+  /** Of subvol/ab/cd, as the disk tells. */
+  parentGfid: Gfid | undefined = '22222222-2222-4222-8222-000000000002';
   /** Thrown by the next calls of that name, until deleted. */
   readonly failures = new Map<string, Error>();
 
@@ -65,7 +67,7 @@ export class FakeBrick implements QuotaBackend, QuotaBrick {
     return { places, refusals: this.refusals };
   }
 
-  async read(paths: readonly string[], _signal?: AbortSignal, entries = false): Promise<BackendRead[]> {
+  async read(paths: readonly string[], _signal?: AbortSignal, closely = false): Promise<BackendRead[]> {
     this.#called('read');
     return paths.map((path) => {
       const directory = this.directories.get(path);
@@ -82,7 +84,8 @@ export class FakeBrick implements QuotaBackend, QuotaBrick {
           sizeBytes: disk.size,
           adopting: false,
           record: disk.record,
-          hasEntries: entries ? hasEntries : undefined,
+          hasEntries: closely ? hasEntries : undefined,
+          parentGfid: closely ? this.parentGfid : undefined,
         },
       };
     });

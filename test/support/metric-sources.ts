@@ -185,6 +185,7 @@ export function pvState(pv: string, limitBytes: bigint | undefined, known: boole
       adopting: false,
       record: undefined,
       hasEntries: true,
+      parentGfid: undefined,
     },
   };
   const statfs = { blockSize: 4096n, blocks: limitBytes / 4096n + 1n, free: limitBytes / 4096n, simpleQuota: true };

@@ -36,6 +36,7 @@ export function pvState(pv: string, { limit, used, condition }: PvStateOptions):
         adopting: false,
         record: undefined,
         hasEntries: true,
+        parentGfid: undefined,
       },
     };
   }

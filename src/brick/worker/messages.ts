@@ -44,7 +44,7 @@ export interface BrickOps {
   /** Gives a file, by its path in latin1, a second name in its directory, or takes that away. Refused like `writeQuotas`. */
   secondName: { input: { place: string; path: string; name: string; add: boolean }; output: boolean };
   withoutHandle: { input: { gfids: readonly Gfid[] }; output: Gfid[] };
-  readQuotas: { input: { paths: readonly string[]; entries: boolean }; output: BackendRead[] };
+  readQuotas: { input: { paths: readonly string[]; closely: boolean }; output: BackendRead[] };
   /** Refused with `BrickFenced` when the brick's `device:inode` is not `place`: another file system is there now. */
   writeQuotas: { input: { place: string; changes: readonly BackendChange[] }; output: BackendWrite[] };
 }

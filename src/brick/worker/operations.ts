@@ -63,7 +63,7 @@ export class BrickOperations {
       case 'withoutHandle':
         return withoutHandle(root, request.input.gfids);
       case 'readQuotas':
-        return readQuotas(root, request.input.paths, request.input.entries);
+        return readQuotas(root, request.input.paths, request.input.closely);
       case 'writeQuotas':
         assertPlace(root, request.input.place);
         return writeQuotas(root, request.input.changes);

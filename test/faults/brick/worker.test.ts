@@ -22,7 +22,7 @@ describe('BrickWorker', () => {
     brick.mkdir('subvol/ab/cd/pvc-1');
     const [facts, reads, inventory] = await Promise.all([
       worker.call('facts', {}),
-      worker.call('readQuotas', { paths: ['subvol/ab/cd/pvc-1', 'subvol/none'], entries: false }),
+      worker.call('readQuotas', { paths: ['subvol/ab/cd/pvc-1', 'subvol/none'], closely: false }),
       worker.call('inventory', { readKadalu: true, known: undefined }),
     ]);
     expect(facts.directoryError).toBeUndefined();

@@ -61,8 +61,24 @@ describe('QuotaEnforcer', () => {
     expect([condition('pvc-1', 'OnDisk'), condition('pvc-1', 'Live'), condition('pvc-1', 'Enforced')]).toEqual([
       'True AsWanted',
       'True AsWanted',
-      'Unknown NotAudited',
+      // It was empty when it was a namespace already.
+      'True NamespaceSetEmpty',
     ]);
+    // Nothing can be in force on what was no namespace: what is above is known from the disk, and no limit is asked for first.
+    expect(brick.calls.filter((call) => !['inventory', 'read', 'write'].includes(call))).toEqual([
+      'lookup',
+      'makeNamespace',
+      'setLimit',
+      'statfs',
+    ]);
+  });
+
+  it('looks up from the root where the directory above is not what it was', async () => {
+    brick.addPv('pvc-1', { kadaluBytes: MiB });
+    brick.parentGfid = undefined;
+    await enforcer.pass(never);
+    expect(brick.calls.filter((call) => call === 'lookup')).toHaveLength(4);
+    expect(condition('pvc-1', 'Live')).toBe('True AsWanted');
   });
 
   it('costs nothing but the inventory while all is settled', async () => {
@@ -205,6 +221,7 @@ describe('QuotaEnforcer', () => {
     brick.addPv('pvc-1', { kadaluBytes: MiB });
     brick.addPv('pvc-2', { kadaluBytes: MiB });
     brick.at('pvc-1').live = { namespace: false, limit: 0n, used: 0n };
+    brick.at('pvc-2').disk = { ...brick.at('pvc-2').disk, namespace: true, limit: MiB };
     brick.failures.set('makeNamespace', new AgentError('GlusterError', 'EROFS'));
     await enforcer.pass(never);
     expect(condition('pvc-1', 'Live')).toBe('False BrickRefused');
