@@ -22,6 +22,7 @@ import { runtimeCollector } from '../metrics/collectors/runtime.ts';
 import { volfileCollector } from '../metrics/collectors/volfile.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
 import { BrickClient } from '../rpc/brick-client.ts';
+import { isFetchSpec } from '../rpc/programs/handshake.ts';
 import { ManagementClient } from '../rpc/management-client.ts';
 import type { VolfileManager } from '../volfile/manager.ts';
 import { BrickFigures } from './brick-figures.ts';
@@ -71,6 +72,7 @@ export class Agent {
   readonly #healDuty: HealDuty;
   readonly #runtime = new RuntimeMonitor();
   readonly #probeTimes: ProbeTimes;
+  #specCalls = 0;
   #loops: Loop[] = [];
   #volfiles: VolfileManager | undefined;
 
@@ -97,6 +99,9 @@ export class Agent {
       observer: rpc,
       // A new brick process knows no limits: the next quota pass must not wait for its turn.
       onChange: () => this.quota.wake(),
+      onCall: (call) => {
+        if (isFetchSpec(call)) this.#specCalls += 1;
+      },
       pingIntervalMs: this.#probeTimes.tryIntervalMs,
       pingTimeoutMs: this.#probeTimes.tryTimeoutMs,
       onTry: (error) => this.watch.brick.note(error),
@@ -209,6 +214,7 @@ export class Agent {
       brickManagement: this.#brickManagement,
       shdManagement: this.#shdManagement,
       disruption: this.disruption,
+      specCalls: () => this.#specCalls,
       clock: this.#clock,
       log: this.#log.child({ part: 'volfile' }),
       signal: this.#stop.signal,

@@ -3,6 +3,7 @@ import { errorMessage } from '../lib/errors.ts';
 import type { ExpectedFacts, LintRole } from '../volfile/lint/rule.ts';
 import type { Problem } from '../volfile/problem.ts';
 import { readVolfileSet } from '../volfile/read-set.ts';
+import { isHandingOut } from '../volfile/served.ts';
 import { VolfileStage, type Staging } from '../volfile/stage.ts';
 import { FileJudge } from '../volfile/wanted.ts';
 import type { Config } from './config/load.ts';
@@ -16,15 +17,13 @@ export interface StagedVolfile {
   problems: readonly Problem[];
 }
 
-type StagedRole = Exclude<LintRole, 'client'>;
-
 /** Empty without staged mode. Never throws for what is wrong with files and directories. */
 export async function stageVolfiles(config: Config): Promise<StagedVolfile[]> {
-  const { volfileDir, volfileStaging, brickVolfile, shdVolfile, shdExpected } = config;
+  const { volfileDir, volfileStaging, brickVolfile, shdVolfile, clientVolfile, shdExpected } = config;
   if (volfileDir === undefined || volfileStaging === undefined) return [];
   const stage = new VolfileStage(volfileStaging);
   const set = await readVolfileSet(volfileDir);
-  const put = async (file: string, role: StagedRole, expected: ExpectedFacts): Promise<StagedVolfile> => {
+  const put = async (file: string, role: LintRole, expected: ExpectedFacts): Promise<StagedVolfile> => {
     // Nothing runs yet that could show its version and its translators.
     const wanted = new FileJudge(file).judge(set, { role, expected, gluster: undefined, xlators: undefined });
     const problems = wanted.readable ? wanted.problems : [];
@@ -39,7 +38,18 @@ export async function stageVolfiles(config: Config): Promise<StagedVolfile[]> {
       return { file, staging: present?.ok === true ? 'kept' : 'none', message, problems };
     }
   };
+  const brick = new FileJudge(brickVolfile).judge(set, {
+    role: 'brick',
+    expected: {},
+    gluster: undefined,
+    xlators: undefined,
+  });
   const staged = [await put(brickVolfile, 'brick', brickExpectations(config))];
   if (shdExpected) staged.push(await put(shdVolfile, 'shd', {}));
+  if (brick.readable && brick.graph !== undefined && isHandingOut(brick.graph)) {
+    const client = await put(clientVolfile, 'client', {});
+    // No process starts from it.
+    if (client.staging !== 'none') staged.push(client);
+  }
   return staged;
 }

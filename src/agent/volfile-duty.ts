@@ -20,6 +20,8 @@ export interface VolfileParts {
   brickManagement: ManagementClient;
   shdManagement: ManagementClient;
   disruption: DisruptionGuard;
+  /** How often the brick has told us to fetch our volfile again. */
+  specCalls: () => number;
   clock: Clock;
   log: Log;
   /** Ends everything. */
@@ -28,7 +30,7 @@ export interface VolfileParts {
 
 /** Starts to watch the volfiles of brick and self-heal daemon; undefined when no directory is configured. */
 export function startVolfiles(parts: VolfileParts): VolfileManager | undefined {
-  const { config, brick, brickManagement, shdManagement, clock, log, signal } = parts;
+  const { config, brick, brickManagement, shdManagement, specCalls, clock, log, signal } = parts;
   if (config.volfileDir === undefined) return undefined;
   const brickTarget: VolfileTarget = {
     process: 'brick',
@@ -50,6 +52,12 @@ export function startVolfiles(parts: VolfileParts): VolfileManager | undefined {
   return new VolfileManager({
     dir: config.volfileDir,
     targets: config.shdExpected ? [brickTarget, shdTarget] : [brickTarget],
+    served: {
+      file: config.clientVolfile,
+      pidFile: config.brickPidFile,
+      getSpec: async (key, own) => await brick.getSpec(key, own),
+      calls: specCalls,
+    },
     glusterVersion: () => brick.majorVersion,
     returnDeadlineMs: config.volfileReturnMs,
     stage: config.volfileStaging === undefined ? undefined : new VolfileStage(config.volfileStaging),

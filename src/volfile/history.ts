@@ -3,11 +3,11 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { PlanAction } from './plan.ts';
 import type { Settled } from './state.ts';
-import { HISTORY_LENGTH, type OutcomeRecord, type ProcessName } from './status.ts';
+import { HISTORY_LENGTH, type OutcomeRecord, type VolfileReader } from './status.ts';
 import { hashOf, type Wanted } from './wanted.ts';
 
 export interface OutcomeHistoryOptions {
-  process: ProcessName;
+  process: VolfileReader;
   first: Settled;
   clock: Clock;
   log: Log;

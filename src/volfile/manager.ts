@@ -6,6 +6,7 @@ import type { SignalOptions } from '../process/signal.ts';
 import type { VolfileSet } from './read-set.ts';
 import type { VolfileStage } from './stage.ts';
 import type { VolfileStatus } from './status.ts';
+import { ServedVolfile, type ServedTarget } from './served.ts';
 import { TargetState, type VolfileTarget } from './target.ts';
 import { VolfileWatch } from './watch.ts';
 
@@ -13,6 +14,8 @@ export interface VolfileManagerOptions {
   /** The mounted ConfigMap, or a plain directory. */
   dir: string;
   targets: readonly VolfileTarget[];
+  /** The clients' volfile, where the brick hands it out. */
+  served?: ServedTarget | undefined;
   /** Major version of the processes; undefined: as each process shows it. */
   glusterVersion: () => '10' | '11' | undefined;
   /** A younger process gets no signal. Default: MIN_PROCESS_AGE_MS. In milliseconds. */
@@ -46,6 +49,7 @@ export const RESTART_RETRY_MS = 3_000;
 export class VolfileManager {
   readonly #options: VolfileManagerOptions;
   readonly #targets: TargetState[];
+  readonly #served: ServedVolfile | undefined;
   readonly #watch: VolfileWatch;
   readonly #loop: Loop;
   #set: VolfileSet | undefined;
@@ -57,6 +61,7 @@ export class VolfileManager {
     this.#options = options;
     const { clock, dir, log, signal } = options;
     this.#targets = options.targets.map((target) => new TargetState(target, options));
+    this.#served = options.served && new ServedVolfile(options.served, options);
     const interval = (): number => this.#intervalMs();
     this.#loop = new Loop({
       name: 'volfile',
@@ -71,9 +76,10 @@ export class VolfileManager {
     this.#watch = new VolfileWatch({ dir, clock, log, signal, onChange: (set) => this.#onSet(set) });
   }
 
-  /** One for each target, in their order. */
+  /** One for each target, in their order, and for the clients when the brick hands out their file. */
   status(): VolfileStatus[] {
-    return this.#targets.map((target) => target.status);
+    const served = this.#served?.status;
+    return [...this.#targets.map((target) => target.status), ...(served === undefined ? [] : [served])];
   }
 
   loops(): LoopStats[] {
@@ -111,6 +117,10 @@ export class VolfileManager {
       const mayRestart = this.#targets.every((other) => other === target || !other.isRestarting);
       if (await target.pass(set, signal, mayRestart)) onChange?.(target.status);
     }
+    const brick = this.#targets.find((target) => target.status.process === 'brick');
+    if (brick === undefined || this.#served === undefined) return;
+    const changed = await this.#served.pass(set, brick.status, brick.graph, signal);
+    if (changed && this.#served.status !== undefined) onChange?.(this.#served.status);
   }
 
   #intervalMs(): number {

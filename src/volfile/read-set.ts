@@ -115,6 +115,11 @@ export async function hashVolfile(path: string): Promise<string | undefined> {
   }
 }
 
+/** As `hashVolfile`, of what came another way. */
+export function hashText(text: string): string {
+  return sha256(text);
+}
+
 /**
  * A single volfile. @throws AgentError `VolfileInvalid` when it is no regular file of at most MAX_VOLFILE_BYTES, `Timeout`; what
  * the file system says

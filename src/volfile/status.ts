@@ -4,6 +4,9 @@ import type { Problem } from './problem.ts';
 
 export type ProcessName = 'brick' | 'shd';
 
+/** Whose volfile it is; clients get theirs from the brick. */
+export type VolfileReader = ProcessName | 'client';
+
 export type Outcome =
   /** The process took the new file, and said so. */
   | 'Applied'
@@ -25,9 +28,11 @@ export type Reason =
   | 'ValuesSeen'
   | 'PassSeen'
   | 'Restarted'
+  | 'Refetched'
   | 'AlreadyLoaded'
   | 'SameFile'
   | 'SameMeaning'
+  | 'Served'
   // RestartRequired
   | 'TopologyChanged'
   | 'OptionNeedsRestart'
@@ -49,6 +54,7 @@ export type Reason =
   | 'OtherFile'
   | 'NoVolfile'
   | 'SignalFailed'
+  | 'NotServed'
   | 'ChangedMeanwhile'
   // Pending
   | 'NotLookedYet'
@@ -56,6 +62,7 @@ export type Reason =
   | 'JustStarted'
   | 'NotYetVisible'
   | 'Restarting'
+  | 'BrickUnsettled'
   // Failed
   | 'StagingFailed'
   | 'ProcessDied'
@@ -84,7 +91,7 @@ export interface ReloadRecord {
 }
 
 export interface VolfileStatus {
-  process: ProcessName;
+  process: VolfileReader;
   /** Name in the volfile directory. */
   file: string;
   /** SHA-256 of the file as it stands in the directory, in hex; undefined when it cannot be read. */

@@ -8,6 +8,7 @@ import { majorVersion } from './installation.ts';
 import { KnownProcess } from './known-process.ts';
 import { OutcomeHistory } from './history.ts';
 import type { ExpectedFacts, LintContext } from './lint/rule.ts';
+import type { Graph } from './model.ts';
 import type { OptionChange } from './plan.ts';
 import { hashVolfile, type VolfileSet } from './read-set.ts';
 import { RestartDuty } from './restart-duty.ts';
@@ -108,6 +109,11 @@ export class TargetState {
       restartWaitsFor: this.#restart?.waitsFor,
       history: this.#history.records,
     };
+  }
+
+  /** Of the wanted file; undefined when it cannot be parsed. */
+  get graph(): Graph | undefined {
+    return this.#wanted?.readable === true ? this.#wanted.graph : undefined;
   }
 
   /** The process was ended, and what comes in its place is watched. */

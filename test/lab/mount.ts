@@ -15,6 +15,8 @@ export interface MountOptions {
   pid?: number;
   /** More arguments of glusterfs, e.g. `--attribute-timeout=0`. */
   args?: string[];
+  /** Takes its volfile from a brick (`volspec-directory`) in place of the file. */
+  volfileServer?: { port: number; id: string };
   /** `-L`; default INFO. */
   logLevel?: 'TRACE' | 'DEBUG' | 'INFO' | 'WARNING' | 'ERROR';
 }
@@ -47,7 +49,7 @@ export class Mount {
     const places = podPlaces(plan.dir, 'client');
     const mountPoint = `${plan.dir}/mnt`;
     await makeFolders(places.runDir, places.logDir, mountPoint);
-    const command = ['glusterfs', '-N', '-f', plan.volfile, '-l', places.logFile, '-p', places.pidFile];
+    const command = ['glusterfs', '-N', ...volfileArguments(plan, options), '-l', places.logFile, '-p', places.pidFile];
     if (options.pid !== undefined) command.push(`--client-pid=${options.pid}`);
     if (options.logLevel !== undefined) command.push('-L', options.logLevel);
     command.push(...(options.args ?? []), mountPoint);
@@ -131,4 +133,10 @@ async function isMounted(pid: number, mountPoint: string): Promise<boolean> {
     if (errnoOf(error) === 'ENOENT') return false;
     throw error;
   }
+}
+
+function volfileArguments({ volfile }: MountPlan, { volfileServer }: MountOptions): string[] {
+  if (volfileServer === undefined) return ['-f', volfile];
+  const { port, id } = volfileServer;
+  return ['--volfile-server', '127.0.0.1', '--volfile-server-port', String(port), '--volfile-id', id];
 }

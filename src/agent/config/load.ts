@@ -11,6 +11,7 @@ export interface Config extends ConfigFile {
   brickName: string;
   brickPidFile: string;
   brickVolfile: string;
+  clientVolfile: string;
   /** Whether a self-heal daemon is expected in this pod. */
   shdExpected: boolean;
 }
@@ -192,6 +193,7 @@ function derive(file: ConfigFile): Config {
     brickName: file.brickName ?? file.brickPath,
     brickPidFile: file.brickPidFile ?? `/var/run/gluster/glusterfsd-${dashedPath}.pid`,
     brickVolfile: file.brickVolfile ?? `${file.volume}.${hostname}.${dashedPath}.vol`,
+    clientVolfile: file.clientVolfile ?? `${file.volume}.vol`,
     shdExpected: file.shd === 'on' || (file.shd === 'auto' && file.volumeType !== 'Replica1'),
   };
 }

@@ -153,6 +153,14 @@ export const configSchema = Type.Object(
         placeholder: 'file',
       }),
     ),
+    clientVolfile: Type.Optional(
+      Type.String({
+        description:
+          "The clients' volfile in that directory, looked after when the brick hands it out (volspec-directory). Default: <volume>.vol",
+        pattern: FILE_NAME,
+        placeholder: 'file',
+      }),
+    ),
     shdVolfile: Type.String({
       description: "The self-heal daemon's volfile in that directory.",
       pattern: FILE_NAME,

@@ -349,7 +349,9 @@ export const volfileProblemSchema = Type.Object({
 });
 
 export const volfileSchema = Type.Object({
-  process: Type.Enum(['brick', 'shd']),
+  process: Type.Enum(['brick', 'shd', 'client'], {
+    description: '`client`: the file that the brick hands out to clients which mount from it.',
+  }),
   file: Type.String(),
   outcome: Type.String(),
   reason: Type.String(),

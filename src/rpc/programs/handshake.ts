@@ -2,6 +2,7 @@
 import { AgentError } from '../../lib/errors.ts';
 import { decodeDict, dictText, encodeDict } from '../dict.ts';
 import { ERRNO, errnoName } from '../errno.ts';
+import type { ProcedureId } from '../message.ts';
 import { FOP_PROGRAM, glusterError, HANDSHAKE_PROGRAM, type Procedure } from './procedure.ts';
 
 /** The op-version that we claim; STATUS shows it, and some features look at it. */
@@ -93,3 +94,11 @@ export const getSpec: Procedure<string, string | undefined> = {
     throw glusterError('HNDSK.GETSPEC', errno);
   },
 };
+
+const CALLBACK_PROGRAM = 52_743_234;
+const FETCHSPEC = 1;
+
+/** The brick wants its clients to fetch their volfile again: it got SIGHUP. */
+export function isFetchSpec({ program, procedure }: ProcedureId): boolean {
+  return program === CALLBACK_PROGRAM && procedure === FETCHSPEC;
+}

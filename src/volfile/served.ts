@@ -1,0 +1,216 @@
+/**
+ * The volfile that a brick hands out to clients which mount from it (`volspec-directory` of protocol/server, 11 only). On SIGHUP a
+ * brick tells its clients to fetch again, also when its own file is the same (measured on 11.1). This agent is one of them.
+ */
+import { withDeadline } from '../lib/deadline.ts';
+import { errorMessage, isAgentError } from '../lib/errors.ts';
+import { GLUSTER_EXE_NAMES, isSameProcess, proveProcess, readProcess, type ProcessInfo } from '../process/identity.ts';
+import { signalProven } from '../process/signal.ts';
+import { pathSeenBy, POLL_MS, seesFile, SETTLE_MS } from './apply.ts';
+import { parseGlusterArguments } from './cmdline.ts';
+import { OutcomeHistory } from './history.ts';
+import { isType, optionOf, topOf, type Graph } from './model.ts';
+import { hashText, type VolfileSet } from './read-set.ts';
+import { FileHistory, READ_WINDOW_MS } from './running.ts';
+import { StagedFile } from './staged-file.ts';
+import { settled, type Settled } from './state.ts';
+import type { ReloadRecord, VolfileStatus } from './status.ts';
+import { MIN_PROCESS_AGE_MS, type TargetOptions } from './target.ts';
+import { FileJudge, hashOf, type Wanted } from './wanted.ts';
+
+export interface ServedTarget {
+  /** The clients' volfile in the volfile directory; clients ask for it without `.vol`. */
+  file: string;
+  /** Of the brick. */
+  pidFile: string;
+  /** What the brick hands out under a name; undefined: nothing. @throws AgentError */
+  getSpec: (key: string, signal: AbortSignal) => Promise<string | undefined>;
+  /** How often the brick has told this agent, as one of its clients, to fetch again. */
+  calls: () => number;
+}
+
+/** A brick tells its clients within a millisecond of its reload. In milliseconds. */
+const CALL_DEADLINE_MS = 5000;
+const FETCH_DEADLINE_MS = 5000;
+
+const SUFFIX = '.vol';
+
+export class ServedVolfile {
+  readonly #target: ServedTarget;
+  readonly #options: TargetOptions;
+  readonly #judge: FileJudge;
+  readonly #staged: StagedFile;
+  readonly #versions = new FileHistory();
+  readonly #history: OutcomeHistory;
+  #wanted: Wanted | undefined;
+  /** The file that the clients of this process know, or were told of. */
+  #told: { process: ProcessInfo; sha256: string; word: Settled } | undefined;
+  #isServed = false;
+  #served: string | undefined;
+  #lastReload: ReloadRecord | undefined;
+  #lastSuccessAt: number | undefined;
+  readonly #counts = { succeeded: 0, failed: 0 };
+
+  constructor(target: ServedTarget, options: TargetOptions) {
+    const { clock, log, stage } = options;
+    this.#target = target;
+    this.#options = options;
+    this.#judge = new FileJudge(target.file);
+    this.#staged = new StagedFile(target.file, stage);
+    const first = settled('Pending', 'NotLookedYet', 'not looked at yet');
+    this.#history = new OutcomeHistory({ process: 'client', first, clock, log });
+  }
+
+  /** Undefined while the brick hands out no volfiles. */
+  get status(): VolfileStatus | undefined {
+    if (!this.#isServed) return undefined;
+    return {
+      process: 'client',
+      file: this.#target.file,
+      wantedHash: hashOf(this.#wanted),
+      runningHash: this.#served,
+      ...this.#history.last,
+      problems: this.#wanted?.readable === true ? [...this.#wanted.problems] : [],
+      since: this.#history.since,
+      lastReload: this.#lastReload,
+      lastSuccessAt: this.#lastSuccessAt,
+      reloads: { ...this.#counts },
+      restarts: { succeeded: 0, failed: 0 },
+      restartWaitsFor: undefined,
+      history: this.#history.records,
+    };
+  }
+
+  /**
+   * To be called after the brick's own pass.
+   *
+   * @param brick what became of the brick's own file, which it reads again with the same signal
+   * @param graph of that file
+   * @returns whether the status changed
+   */
+  async pass(set: VolfileSet, brick: VolfileStatus, graph: Graph | undefined, signal: AbortSignal): Promise<boolean> {
+    const wasServed = this.#isServed;
+    this.#isServed = graph !== undefined && isHandingOut(graph);
+    if (!this.#isServed) return wasServed;
+    const context = { role: 'client', expected: {}, gluster: '11', xlators: undefined } as const;
+    const wanted = this.#judge.judge(set, context);
+    const obstacle = await this.#staged.place(set, wanted, context, this.#versions);
+    if (obstacle !== undefined) return this.#settle(obstacle, wanted);
+    if (!wanted.readable) return this.#settle(settled('Rejected', wanted.reason, wanted.message), wanted);
+    const error = wanted.problems.find(({ severity }) => severity === 'error');
+    if (wanted.graph === undefined || error !== undefined) {
+      const reason = wanted.graph === undefined ? 'SyntaxError' : 'LintError';
+      const message = `${error === undefined ? 'no graph' : `${error.id} in line ${error.line}: ${error.message}`}; clients are not told`;
+      return this.#settle(settled('Rejected', reason, message), wanted);
+    }
+    const next = await this.#tell(wanted, brick, signal);
+    return this.#settle(next.settled, wanted, next.durationMs);
+  }
+
+  async #tell(
+    wanted: Wanted & { readable: true },
+    brick: VolfileStatus,
+    signal: AbortSignal,
+  ): Promise<{ settled: Settled; durationMs?: number }> {
+    const { sha256 } = wanted;
+    const proof = await proveProcess({
+      ...this.#options.system,
+      pidFile: this.#target.pidFile,
+      exeNames: GLUSTER_EXE_NAMES,
+    });
+    if (!proof.ok) return { settled: settled('Pending', 'ProcessNotRunning', proof.message) };
+    const { process } = proof;
+    const upAt = Math.max(process.startedAt, proof.pidFileWrittenAt);
+    const obstacle = await this.#notServed(wanted, signal);
+    if (obstacle !== undefined) return { settled: obstacle };
+    const told = this.#told;
+    if (told?.sha256 === sha256 && isSameProcess(process, told.process)) return { settled: told.word };
+    // Clients fetch whenever they connect, and all of this process's have connected since it is up.
+    if (wanted.changedAt + READ_WINDOW_MS < upAt) {
+      const word = settled('Unchanged', 'Served', 'the brick hands out this file since it is up');
+      this.#told = { process, sha256, word };
+      return { settled: word };
+    }
+    const isSame = brick.runningHash !== undefined && brick.runningHash === brick.wantedHash;
+    if (!isSame || (brick.outcome !== 'Applied' && brick.outcome !== 'Unchanged')) {
+      const message = `clients are told by a signal that makes the brick read its own file, too, which has to be settled first (${brick.outcome})`;
+      return { settled: settled('Pending', 'BrickUnsettled', message) };
+    }
+    if (this.#options.clock.now() - upAt < (this.#options.minProcessAgeMs ?? MIN_PROCESS_AGE_MS)) {
+      return { settled: settled('Pending', 'JustStarted', `pid ${process.pid} has just started`) };
+    }
+    return await this.#signal(process, wanted, brick.runningHash ?? '', signal);
+  }
+
+  async #signal(
+    process: ProcessInfo,
+    wanted: Wanted & { readable: true },
+    brickHash: string,
+    signal: AbortSignal,
+  ): Promise<{ settled: Settled; durationMs?: number }> {
+    const { clock, system } = this.#options;
+    const { volfile } = parseGlusterArguments(process.cmdline);
+    const seenPath = volfile === undefined ? undefined : pathSeenBy(process.pid, volfile, system?.procRoot);
+    if (!(await seesFile(seenPath, brickHash))) {
+      const message = `pid ${process.pid} would read another file of its own`;
+      return { settled: settled('Pending', 'BrickUnsettled', message) };
+    }
+    const startedAt = clock.monotonic();
+    const calls = this.#target.calls();
+    const sent = await signalProven(process, 'SIGHUP', system);
+    if (!sent.ok) return { settled: settled('Unverified', 'SignalFailed', sent.message) };
+    while (this.#target.calls() === calls && clock.monotonic() - startedAt < CALL_DEADLINE_MS) {
+      await clock.sleep(POLL_MS, signal);
+    }
+    const isTold = this.#target.calls() !== calls;
+    await clock.sleep(SETTLE_MS, signal);
+    const isAlive = isSameProcess(process, await readProcess(process.pid, system));
+    const obstacle = isAlive ? await this.#notServed(wanted, signal) : undefined;
+    const durationMs = Math.round(clock.monotonic() - startedAt);
+    const success = isAlive && isTold && obstacle === undefined;
+    this.#lastReload = { how: 'reload', at: sent.at, success, durationMs };
+    this.#counts[success ? 'succeeded' : 'failed'] += 1;
+    if (success) this.#lastSuccessAt = sent.at;
+    if (!isAlive) {
+      return { settled: settled('Failed', 'ProcessDied', `pid ${process.pid} did not survive the signal`), durationMs };
+    }
+    if (obstacle !== undefined) return { settled: obstacle, durationMs };
+    const told = 'the brick has told its clients to fetch again, this agent among them, and hands out this file';
+    const silent = 'the brick hands out this file, but has told this agent, one of its clients, nothing';
+    const word = isTold ? settled('Applied', 'Refetched', told) : settled('Unverified', 'NoEvidence', silent);
+    this.#told = { process, sha256: wanted.sha256, word };
+    return { settled: word, durationMs };
+  }
+
+  /** What keeps a client that asks now from getting the file. */
+  async #notServed(wanted: Wanted & { readable: true }, signal: AbortSignal): Promise<Settled | undefined> {
+    const { file, getSpec } = this.#target;
+    this.#served = undefined;
+    if (!file.endsWith(SUFFIX)) {
+      return settled('Unverified', 'NotServed', `bricks hand out files that end with ${SUFFIX}`);
+    }
+    const key = file.slice(0, -SUFFIX.length);
+    try {
+      const ask = async (own: AbortSignal): Promise<string | undefined> => await getSpec(key, own);
+      const text = await withDeadline(FETCH_DEADLINE_MS, `fetching ${key} from the brick`, ask, signal);
+      if (text === undefined) return settled('Unverified', 'NotServed', `the brick has no ${file} to hand out`);
+      this.#served = hashText(text);
+      if (this.#served === wanted.sha256) return undefined;
+      return settled('Pending', 'NotYetVisible', 'the brick still hands out another file');
+    } catch (error) {
+      if (signal.aborted && isAgentError(error, 'Aborted')) throw error;
+      return settled('Unverified', 'NotServed', `the brick does not hand it out: ${errorMessage(error)}`);
+    }
+  }
+
+  #settle(next: Settled, wanted: Wanted, durationMs?: number): boolean {
+    this.#wanted = wanted;
+    return this.#history.settle(next, wanted, durationMs);
+  }
+}
+
+/** Whether a brick with this graph hands out volfiles. */
+export function isHandingOut(graph: Graph): boolean {
+  const top = topOf(graph);
+  return isType(top, 'protocol/server') && optionOf(top, 'volspec-directory') !== undefined;
+}
