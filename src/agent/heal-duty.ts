@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { BrickWorker } from '../brick/worker/client.ts';
 import { brickSetOf } from '../heal/brick-set.ts';
 import { STALE_AFTER_MS } from '../heal/backlog.ts';
+import type { EventHint } from '../heal/gluster-event.ts';
 import { PvTallies } from '../heal/pv-tally.ts';
 import { Sightings } from '../heal/sightings.ts';
 import { ShdDaemon } from '../heal/shd-daemon.ts';
@@ -18,6 +19,7 @@ import type { VolfileStatus } from '../volfile/status.ts';
 import type { BrickMonitor } from './brick-monitor.ts';
 import type { Config } from './config/load.ts';
 import { BLAME_SAMPLE, DisruptionGuard } from './disruption.ts';
+import { EventListener } from './event-listener.ts';
 import { HealEntryReader } from './heal-entry-reader.ts';
 import { HealInsight, replicaSetOf } from './heal-insight.ts';
 import { HealPeers } from './heal-peers.ts';
@@ -51,6 +53,11 @@ export interface HealParts {
 /** Pause between two looks at which objects wait, in milliseconds: a time of first sight is as exact as that. */
 const SIGHTING_INTERVAL_MS = 30_000;
 
+/** A crawl sends all its events at once: they are collected for this long, and looked at together. In milliseconds. */
+const HINT_DELAY_MS = 500;
+/** Between two looks that events cause, in milliseconds: whoever sends them, that is all that comes of it. */
+const HINT_PAUSE_MS = 5_000;
+
 /** All that heal needs to run: the backlog, its objects, the self-heal daemon, and what the other bricks say. */
 export class HealDuty {
   readonly tracker: HealTracker;
@@ -69,6 +76,11 @@ export class HealDuty {
   readonly #peers: HealPeers | undefined;
   readonly #sightings: Sightings;
   #loop: Loop | undefined;
+  #comparison: Loop | undefined;
+  readonly #events: EventListener | undefined;
+  #hintTimer: NodeJS.Timeout | undefined;
+  /** Monotonic milliseconds of the last look that events caused. */
+  #hintedAt = -HINT_PAUSE_MS;
 
   constructor(parts: HealParts) {
     const { config, clock, log, observer } = parts;
@@ -88,15 +100,24 @@ export class HealDuty {
     this.insight = this.#createInsight();
     this.disruption = this.#createDisruption();
     this.replacement = this.#createReplacement();
+    this.#events =
+      config.glusterEventsPort === 0
+        ? undefined
+        : new EventListener({
+            port: config.glusterEventsPort,
+            hint: (hint) => this.#hear(hint),
+            log: log.child({ part: 'events' }),
+          });
   }
 
   start(loop: StartLoop): void {
     const { healIntervalMs, splitBrainIntervalMs } = this.#parts.config;
     const { splitBrain } = this;
-    const comparison =
+    this.#events?.start();
+    const comparison = (this.#comparison =
       splitBrain !== undefined && splitBrainIntervalMs > 0
         ? loop('split-brain', splitBrainIntervalMs, async (signal) => await splitBrain.pass(signal))
-        : undefined;
+        : undefined);
     const sightings = loop(
       'heal-sightings',
       SIGHTING_INTERVAL_MS,
@@ -110,6 +131,22 @@ export class HealDuty {
     });
   }
 
+  /** Events are hints: they bring looks forward, which find out by themselves what is. */
+  #hear({ isSplitBrain, gfids }: EventHint): void {
+    if (isSplitBrain) this.splitBrain?.hint(gfids);
+    if (this.#hintTimer !== undefined) return;
+    const { clock, log } = this.#parts;
+    const wait = Math.max(HINT_DELAY_MS, this.#hintedAt + HINT_PAUSE_MS - clock.monotonic());
+    this.#hintTimer = setTimeout(() => {
+      this.#hintTimer = undefined;
+      this.#hintedAt = clock.monotonic();
+      log.debug({ isSplitBrain }, 'an event of Gluster: looking');
+      this.#loop?.wake();
+      this.#comparison?.wake();
+    }, wait);
+    this.#hintTimer.unref();
+  }
+
   /** Ends after the loops' signal has fired. @returns false when a thread cannot end, because the brick hangs */
   async stop(): Promise<boolean> {
     const [ended] = await Promise.all([this.#entries.stop(), this.tracker.settled()]);
@@ -118,6 +155,8 @@ export class HealDuty {
 
   /** Ends the calls to the self-heal daemon that are under way. */
   close(): void {
+    this.#events?.close();
+    clearTimeout(this.#hintTimer);
     this.#shd.close();
   }
 

@@ -27,6 +27,8 @@ export const MAX_OBJECTS = 256;
 /** Entries of the index that one pass walks over, each some 30 µs of the listing thread; the next pass goes on from there. */
 const WALKED = 10_000;
 const PAGE_ENTRIES = 1_000;
+/** Objects that somebody has hinted at, kept until the next pass. */
+const MAX_HINTED = 256;
 /** Confirmed objects that are kept; a volume with more has another problem than their list. */
 export const MAX_KNOWN = 1_000;
 /** A post-op comes 1 s after a write, so what is still there after this is no write in flight; in milliseconds. */
@@ -100,6 +102,7 @@ export class SplitBrainWatch {
   #unknown: string | undefined = 'not looked at yet';
   #checkedAt: number | undefined;
   #cursor: Gfid | undefined;
+  readonly #hinted = new Set<Gfid>();
 
   constructor(options: SplitBrainOptions) {
     this.#options = options;
@@ -111,6 +114,11 @@ export class SplitBrainWatch {
 
   known(gfid: Gfid): KnownSplitBrain | undefined {
     return this.#unknown === undefined ? this.#known.get(gfid) : undefined;
+  }
+
+  /** Objects to be compared with the next pass, too; whoever says so is not believed. Those beyond a bound are dropped. */
+  hint(gfids: readonly Gfid[]): void {
+    for (const gfid of gfids) if (this.#hinted.size < MAX_HINTED) this.#hinted.add(gfid);
   }
 
   /** @throws AgentError when the own brick cannot be read */
@@ -253,8 +261,9 @@ export class SplitBrainWatch {
       this.#cursor = found?.next;
       if (this.#cursor === undefined) break;
     }
-    const fresh = [...likely, ...others].filter((gfid) => !this.#known.has(gfid));
-    return [...this.#known.keys(), ...fresh.slice(0, MAX_OBJECTS)];
+    const fresh = new Set([...this.#hinted, ...likely, ...others].filter((gfid) => !this.#known.has(gfid)));
+    this.#hinted.clear();
+    return [...this.#known.keys(), ...[...fresh].slice(0, MAX_OBJECTS)];
   }
 
   #remember(found: SplitBrain): void {

@@ -267,6 +267,14 @@ export const configSchema = Type.Object(
       maximum: 86_400_000,
       placeholder: 'ms',
     }),
+    glusterEventsPort: Type.Integer({
+      description:
+        "UDP port of localhost on which Gluster's own events are heard: they make the agent look earlier, and nothing more. GlusterFS 11 sends them to 55555 of the host it has its volfile from. 0: they are not heard.",
+      default: 0,
+      minimum: 0,
+      maximum: 65_535,
+      placeholder: 'port',
+    }),
     identityIntervalMs: milliseconds("Pause between two checks of the brick's identity.", 10_000, 500),
     brickLivenessMs: milliseconds(
       'A brick that has answered nothing for this long fails /brick/livez, unless something explains it; see docs/probes.md.',

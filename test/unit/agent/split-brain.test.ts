@@ -103,6 +103,27 @@ function split(gfid: Gfid): void {
 }
 
 describe('SplitBrainWatch', () => {
+  it('compares first what was hinted at, and believes no hint', async () => {
+    const numbered = (number: number): Gfid => `00000000-0000-4000-8000-${String(number).padStart(12, '0')}`;
+    for (let number = 0; number < MAX_OBJECTS; number += 1) {
+      for (const [index, brick] of bricks.entries()) {
+        brick[numbered(number)] = index === 0 ? { 'trusted.afr.v-client-1': DATA } : {};
+      }
+    }
+    split(B);
+    await pass();
+    expect(said()).toBe('');
+    watch.hint([A, numbered(7), B]);
+    await pass();
+    expect(said()).toBe('2:data');
+    // What nobody waits for costs nothing.
+    pending = 0;
+    watch.hint([A]);
+    questions = 0;
+    await pass();
+    expect(questions).toBe(0);
+  });
+
   it('asks nobody without a backlog', async () => {
     pending = 0;
     await pass();
