@@ -1,6 +1,7 @@
-/** Bundles the agent: dist/main.js, its worker threads and the parts of its status page, with fs-xattr, a native module, left outside. */
+/** Bundles the agent: dist/main.js, which loads dist/program.js and what is compiled of it, its worker threads and the parts of its status page, with fs-xattr, a native module, left outside. */
+import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { extname } from 'node:path';
+import { extname, resolve } from 'node:path';
 import { build, transform } from 'esbuild';
 import { leaveOut } from './leave-out.ts';
 
@@ -10,6 +11,7 @@ rmSync('dist', { recursive: true, force: true });
 const result = await build({
   entryPoints: {
     main: 'src/main.ts',
+    program: 'src/program.ts',
     'brick-worker': 'src/brick/worker/thread.ts',
     'scan-worker': 'src/brick/scan/thread.ts',
   },
@@ -38,6 +40,17 @@ for (const [file, { bytes }] of Object.entries(result.metafile.outputs)) {
   if (file.endsWith('.js')) console.log(`${file}  ${(bytes / 1024).toFixed(0)} KiB`);
 }
 await buildPage('src/agent/http/page', 'dist/page');
+compile('dist/main.js');
+
+/** With the interpreter and its flags as they stand in the program's first line: compiled code is for these only. */
+function compile(main: string): void {
+  const [, interpreter] = /^#!\S+ -S (.*)/.exec(readFileSync(main, 'latin1')) ?? [];
+  if (interpreter === undefined) throw new Error(`${main}: its first line names no interpreter`);
+  const script = resolve(import.meta.dirname, 'code-cache.ts');
+  const stdio = ['ignore', 'ignore', 'inherit'] as const;
+  const { status, error } = spawnSync('env', ['-S', `${interpreter} ${script}`], { stdio: [...stdio] });
+  if (error !== undefined || status !== 0) throw new Error(`${script} failed`, { cause: error });
+}
 
 /** The parts of the status page lie beside the bundle as they lie beside the source, only smaller. */
 async function buildPage(from: string, to: string): Promise<void> {

@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { BrickWorker } from '../brick/worker/client.ts';
 import type { HealTracker } from '../heal/tracker.ts';
@@ -43,6 +44,14 @@ import { RuntimeMonitor } from './runtime.ts';
 import { brickSnapshot, healthCheckAt, processSnapshots, volfileSnapshots } from './snapshots.ts';
 import { startVolfiles } from './volfile-duty.ts';
 
+export interface AgentParts {
+  /** Bearer token of the TCP API, which is also what the peers are asked with. */
+  token?: string | undefined;
+  /** The brick's thread, where one was started ahead. */
+  thread?: Worker | undefined;
+  clock?: Clock;
+}
+
 /**
  * Everything that runs, wired together. Construction does nothing outside; `start` begins the loops, `stop` ends them.
  */
@@ -76,8 +85,7 @@ export class Agent {
   #loops: Loop[] = [];
   #volfiles: VolfileManager | undefined;
 
-  /** @param token bearer token of the TCP API, which is also what the peers are asked with */
-  constructor(config: Config, log: Logger, version: string, token?: string, clock: Clock = systemClock) {
+  constructor(config: Config, log: Logger, version: string, { token, thread, clock = systemClock }: AgentParts = {}) {
     this.config = config;
     this.#log = log;
     this.#clock = clock;
@@ -89,6 +97,7 @@ export class Agent {
       deadlineMs: config.brickDeadlineMs,
       clock,
       log: log.child({ part: 'brick' }),
+      ...(thread === undefined ? {} : { thread }),
     });
     this.brick = new BrickClient({
       host: config.brickHost,

@@ -1,3 +1,4 @@
+import type { Worker } from 'node:worker_threads';
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
 import type { Finding as HealFinding } from '../heal/explain.ts';
@@ -37,14 +38,15 @@ const STOP_DEADLINE_MS = 4_500;
 /**
  * Runs the agent until SIGTERM or SIGINT.
  *
+ * @param thread the brick's, where one was started ahead
  * @throws AgentError `ConfigInvalid` when a listener cannot be opened or the token file is wrong; everything is stopped then
  */
-export async function runAgent(config: Config): Promise<0> {
+export async function runAgent(config: Config, thread?: Worker): Promise<0> {
   const recent = new RecentLog();
   const log = createLogger(config.logLevel, { volume: config.volume, brick: config.brickPath }, recent);
   const token = config.apiTokenFile === undefined ? undefined : readToken(config.apiTokenFile);
   log.info({ version: AGENT_VERSION, node: process.version, config: describeConfig(config) }, 'starting');
-  const agent = new Agent(config, log, AGENT_VERSION, token);
+  const agent = new Agent(config, log, AGENT_VERSION, { token, thread });
   const servers: Server[] = [];
   try {
     await listen({ agent, config, log, recent, token }, servers);

@@ -1,18 +1,17 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { Backoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import { AgentError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
 import { endThread } from '../end-thread.ts';
-import type { BrickOp, BrickOps, BrickResponse, BrickWorkerData } from './messages.ts';
+import type { BrickOp, BrickOps, BrickResponse, BrickWorkerStart } from './messages.ts';
+import { startBrickThread } from './start-thread.ts';
 
 /** Calls that may wait for the worker; there is one caller a loop, so more is a mistake. */
 const MAX_QUEUE = 64;
 /** Pauses before a thread that died is started again, in milliseconds. */
 const RESTART_MIN_MS = 500;
 const RESTART_MAX_MS = 30_000;
-/** Enough for the paths of some 10,000 PVs; V8 takes what the machine has otherwise. */
-const HEAP_LIMITS = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 2 };
 
 export interface BrickWorkerOptions {
   brickPath: string;
@@ -20,6 +19,8 @@ export interface BrickWorkerOptions {
   deadlineMs: number;
   clock: Clock;
   log: Log;
+  /** The first thread, where it was started ahead. */
+  thread?: Worker;
 }
 
 interface Waiting {
@@ -48,7 +49,7 @@ export class BrickWorker {
 
   constructor(options: BrickWorkerOptions) {
     this.#options = options;
-    this.#start();
+    this.#start(options.thread ?? startBrickThread());
   }
 
   /** Since when a call has not come back, as wall-clock milliseconds; undefined when none is overdue. */
@@ -121,14 +122,14 @@ export class BrickWorker {
     return this.#worker;
   }
 
-  #start(): void {
-    const data: BrickWorkerData = { brickPath: this.#options.brickPath };
-    const worker = new Worker(workerEntry(), { workerData: data, resourceLimits: HEAP_LIMITS, name: 'brick' });
+  #start(worker: Worker): void {
+    const start: BrickWorkerStart = { brickPath: this.#options.brickPath };
+    worker.postMessage(start);
     this.#worker = worker;
     worker.on('message', (response: BrickResponse) => this.#answered(response));
     worker.on('error', (error) => this.#options.log.error({ err: error }, 'brick worker failed'));
     worker.on('exit', (code) => this.#exited(worker, code));
-    // The worker alone does not keep the process alive.
+    // A listener for messages keeps the process alive.
     worker.unref();
   }
 
@@ -171,7 +172,7 @@ export class BrickWorker {
     if (this.#stopped) return;
     const delayMs = this.#restart.next();
     this.#options.log.error({ code, delayMs }, 'brick worker ended, starting another');
-    this.#restartTimer = setTimeout(() => this.#start(), delayMs);
+    this.#restartTimer = setTimeout(() => this.#start(startBrickThread()), delayMs);
   }
 
   #failAll(error: AgentError): void {
@@ -181,10 +182,4 @@ export class BrickWorker {
     }
     this.#waiting.clear();
   }
-}
-
-/** The thread's code: the source beside this file, or the second bundle beside the first. */
-function workerEntry(): URL {
-  const entry = import.meta.url.endsWith('.ts') ? './thread.ts' : './brick-worker.js';
-  return new URL(entry, import.meta.url);
 }

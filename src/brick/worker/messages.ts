@@ -57,7 +57,7 @@ export type BrickResponse =
   | { id: number; ok: true; output: BrickOps[BrickOp]['output'] }
   | { id: number; ok: false; code: ErrorCode; message: string };
 
-/** Given to the thread at its start. */
-export interface BrickWorkerData {
+/** The first message to a thread. */
+export interface BrickWorkerStart {
   brickPath: string;
 }
