@@ -9,6 +9,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { cacheFile, CachedScript } from '../src/lib/cached-script.ts';
+import type * as bundle from '../src/program.ts';
 
 const PROGRAM = resolve(import.meta.dirname, '../dist/program.js');
 const ANSWER_DEADLINE_MS = 30_000;
@@ -38,7 +39,7 @@ process.argv.splice(2, Infinity, 'run');
 
 const program = new CachedScript(PROGRAM);
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the bundle of that file
-const { runMain } = program.run() as typeof import('../src/program.ts');
+const { runMain } = program.run() as typeof bundle;
 void runMain();
 await answers({ host: '127.0.0.1', port, path: '/livez' });
 await answers({ socketPath, path: '/v1/status' });

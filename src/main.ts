@@ -1,4 +1,4 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=65536 UV_THREADPOOL_SIZE=2 node --no-node-snapshot --max-semi-space-size=1 --optimize-for-size --max-opt=1 --v8-pool-size=1 --gc-memory-reducer-start-delay-ms=1000
+#!/usr/bin/env -S MALLOC_ARENA_MAX=1 MALLOC_MMAP_THRESHOLD_=65536 UV_THREADPOOL_SIZE=2 node --no-node-snapshot --max-semi-space-size=1 --initial-old-space-size=12 --optimize-for-size --max-opt=1 --v8-pool-size=1 --gc-memory-reducer-start-delay-ms=1000
 /**
  * Process entry: begins at once with what takes its time elsewhere, then loads the program.
  *
@@ -8,8 +8,7 @@
 import { fileURLToPath } from 'node:url';
 import { startBrickThread } from './brick/worker/start-thread.ts';
 import { CachedScript } from './lib/cached-script.ts';
-
-type Program = typeof import('./program.ts');
+import type * as program from './program.ts';
 
 void start();
 
@@ -21,8 +20,8 @@ async function start(): Promise<void> {
 }
 
 /** From source by Node itself; a bundle with its compiled code. */
-async function load(): Promise<Program> {
+async function load(): Promise<typeof program> {
   if (import.meta.url.endsWith('.ts')) return await import(new URL('./program.ts', import.meta.url).href);
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the bundle of that file
-  return new CachedScript(fileURLToPath(new URL('./program.js', import.meta.url))).run() as Program;
+  return new CachedScript(fileURLToPath(new URL('./program.js', import.meta.url))).run() as typeof program;
 }

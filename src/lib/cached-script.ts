@@ -18,11 +18,14 @@ export class CachedScript {
   constructor(file: string) {
     this.#file = file;
     const cachedData = readCache(cacheFile(file));
-    this.#script = new Script(`(function (exports, require, module, __filename, __dirname) {${readFileSync(file, 'latin1')}\n})`, {
-      filename: file,
-      ...(cachedData === undefined ? {} : { cachedData }),
-      importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
-    });
+    this.#script = new Script(
+      `(function (exports, require, module, __filename, __dirname) {${readFileSync(file, 'latin1')}\n})`,
+      {
+        filename: file,
+        ...(cachedData === undefined ? {} : { cachedData }),
+        importModuleDynamically: constants.USE_MAIN_CONTEXT_DEFAULT_LOADER,
+      },
+    );
   }
 
   /** Whether V8 took the cache; undefined: there is none. */
