@@ -1,11 +1,13 @@
 /** The agent as a process beside a real brick: how it starts, who may ask it what, and how it ends. */
 import { once } from 'node:events';
-import { writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import net from 'node:net';
+import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Check } from 'typebox/value';
 import { statusSchema } from '../../src/agent/http/schemas.ts';
 import { startAgent, type LabAgent } from '../lab/agent.ts';
+import { runCommand } from '../lab/command.ts';
 import { request } from '../lab/http.ts';
 import { Lab } from '../lab/lab.ts';
 import { createPv } from '../lab/pv.ts';
@@ -114,6 +116,33 @@ describe('a running agent', () => {
     const log = JSON.stringify(await agent.logs());
     expect(log).toContain('stopped');
     expect(log).not.toContain(TOKEN);
+  });
+});
+
+describe('the bundle', () => {
+  beforeAll(async () => {
+    const built = await runCommand([process.execPath, 'scripts/build.ts'], { env: process.env });
+    expect(built).toMatchObject({ code: 0, stderr: '' });
+  });
+
+  it('comes with compiled code that its own interpreter takes', async () => {
+    const [firstLine = ''] = (await readFile('dist/main.js', 'utf8')).split('\n');
+    const interpreter = firstLine.replace('#!/usr/bin/env -S ', '');
+    const modulePath = resolve('src/lib/cached-script.ts');
+    const look = `import { CachedScript } from ${JSON.stringify(modulePath)};
+      console.log(new CachedScript(${JSON.stringify(resolve('dist/program.js'))}).cacheTaken);`;
+    await writeFile(`${lab.dir}/look.mjs`, look);
+    const asked = await runCommand(['env', '-S', `${interpreter} ${lab.dir}/look.mjs`], { env: process.env });
+    expect(asked).toMatchObject({ code: 0, stdout: 'true\n' });
+  });
+
+  it('is the agent', async () => {
+    const agent = await startAgent(lab, volume, volume.brick(0), { bundle: true });
+    await waitLimit(lab, [agent], 'pvc-1', 8 * MiB);
+    expect((await agent.cli('status')).code).toBe(0);
+    const { code, signal, durationMs } = await agent.stop();
+    expect({ code, signal }).toEqual({ code: 0, signal: null });
+    expect(durationMs).toBeLessThan(5_000);
   });
 });
 
