@@ -120,12 +120,9 @@ describe('a running agent', () => {
 });
 
 describe('the bundle', () => {
-  beforeAll(async () => {
+  it('is built with compiled code that its own interpreter takes', async () => {
     const built = await runCommand([process.execPath, 'scripts/build.ts'], { env: process.env });
     expect(built).toMatchObject({ code: 0, stderr: '' });
-  });
-
-  it('comes with compiled code that its own interpreter takes', async () => {
     const [firstLine = ''] = (await readFile('dist/main.js', 'utf8')).split('\n');
     const interpreter = firstLine.replace('#!/usr/bin/env -S ', '');
     const modulePath = resolve('src/lib/cached-script.ts');
