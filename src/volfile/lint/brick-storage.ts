@@ -111,6 +111,19 @@ function strayPath(graph: Graph, { expected }: LintContext): Finding[] {
   );
 }
 
+/** Their defaults are templates (`{{ brick.path }}`) that nobody fills in: with any of them the brick ends at its start (11.1). */
+function missingPath(graph: Graph): Finding[] {
+  return BRICK_PATHS.flatMap(([type, key]) =>
+    volumesOfType(graph, type)
+      .filter((volume) => !volume.options.has(key))
+      .map((volume) => ({
+        at: volume.at,
+        message: `volume ${quote(volume.name)} has no ${key}; its default is a template that no brick starts with`,
+        remedy: `add "option ${key} PATH" with a path on this brick`,
+      })),
+  );
+}
+
 function readOnly(graph: Graph): Finding[] {
   const switches = [
     ['features/read-only', 'read-only'],
@@ -184,6 +197,7 @@ export const BRICK_STORAGE_RULES: readonly Rule[] = [
   { id: 'VF125', severity: 'hint', roles: ['brick'], check: noGfidPath },
   { id: 'VF126', severity: 'warning', roles: ['brick'], check: strayPath },
   { id: 'VF127', severity: 'warning', roles: ['brick'], check: readOnly },
+  { id: 'VF128', severity: 'error', roles: ['brick'], check: missingPath },
   { id: 'VF130', severity: 'warning', roles: ['brick'], check: noIndex },
   { id: 'VF131', severity: 'error', roles: ['brick'], check: noWatchlist },
   { id: 'VF132', severity: 'error', roles: ['brick'], check: strayIndexBase },

@@ -52,6 +52,7 @@ const TITLES: Readonly<Record<string, string>> = {
   VF125: 'No gfid2path',
   VF126: 'A path that is not on this brick',
   VF127: 'Read-only',
+  VF128: 'A path that the translator needs is missing',
   VF130: 'No features/index',
   VF131: 'features/index without a watchlist',
   VF132: 'index-base missing or elsewhere',

@@ -54,6 +54,7 @@ const BRICK_ROWS: Row[] = [
       'type features/access-control\n    subvolumes c',
     ),
   ],
+  ['VF128', 'a changelog without its paths', edit(BRICK, 'type features/access-control', 'type features/changelog')],
   ['VF127', 'read-only', edit(BRICK, 'type features/access-control', 'type features/read-only\n option read-only on')],
   ['VF130', 'no index', edit(BRICK, 'type features/index', 'type features/upcall')],
   ['VF131', 'no watchlist', edit(edit(BRICK, /option xattrop-dirty.*\n/, '\n'), /option xattrop-pending.*\n/, '\n')],

@@ -1,16 +1,18 @@
-import { mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import { VolfileManager } from '../../../src/volfile/manager.ts';
-import type { VolfileStatus } from '../../../src/volfile/status.ts';
-import { FakeGluster } from './fake-gluster.ts';
+import { HISTORY_LENGTH, type VolfileStatus } from '../../../src/volfile/status.ts';
+import { FakeGluster, sha } from './fake-gluster.ts';
 import { edit, sample } from './samples.ts';
 
 const A = sample('replica-brick.vol');
 const B = edit(A, 'thread-count 16', 'thread-count 32');
+
+const SWAPS = 1000;
 
 let dir: string;
 let gluster: FakeGluster;
@@ -77,6 +79,29 @@ describe('VolfileManager', () => {
     swap(A);
     expect(manager.status()[0]?.outcome).toBe('Applied');
   });
+
+  it('outlives a storm of swaps: the last one wins, a burst costs a few signals, nothing is left open', async () => {
+    gluster.start(1000, A);
+    swap(A);
+    const manager = newManager(() => undefined);
+    await manager.refresh();
+    const openBefore = readdirSync('/proc/self/fd').length;
+    for (let round = 1; round <= SWAPS; round += 1) {
+      swap(edit(A, 'thread-count 16', `thread-count ${1 + (round % 15)}`));
+      // As fast as any event can be seen, and sometimes faster.
+      if (round % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    swap(B);
+    await vi.waitFor(
+      () => expect(manager.status()[0]).toMatchObject({ wantedHash: sha(B), runningHash: sha(B), outcome: 'Applied' }),
+      { timeout: 30_000, interval: 20 },
+    );
+    expect(gluster.hups.length).toBeLessThan(SWAPS / 20);
+    expect(manager.status()[0]?.history.length).toBeLessThanOrEqual(HISTORY_LENGTH);
+    expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(openBefore + 2);
+    stop.abort();
+    await manager.stopped();
+  }, 60_000);
 
   it('does not signal twice when asked twice at once', async () => {
     gluster.start(1000, A);

@@ -1,0 +1,341 @@
+/**
+ * What the lint keeps away from bricks and self-heal daemons. Each file is put in by hand first, which shows the harm; then it is
+ * offered as the agent does it, and the same process comes up unharmed from what is staged.
+ */
+import { access, readFile, writeFile } from 'node:fs/promises';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/lib/clock.ts';
+import { silentLog } from '../../src/lib/log.ts';
+import { BrickClient } from '../../src/rpc/brick-client.ts';
+import { findInstallation } from '../../src/volfile/installation.ts';
+import type { LintContext } from '../../src/volfile/lint/rule.ts';
+import { readVolfileSet } from '../../src/volfile/read-set.ts';
+import { VolfileStage } from '../../src/volfile/stage.ts';
+import { FileJudge, type Wanted } from '../../src/volfile/wanted.ts';
+import type { Brick } from '../lab/brick.ts';
+import { ConfigMap } from '../lab/config-map.ts';
+import { probeConnect } from '../lab/daemon.ts';
+import { pendingOn } from '../lab/inspect.ts';
+import { Lab } from '../lab/lab.ts';
+import type { Volume } from '../lab/volume.ts';
+import { asPlainDirectory } from '../support/staging.ts';
+
+type Change = (text: string) => string;
+
+function without(...keys: string[]): Change {
+  const lines = keys.map((key) => new RegExp(`^ *option ${key} .*\n`, 'gm'));
+  return (text) => lines.reduce((left, line) => left.replaceAll(line, ''), text);
+}
+
+function withLine(type: string, line: string): Change {
+  return (text) => text.replaceAll(`type ${type}\n`, `type ${type}\n    ${line}\n`);
+}
+
+/** One more below the index; `option` gets the brick's path. */
+function withTranslator(type: string, option?: (brickPath: string) => string): Change {
+  return (text) => {
+    const path = /option directory (.*)/.exec(text)?.[1] ?? '';
+    const line = option === undefined ? '' : `    option ${option(path)}\n`;
+    const extra = `volume vol1-extra\n    type ${type}\n${line}    subvolumes vol1-io-threads\nend-volume\n\n`;
+    return text
+      .replace('volume vol1-index\n', (index) => `${extra}${index}`)
+      .replace(/(volume vol1-index\n[^]*?subvolumes )vol1-io-threads/, '$1vol1-extra');
+  };
+}
+
+/** What a file would become of that is offered to an agent. */
+class Offers {
+  readonly #source: ConfigMap;
+  readonly #stage: VolfileStage;
+  readonly #context: LintContext;
+
+  constructor(volume: Volume, context: LintContext) {
+    this.#source = new ConfigMap(`${volume.dir}/source`);
+    this.#stage = new VolfileStage(volume.configMap.dir);
+    this.#context = context;
+  }
+
+  async offer(file: string, text: string): Promise<{ wanted: Wanted; staging: string }> {
+    await this.#source.swap({ [file]: text });
+    const set = await readVolfileSet(this.#source.dir);
+    const wanted = new FileJudge(file).judge(set, this.#context);
+    return { wanted, staging: await this.#stage.offer(file, set.files.get(file), wanted) };
+  }
+}
+
+function errorsOf(wanted: Wanted): string[] {
+  if (!wanted.readable) throw new Error(wanted.message);
+  return wanted.problems.filter(({ severity }) => severity === 'error').map(({ id }) => id);
+}
+
+describe('a brick', () => {
+  let lab: Lab;
+  let volume: Volume;
+  let brick: Brick;
+  let good: string;
+  let offers: Offers;
+
+  beforeAll(async () => {
+    lab = await Lab.create({ name: 'volfile-harm-brick' });
+    volume = await lab.volume({ name: 'vol1', type: 'single' });
+    brick = volume.brick(0);
+    good = await volume.configMap.text(brick.volfileName);
+    await asPlainDirectory(volume);
+    await brick.start();
+    const xlators = (await findInstallation(brick.pid))?.xlators;
+    await brick.kill();
+    const expected = {
+      directory: brick.path,
+      volumeId: volume.volumeId,
+      brickName: brick.name,
+      listenPort: brick.port,
+    };
+    offers = new Offers(volume, { role: 'brick', expected, gluster: '11', xlators });
+  });
+  afterAll(async () => lab.destroy());
+
+  /** Ends, also when it ends by itself at this moment. */
+  async function end(): Promise<void> {
+    brick.kill().catch(() => undefined);
+    await brick.exited();
+  }
+
+  /** 11.1 listens before it knows that it cannot serve, so a start alone says nothing; and some of its ends hang. */
+  async function doesNotServe(): Promise<void> {
+    await brick.start().catch(() => undefined);
+    await lab.waitFor('an end of the brick', async () => {
+      if (!brick.running) return true;
+      const target = { host: '127.0.0.1', port: brick.port };
+      return await probeConnect(target).then(
+        () => false,
+        () => true,
+      );
+    });
+    await end();
+  }
+
+  async function connects(): Promise<string> {
+    const client = new BrickClient({
+      host: '127.0.0.1',
+      port: brick.port,
+      brickName: brick.name,
+      clock: systemClock,
+      log: silentLog,
+    });
+    try {
+      return await lab.waitFor('an answer of the brick', () => {
+        if (client.isUp) return 'yes';
+        return client.downReason?.includes('SETVOLUME') === true ? client.downReason : undefined;
+      });
+    } finally {
+      await client.stop();
+    }
+  }
+
+  /** With the lint the brick starts from the good file, whatever was offered. */
+  async function offered(bad: string): Promise<{ errors: string[]; staging: string; connects: string }> {
+    await writeFile(brick.volfile, good);
+    const { wanted, staging } = await offers.offer(brick.volfileName, bad);
+    await brick.start();
+    const answer = await connects();
+    await end();
+    return { errors: errorsOf(wanted), staging, connects: answer };
+  }
+
+  /** What is said of a file with this error. */
+  function keptAway(id: string): object {
+    return { errors: expect.arrayContaining([id]), staging: 'kept', connects: 'yes' };
+  }
+
+  it('comes up with a file that the lint has nothing against', async () => {
+    expect(await offered(good)).toEqual({ errors: [], staging: 'same', connects: 'yes' });
+  });
+
+  it.each<[string, string, Change]>([
+    ['VF001', 'a word too many', (text) => `${text}garbage\n`],
+    ['VF002', 'a control character', (text) => text.replace('volume vol1-index', 'volume vol1-\u0001index')],
+    ['VF005', 'a volume twice', (text) => text.replace('volume vol1-locks\n', 'volume vol1-access-control\n')],
+    ['VF006', 'a subvolume that is not there', (text) => text.replace('subvolumes vol1-io-threads', 'subvolumes gone')],
+    ['VF014', 'a type that is none', (text) => text.replace('type features/locks', 'type features')],
+    ['VF015', 'a type that is not installed', (text) => text.replace('type features/locks', 'type features/nothing')],
+    ['VF120', 'another directory', (text) => text.replace(/option directory .*/, 'option directory /nowhere/at/all')],
+    [
+      'VF121',
+      'another volume-id',
+      (text) => text.replace(/option volume-id .*/, 'option volume-id 00000000-0000-0000-0000-000000000001'),
+    ],
+    [
+      'VF128',
+      'a changelog without its directory',
+      withTranslator('features/changelog', (path) => `changelog-brick ${path}`),
+    ],
+    [
+      'VF128',
+      'a changelog without its brick',
+      withTranslator('features/changelog', (path) => `changelog-dir ${path}/log`),
+    ],
+    ['VF128', 'a bitrot-stub without its path', withTranslator('features/bitrot-stub')],
+    ['VF128', 'a trash without its path', withTranslator('features/trash')],
+    ['VF301', 'a word for a number', withLine('performance/io-threads', 'option thread-count many')],
+    ['VF302', 'a number out of bounds', withLine('performance/io-threads', 'option thread-count 9999')],
+  ])('does not come up (%s) with %s', async (id, _what, change) => {
+    await writeFile(brick.volfile, change(good));
+    await doesNotServe();
+    expect(await offered(change(good))).toEqual(keptAway(id));
+  });
+
+  it.each<[string, string, Change, string]>([
+    ['VF103', 'no rule of access', without('auth\\.addr\\..*\\.allow'), 'Authentication failed'],
+    [
+      'VF104',
+      'another name',
+      (text) =>
+        [
+          `volume ${brick.path}\n`,
+          `subvolumes ${brick.path}\n`,
+          `auth-path ${brick.path}\n`,
+          `auth.addr.${brick.path}.`,
+        ].reduce((left, part) => left.replaceAll(part, part.replace(brick.path, 'other')), text),
+      'Brick not found',
+    ],
+  ])('lets no client in (%s) with %s', async (id, _what, change, refusal) => {
+    await writeFile(brick.volfile, change(good));
+    await brick.start();
+    expect(await connects()).toContain(refusal);
+    await end();
+    expect(await offered(change(good))).toEqual(keptAway(id));
+  });
+
+  it('runs what stands between backticks, in a comment even (VF003)', async () => {
+    const ran = `${brick.runDir}/ran`;
+    const bad = `# \`touch ${ran}\`\n${good}`;
+    expect(await offered(bad)).toEqual(keptAway('VF003'));
+    await expect(access(ran)).rejects.toThrow('ENOENT');
+    await writeFile(brick.volfile, bad);
+    await brick.start();
+    await end();
+    await access(ran);
+  });
+
+  it('looks at no volume-id that is empty (VF007)', async () => {
+    // With any other that is wrong it does not come up, see above.
+    const bad = good.replace(/option volume-id .*/, 'option volume-id ""');
+    await writeFile(brick.volfile, bad);
+    await brick.start();
+    await end();
+    expect(await offered(bad)).toEqual(keptAway('VF007'));
+  });
+
+  it('goes on letting clients in that the new rules exclude (VF102), which the right auth-path keeps out', async () => {
+    const excluding: Change = (text) => text.replace(/(auth\.addr\..*\.allow) .*/, '$1 10.9.9.9');
+    const wrongPath: Change = (text) => text.replace(/option auth-path .*/, 'option auth-path /elsewhere');
+    for (const [change, answer] of [
+      [wrongPath, 'yes'],
+      [(text: string) => text, 'Authentication failed'],
+    ] as const) {
+      await writeFile(brick.volfile, change(good));
+      await brick.start();
+      expect(await connects()).toBe('yes');
+      const { length } = await readFile(brick.logFile, 'utf8');
+      await writeFile(brick.volfile, excluding(change(good)));
+      brick.signal('SIGHUP');
+      await lab.waitFor('the reload', async () =>
+        (await readFile(brick.logFile, 'utf8')).slice(length).includes('count-fop-hits using set value'),
+      );
+      expect(await connects()).toContain(answer);
+      await end();
+    }
+    expect(await offered(wrongPath(good))).toEqual(keptAway('VF102'));
+  });
+});
+
+describe('a replica set', () => {
+  let lab: Lab;
+  let volume: Volume;
+  let goodShd: string;
+  let offers: Offers;
+
+  beforeAll(async () => {
+    lab = await Lab.create({ name: 'volfile-harm-set' });
+    volume = await lab.volume({ name: 'vol1', type: 'replica', bricks: 3 });
+    goodShd = await volume.configMap.text(volume.shd.volfileName);
+    await asPlainDirectory(volume);
+    offers = new Offers(volume, { role: 'shd', expected: {}, gluster: '11', xlators: undefined });
+    await Promise.all(volume.bricks.map(async (brick) => await brick.start()));
+  });
+  afterAll(async () => lab.destroy());
+
+  /** A file that one brick misses. */
+  async function miss(name: string): Promise<void> {
+    const client = await volume.mount();
+    await volume.brick(2).kill();
+    await lab.waitFor('the loss', async () => !(await client.connectedBricks()).includes(2));
+    await writeFile(`${client.path}/${name}`, 'x');
+    await client.unmount();
+    await volume.brick(2).start();
+  }
+
+  it.each<[string, string, Change]>([
+    ['VF201', 'iam-self-heal-daemon', without('iam-self-heal-daemon')],
+    ['VF202', 'the healers', without('data-self-heal', 'metadata-self-heal', 'entry-self-heal')],
+  ])('is not healed (%s) by a daemon without %s', async (id, _what, change) => {
+    await miss(id);
+    expect(await pendingOn(volume.brick(0))).toBeGreaterThan(0);
+    const { configMap, shd } = volume;
+    await writeFile(configMap.path(shd.volfileName), change(goodShd));
+    await shd.start();
+    // A good one has healed it before this, see below.
+    await new Promise((resolve) => setTimeout(resolve, HEALED_BY_THEN_MS));
+    expect(await pendingOn(volume.brick(0))).toBeGreaterThan(0);
+    await shd.kill();
+
+    await writeFile(configMap.path(shd.volfileName), goodShd);
+    const { wanted, staging } = await offers.offer(shd.volfileName, change(goodShd));
+    expect([errorsOf(wanted), staging]).toEqual([[id], 'kept']);
+    await shd.start();
+    await lab.waitFor('the heal', async () => (await pendingOn(volume.brick(0))) === 0, {
+      timeoutMs: HEALED_BY_THEN_MS,
+    });
+    await shd.kill();
+  });
+
+  it.each<[string, string, Change]>([
+    ['VF131', 'without a watchlist', without('xattrop-dirty-watchlist', 'xattrop-pending-watchlist')],
+    [
+      'VF132',
+      'with its index elsewhere',
+      (text) => text.replace(/option index-base (.*)\/\.glusterfs\/indices/, 'option index-base $1-elsewhere'),
+    ],
+  ])('has a brick that notes nothing that waits for heal (%s) %s', async (id, _what, change) => {
+    const brick = volume.brick(0);
+    const other = volume.brick(1);
+    const good = await readFile(brick.volfile, 'utf8');
+    const bad = change(good);
+    await brick.kill();
+    await writeFile(brick.volfile, bad);
+    await brick.start();
+    const before = [await pendingOn(brick), await pendingOn(other)];
+    await miss(`unnoticed-${id}`);
+    const after = [await pendingOn(brick), await pendingOn(other)];
+    expect(after[0]).toBe(before[0]);
+    expect(after[1]).toBeGreaterThan(before[1] ?? 0);
+
+    const expected = {
+      directory: brick.path,
+      volumeId: volume.volumeId,
+      brickName: brick.name,
+      listenPort: brick.port,
+    };
+    const ofBrick = new Offers(volume, { role: 'brick', expected, gluster: '11', xlators: undefined });
+    await writeFile(brick.volfile, good);
+    const { wanted, staging } = await ofBrick.offer(brick.volfileName, bad);
+    expect([errorsOf(wanted), staging]).toEqual([[id], 'kept']);
+    await brick.kill();
+    await brick.start();
+    await miss(`noticed-${id}`);
+    expect(await pendingOn(brick)).toBeGreaterThan(before[0] ?? 0);
+  });
+});
+
+/** What a good daemon needs after its start; it is waited for no longer either. In milliseconds. */
+const HEALED_BY_THEN_MS = 4000;
