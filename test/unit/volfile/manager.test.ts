@@ -92,10 +92,13 @@ describe('VolfileManager', () => {
       if (round % 20 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     swap(B);
-    await vi.waitFor(
-      () => expect(manager.status()[0]).toMatchObject({ wantedHash: sha(B), runningHash: sha(B), outcome: 'Applied' }),
-      { timeout: 30_000, interval: 20 },
-    );
+    await vi.waitFor(() => expect(manager.status()[0]).toMatchObject({ wantedHash: sha(B), runningHash: sha(B) }), {
+      timeout: 30_000,
+      interval: 20,
+    });
+    // Unchanged where the signal for an older one has brought it in already.
+    expect(['Applied', 'Unchanged']).toContain(manager.status()[0]?.outcome);
+    expect(gluster.loaded).toBe(B);
     expect(gluster.hups.length).toBeLessThan(SWAPS / 20);
     expect(manager.status()[0]?.history.length).toBeLessThanOrEqual(HISTORY_LENGTH);
     expect(readdirSync('/proc/self/fd').length).toBeLessThanOrEqual(openBefore + 2);
