@@ -1,10 +1,12 @@
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { fc } from '@fast-check/vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { ROOT_GFID } from '../../src/lib/gfid.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { VolfileManager } from '../../src/volfile/manager.ts';
 import { parseText } from '../../src/volfile/parse.ts';
+import { planChange } from '../../src/volfile/plan.ts';
 import { FILE_TIME_ERROR_MS } from '../../src/volfile/running.ts';
 import type { VolfileStatus } from '../../src/volfile/status.ts';
 import type { Brick } from '../lab/brick.ts';
@@ -12,6 +14,7 @@ import { probeConnect } from '../lab/daemon.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Mount } from '../lab/mount.ts';
 import type { Volume } from '../lab/volume.ts';
+import { ClientLoad } from '../support/client-load.ts';
 
 const BRICK_FILE = 'brick-0.vol';
 const SHD_FILE = 'glustershd.vol';
@@ -162,6 +165,36 @@ describe('volfiles of running processes', () => {
     await isUnharmed(pid);
   });
 
+  it('changes options of every class under I/O, and no client sees an error', async () => {
+    const brick = volume.brick(0);
+    const { pid } = brick;
+    const good = await volume.configMap.text(BRICK_FILE);
+    const load = new ClientLoad(`${client.path}/load`);
+    await load.start();
+    for (const [type, key, value, expected] of [
+      // Logged: a number, a boolean, a time, a size in percent.
+      ['performance/io-threads', 'thread-count', '11', 'Applied/ValuesSeen'],
+      ['debug/io-stats', 'latency-measurement', 'on', 'Applied/ValuesSeen'],
+      ['storage/posix', 'health-check-interval', '20', 'Applied/ValuesSeen'],
+      ['storage/posix', 'reserve', '2', 'Applied/ValuesSeen'],
+      // Taken without a word: rules of access, the transport.
+      ['protocol/server', `auth.addr.${brick.path}.allow`, '127.0.0.1,10.*', 'Applied/PassSeen'],
+      ['protocol/server', 'transport.socket.keepalive-time', '30', 'Applied/PassSeen'],
+      // Only at a start.
+      ['features/index', 'index-base', `${brick.path}/.glusterfs/indices/other`, 'RestartRequired/OptionNeedsRestart'],
+    ] as const) {
+      await volume.configMap.swap({ [BRICK_FILE]: withOption(good, type, key, value) });
+      expect([key, await managed.verdict('brick')]).toEqual([key, expected]);
+    }
+    await volume.configMap.swap({ [BRICK_FILE]: good });
+    await managed.verdict('brick');
+    const { operations, errors } = await load.end();
+    expect(errors).toEqual([]);
+    expect(operations).toBeGreaterThan(100);
+    expect(await load.missingIn(`${client.path}/load`)).toEqual([]);
+    await isUnharmed(pid);
+  });
+
   it('gets an option out again: its default counts', async () => {
     const text = await volume.configMap.text(BRICK_FILE);
     await volume.configMap.swap({ [BRICK_FILE]: text.replace(/^ *option thread-count .*\n/m, '') });
@@ -247,6 +280,88 @@ describe('volfiles of running processes', () => {
     const status = await managed.status('brick');
     expect(status).toMatchObject({ outcome: 'Unchanged', reason: 'SameFile' });
     expect(status.runningHash).toBe(status.wantedHash);
+  });
+});
+
+interface Node {
+  name: string;
+  type: string;
+  options: [key: string, value: string][];
+}
+
+/** What may be done to the chain of a brick's translators; the first and the last two stay where they are. */
+const edits = fc.oneof(
+  fc.record({ do: fc.constant('option' as const), threads: fc.integer({ min: 1, max: 64 }) }),
+  fc.record({ do: fc.constant('insert' as const), at: fc.nat(), type: fc.constantFrom('upcall', 'leases', 'barrier') }),
+  fc.record({ do: fc.constant('remove' as const), at: fc.nat() }),
+  fc.record({ do: fc.constant('rename' as const), at: fc.nat() }),
+  fc.record({ do: fc.constant('swap' as const), at: fc.nat() }),
+  fc.record({ do: fc.constant('form' as const) }),
+);
+
+type Edit = typeof edits extends fc.Arbitrary<infer T> ? T : never;
+
+function edited(text: string, edit: Edit): string {
+  const parsed = parseText(text);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  const nodes = parsed.graph.volumes.map(({ name, type, options }): Node => {
+    return { name, type, options: [...options.values()].map(({ key, value }) => [key, value]) };
+  });
+  const inner = nodes.length - 3;
+  const at = 'at' in edit ? 1 + (edit.at % inner) : 0;
+  const [node, next] = nodes.slice(at, at + 2);
+  if (edit.do === 'option') {
+    for (const { type, options } of nodes) {
+      if (type === 'performance/io-threads') options.splice(0, options.length, ['thread-count', String(edit.threads)]);
+    }
+  }
+  if (edit.do === 'insert') nodes.splice(at, 0, { name: 'vol1-extra', type: `features/${edit.type}`, options: [] });
+  if (edit.do === 'remove') nodes.splice(at, 1);
+  if (edit.do === 'rename' && node !== undefined) node.name = `${node.name}-new`;
+  if (edit.do === 'swap' && node !== undefined && next !== undefined && at < inner) nodes.splice(at, 2, next, node);
+  const blocks = nodes.map(({ name, type, options }, index) => {
+    const lines = options.map(([key, value]) => `    option ${key} ${value}`);
+    const below = nodes[index - 1];
+    const subvolumes = below === undefined ? [] : [`    subvolumes ${below.name}`];
+    return [`volume ${name}`, `    type ${type}`, ...lines, ...subvolumes, 'end-volume', ''].join('\n');
+  });
+  return `${edit.do === 'form' ? `# ${Math.random()}\n` : ''}${blocks.join('\n')}`;
+}
+
+describe('the verdict of a plan', () => {
+  it('is what a real brick does', async () => {
+    await using lab = await Lab.create({ name: 'volfile-verdict' });
+    const volume = await lab.volume({ name: 'vol1', type: 'single' });
+    const brick = volume.brick(0);
+    const start = await volume.configMap.text(BRICK_FILE);
+    await volume.start();
+    await pastTheStart();
+    let running = start;
+    const seen = new Set<string>();
+    // One of each kind at least, and some more as they come.
+    const kinds = ['option', 'insert', 'remove', 'rename', 'swap', 'form'];
+    const drawn = fc.sample(edits, 200);
+    const firsts = kinds.flatMap((kind) => drawn.find((edit) => edit.do === kind) ?? []);
+    for (const edit of [...firsts, ...drawn.slice(0, 1)]) {
+      const text = edited(running, edit);
+      const old = parseText(running);
+      const next = parseText(text);
+      if (!old.ok || !next.ok) throw new Error(`not a volfile: ${text}`);
+      const plan = planChange(old.graph, { graph: next.graph, problems: [] });
+      const { length } = await readFile(brick.logFile, 'utf8');
+      await volume.configMap.swap({ [BRICK_FILE]: text });
+      brick.signal('SIGHUP');
+      const log = await lab.waitFor('an end of the reload', async () => {
+        const lines = (await readFile(brick.logFile, 'utf8')).slice(length);
+        return /No change in volfile|count-fop-hits using|initialization failed/.test(lines) ? lines : undefined;
+      });
+      const took = log.includes('No change in volfile') || log.includes('count-fop-hits using');
+      expect([edit, plan.kind === 'topology']).toEqual([edit, !took]);
+      if (took) running = text;
+      seen.add(plan.kind);
+    }
+    expect([...seen].sort()).toEqual(['options', 'topology', 'unchanged']);
+    expect(brick.running).toBe(true);
   });
 });
 
