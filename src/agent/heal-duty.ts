@@ -9,7 +9,7 @@ import { Sightings } from '../heal/sightings.ts';
 import { ShdDaemon } from '../heal/shd-daemon.ts';
 import { HealTracker } from '../heal/tracker.ts';
 import type { Clock } from '../lib/clock.ts';
-import { ROOT_GFID, type Gfid } from '../lib/gfid.ts';
+import type { Gfid } from '../lib/gfid.ts';
 import type { Loop } from '../lib/loop.ts';
 import type { QuotaEnforcer } from '../quota/enforcer.ts';
 import type { BrickClient } from '../rpc/brick-client.ts';
@@ -23,11 +23,11 @@ import { EventListener } from './event-listener.ts';
 import { HealEntryReader } from './heal-entry-reader.ts';
 import { HealInsight, replicaSetOf } from './heal-insight.ts';
 import { HealPeers } from './heal-peers.ts';
-import { Replacement } from './replacement.ts';
-import { Resolver } from './resolver.ts';
+import { createReplacement, createResolver, type RemedyParts } from './heal-remedies.ts';
+import type { Replacement } from './replacement.ts';
+import type { Resolver } from './resolver.ts';
 import { SplitBrainWatch } from './split-brain.ts';
 import type { HealthCheck } from './health.ts';
-import { addToChangelog } from './wire-changelog.ts';
 import type { ProcessMonitor } from './process-monitor.ts';
 import type { StartLoop } from './quota-duty.ts';
 
@@ -96,10 +96,18 @@ export class HealDuty {
     });
     this.tracker = this.#createTracker();
     this.splitBrain = this.#createSplitBrain();
-    this.resolver = this.#createResolver();
+    const remedies = this.#remedies();
+    this.resolver = remedies === undefined ? undefined : createResolver(remedies);
     this.insight = this.#createInsight();
     this.disruption = this.#createDisruption();
-    this.replacement = this.#createReplacement();
+    this.replacement =
+      remedies === undefined
+        ? undefined
+        : createReplacement(
+            remedies,
+            () => this.disruption,
+            () => void this.tracker.start('index'),
+          );
     this.#events =
       config.glusterEventsPort === 0
         ? undefined
@@ -232,46 +240,11 @@ export class HealDuty {
     });
   }
 
-  #createResolver(): Resolver | undefined {
-    const { config, worker, brick, monitor, clock, log } = this.#parts;
-    const watch = this.splitBrain;
-    const peers = this.#peers;
-    const others = (brickSetOf(config)?.members ?? []).filter((index) => index !== config.brickIndex);
-    if (watch === undefined || peers === undefined) return undefined;
-    return new Resolver({
-      brickIndex: config.brickIndex,
-      others: replicaSetOf(config)?.others ?? [],
-      watch,
-      fenced: () => (monitor.fence.open ? undefined : monitor.fence.reason),
-      counters: async (gfid, signal) => await countersOf(worker, gfid, signal),
-      add: async (gfid, child, add, signal) => await addToChangelog(brick, gfid, child, add, signal),
-      peer: async (index, change, signal) => await peers.change(index, change, signal),
-      crawl: async (signal) => void (await this.#shd.start('index', signal)),
-      crawlElsewhere: async (signal) => await peers.crawl(others, signal),
-      clock,
-      log: log.child({ part: 'split-brain' }),
-    });
-  }
-
-  #createReplacement(): Replacement | undefined {
-    const { config, worker, brick, monitor, log } = this.#parts;
-    const watch = this.splitBrain;
-    const peers = this.#peers;
-    const set = brickSetOf(config);
-    if (watch === undefined || peers === undefined || set === undefined) return undefined;
-    return new Replacement({
-      brickIndex: config.brickIndex,
-      set,
-      fenced: () => (monitor.fence.open ? undefined : monitor.fence.reason),
-      report: async (signal) => await this.disruption.report(signal),
-      peers: async (signal) => await peers.reports(signal),
-      rows: async (gfids, signal) => await watch.rows(gfids, signal),
-      counters: async (signal) => await countersOf(worker, ROOT_GFID, signal),
-      add: async (child, add, signal) => await addToChangelog(brick, ROOT_GFID, child, add, signal),
-      peer: async (index, target, signal) => await peers.mark(index, target, signal),
-      heal: () => void this.tracker.start('index'),
-      log: log.child({ part: 'replacement' }),
-    });
+  #remedies(): RemedyParts | undefined {
+    const [watch, peers] = [this.splitBrain, this.#peers];
+    return watch === undefined || peers === undefined
+      ? undefined
+      : { parts: this.#parts, watch, peers, shd: this.#shd };
   }
 
   #createDisruption(): DisruptionGuard {
@@ -305,15 +278,4 @@ export class HealDuty {
       signal,
     });
   }
-}
-
-/** The counters of our own copy in hex; undefined: there is none. */
-async function countersOf(
-  worker: BrickWorker,
-  gfid: Gfid,
-  signal: AbortSignal,
-): Promise<Record<string, string> | undefined> {
-  const { copies } = await worker.call('copies', { gfids: [gfid], names: [] }, { signal });
-  const [copy] = copies;
-  return copy === undefined || typeof copy === 'string' ? undefined : copy.counters;
 }

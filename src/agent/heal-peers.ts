@@ -2,6 +2,7 @@
 import type { Static, TSchema } from 'typebox';
 import { Check } from 'typebox/value';
 import type { BrickReport, PeerAnswer } from '../heal/disruption.ts';
+import type { NameRemoval } from '../heal/resolve-name.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import { peerHealSchema, peerObjectsSchema, type PeerHeal } from './http/heal-schemas.ts';
 import { askPeer } from './peer-http.ts';
@@ -87,9 +88,21 @@ export class HealPeers {
     await this.#post(this.#addressOf(brickIndex), '/v1/peer/heal/changelog', change, signal);
   }
 
+  /** Has the agent of a brick remove a name from it. @throws AgentError, what it answers */
+  async removeName({ brickIndex, ...removal }: NameRemoval, signal: AbortSignal): Promise<void> {
+    await this.#post(this.#addressOf(brickIndex), '/v1/peer/heal/name', removal, signal);
+  }
+
   /** Has the agent of a brick mark another one as replaced. @throws AgentError, what it answers */
   async mark(brickIndex: number, target: number, signal: AbortSignal): Promise<void> {
     await this.#post(this.#addressOf(brickIndex), '/v1/peer/heal/mark', { brick: target }, signal);
+  }
+
+  /** Has the agents of other bricks start index heals. Those that cannot be asked: their daemon crawls by itself, later. */
+  async startHeals(bricks: readonly number[], signal: AbortSignal): Promise<void> {
+    const asked = [...this.#brickAt].filter(([, at]) => bricks.includes(at));
+    const posts = asked.map(async ([address]) => await this.#post(address, '/v1/heal', { kind: 'index' }, signal));
+    await Promise.allSettled(posts);
   }
 
   /** Has the self-heal daemons of the other bricks crawl. Those that cannot be asked do so by themselves, later. */

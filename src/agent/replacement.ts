@@ -27,8 +27,8 @@ export interface ReplacementOptions {
   add: (child: string, add: Changelog, signal: AbortSignal) => Promise<Changelog>;
   /** Has the agent of another brick mark the target. */
   peer: (brickIndex: number, target: number, signal: AbortSignal) => Promise<void>;
-  /** Begins an index heal of our own brick, which is followed until its backlog is 0. */
-  heal: () => void;
+  /** Begins index heals on our own brick and, as far as their agents answer, on these, each followed until its backlog is 0. */
+  heal: (bricks: readonly number[], signal: AbortSignal) => Promise<void>;
   log: Log;
 }
 
@@ -85,7 +85,7 @@ export class Replacement {
     signal: AbortSignal,
   ): Promise<{ offer: ReplacementOffer; results: MarkResult[] }> {
     return await this.#mutex.run(async () => {
-      const { brickIndex, peer, log } = this.#options;
+      const { brickIndex, peer, heal, log } = this.#options;
       const offer = await this.plan(target, signal);
       if ('refusal' in offer.planned) throw new AgentError('Conflict', `not done: ${offer.planned.refusal}`);
       const { plan } = offer.planned;
@@ -111,18 +111,23 @@ export class Replacement {
         }
         results.push({ brickIndex: step.brickIndex, failure });
       }
+      // Not before all know it: the first heal brings names back, and what is not empty is not marked.
+      await heal(
+        results.flatMap((result) => (result.failure === undefined ? [result.brickIndex] : [])),
+        signal,
+      );
       return { offer, results };
     });
   }
 
   /**
-   * Blames a brick of the set on our own root for all that it lacks, reads it back, and starts the heal. Who asks for it is not
+   * Blames a brick of the set on our own root for all that it lacks, and reads it back. Who asks for it is not
    * believed: the plan is made anew here. Again is no error.
    *
    * @throws AgentError `BrickFenced`, `Conflict`, or what the brick says
    */
   async mark(target: number, signal: AbortSignal): Promise<void> {
-    const { brickIndex, fenced, counters, add, heal, log } = this.#options;
+    const { brickIndex, fenced, counters, add, log } = this.#options;
     const fence = fenced();
     if (fence !== undefined) throw new AgentError('BrickFenced', fence);
     const { planned } = await this.plan(target, signal);
@@ -137,6 +142,5 @@ export class Replacement {
     if (after === undefined || CHANGE_KINDS.some((kind) => after[kind] === 0)) {
       throw new AgentError('Conflict', `the mark for brick ${target} is not there: somebody has taken it back`);
     }
-    heal();
   }
 }

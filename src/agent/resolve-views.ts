@@ -28,6 +28,8 @@ export function resolveService(agent: Agent): ResolveService {
     },
     crawl: async (signal) => await required(agent).crawl(signal),
     change: async (change, signal) => await required(agent).change(change, signal),
+    removeName: async (removal, signal) =>
+      await required(agent).removeName({ ...removal, brickIndex: agent.config.brickIndex }, signal),
   };
 }
 
@@ -67,6 +69,9 @@ function itemView({ found: { gfid, path, kinds }, planned }: ResolutionItem): Re
     losers: plan?.losers ?? [],
     steps: (plan?.steps ?? []).map(({ brickIndex, child, add: { data, metadata } }) => {
       return { brickIndex, child, data, metadata };
+    }),
+    removals: (plan?.removals ?? []).map(({ brickIndex, gfid, expected: { type, size, modifiedAt } }) => {
+      return { brickIndex, gfid, type, size, modifiedAt: new Date(modifiedAt).toISOString() };
     }),
   };
 }

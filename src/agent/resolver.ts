@@ -14,17 +14,24 @@ import {
   type Policy,
   type ResolutionPlan,
 } from '../heal/resolve.ts';
+import type { NameRemoval } from '../heal/resolve-name.ts';
 import type { CopyRow, SplitBrain } from '../heal/split-brain.ts';
 import type { Clock } from '../lib/clock.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import type { Gfid } from '../lib/gfid.ts';
 import type { Log } from '../lib/log.ts';
 import { Mutex } from '../lib/mutex.ts';
+import type { NameResolver } from './name-resolver.ts';
 import type { SplitBrainWatch } from './split-brain.ts';
 
 /** A small file heals within a second of the crawl; a large one is looked at later, by whoever wants to know. In milliseconds. */
 const HEAL_WAIT_MS = 20_000;
 const HEAL_LOOK_MS = 500;
+/** Between two requests to crawl while something is not healed; in milliseconds. */
+const RECRAWL_MS = 5_000;
+
+/** Offers that are remembered; one that was forgotten is made anew, which takes some seconds. */
+const MAX_OFFERS = 16;
 
 /** One change of a row, as the agents ask one another. */
 export interface RowChange {
@@ -40,6 +47,8 @@ export interface ResolverOptions {
   /** Under which names the other bricks of the set are blamed. */
   others: readonly string[];
   watch: Pick<SplitBrainWatch, 'judge' | 'rows' | 'status'>;
+  /** For names that mean different objects. */
+  names: Pick<NameResolver, 'plan' | 'apply' | 'remove' | 'unfinished'>;
   /** Why nothing may be written; undefined: it may. */
   fenced: () => string | undefined;
   /** The counters of our own copy in hex; undefined: there is none. */
@@ -81,9 +90,17 @@ export interface ResolutionResult {
   message: string;
 }
 
+/** What was done to which object, as it was asked for. */
+interface Changed {
+  gfid: Gfid;
+  plan: ResolutionPlan;
+}
+
 export class Resolver {
   readonly #options: ResolverOptions;
   readonly #mutex = new Mutex();
+  /** What was offered last, by id. */
+  readonly #offers = new Map<string, { gfids: string; split: SplitBrain[] }>();
 
   constructor(options: ResolverOptions) {
     this.#options = options;
@@ -104,11 +121,33 @@ export class Resolver {
       if (verdict.kind === 'SplitBrain') split.push(verdict.found);
       else if (gfids.length === 1) throw new AgentError('NotFound', `${gfid} is not in split-brain`);
     }
+    const offer = await this.#offer(split, policy, source, signal);
+    if (this.#offers.size >= MAX_OFFERS) this.#offers.delete(this.#offers.keys().next().value ?? '');
+    this.#offers.set(offer.id, { gfids: [...gfids].sort().join(), split });
+    return offer;
+  }
+
+  async #offer(
+    split: readonly SplitBrain[],
+    policy: Policy,
+    source: number | undefined,
+    signal: AbortSignal,
+  ): Promise<ResolutionOffer> {
     const rows = await this.#rows(split, signal);
-    const items = split.map((found) => {
+    const items: ResolutionItem[] = [];
+    const removed = new Set<string>();
+    for (const found of split) {
       const own = rows.get(found.gfid) ?? [];
-      return { found, rows: own, planned: planResolution(found, own, policy, source) };
-    });
+      const planned = isOfName(found)
+        ? await this.#options.names.plan(found, policy, source, signal)
+        : planResolution(found, own, policy, source);
+      // Of a PV both objects of a name are known: once is enough.
+      const [removal] = 'plan' in planned ? planned.plan.removals : [];
+      const key = removal === undefined ? undefined : `${removal.parent}/${removal.name}`;
+      if (key !== undefined && removed.has(key)) continue;
+      if (key !== undefined) removed.add(key);
+      items.push({ found, rows: own, planned });
+    }
     return { id: idOf(items.map(({ planned }) => ('plan' in planned ? planned.plan.id : planned.refusal))), items };
   }
 
@@ -126,7 +165,12 @@ export class Resolver {
     signal: AbortSignal,
   ): Promise<{ offer: ResolutionOffer; results: ResolutionResult[] }> {
     return await this.#mutex.run(async () => {
-      const offer = await this.plan(gfids, policy, source, signal);
+      // The copies were compared twice for the plan; that they are still the same, which its id tells, is the third time.
+      const before = this.#offers.get(id);
+      const offer =
+        before?.gfids === [...gfids].sort().join()
+          ? await this.#offer(before.split, policy, source, signal)
+          : await this.plan(gfids, policy, source, signal);
       if (offer.id !== id) {
         throw new AgentError(
           'Conflict',
@@ -134,12 +178,14 @@ export class Resolver {
         );
       }
       const results: ResolutionResult[] = [];
-      const changed: ResolutionPlan[] = [];
+      const changed: Changed[] = [];
       for (const { found, rows, planned } of offer.items) {
         if ('refusal' in planned) results.push({ gfid: found.gfid, outcome: 'Refused', message: planned.refusal });
         else {
-          const failure = await this.#apply(planned.plan, rows, signal);
-          if (failure === undefined) changed.push(planned.plan);
+          const { plan } = planned;
+          const isOfNames = plan.removals.length > 0;
+          const failure = await (isOfNames ? this.#options.names.apply(plan, signal) : this.#apply(plan, rows, signal));
+          if (failure === undefined) changed.push({ gfid: found.gfid, plan });
           else results.push({ gfid: found.gfid, outcome: 'Failed', message: failure });
         }
       }
@@ -176,6 +222,11 @@ export class Resolver {
     }
   }
 
+  /** @throws AgentError as `NameResolver.remove` */
+  async removeName(removal: NameRemoval, signal: AbortSignal): Promise<void> {
+    await this.#options.names.remove(removal, signal);
+  }
+
   async crawl(signal: AbortSignal): Promise<void> {
     await this.#options.crawl(signal);
   }
@@ -206,29 +257,50 @@ export class Resolver {
     return undefined;
   }
 
-  async #heal(plans: readonly ResolutionPlan[], signal: AbortSignal): Promise<ResolutionResult[]> {
-    const { clock, log, crawl, crawlElsewhere } = this.#options;
+  async #heal(changed: readonly Changed[], signal: AbortSignal): Promise<ResolutionResult[]> {
+    const { clock } = this.#options;
+    const until = clock.monotonic() + HEAL_WAIT_MS;
+    for (let crawledAt: number | undefined; ;) {
+      // A directory that is merged has its new objects healed by a later crawl.
+      if (crawledAt === undefined || clock.monotonic() - crawledAt >= RECRAWL_MS) {
+        crawledAt = clock.monotonic();
+        await this.#crawlAll(signal);
+      }
+      const results = await this.#outcomes(changed, signal);
+      if (clock.monotonic() >= until || results.every(({ outcome }) => outcome === 'Healed')) return results;
+      await clock.sleep(HEAL_LOOK_MS, signal);
+    }
+  }
+
+  async #crawlAll(signal: AbortSignal): Promise<void> {
+    const { log, crawl, crawlElsewhere } = this.#options;
     for (const asked of await Promise.allSettled([crawl(signal), crawlElsewhere(signal)])) {
       // It crawls by itself, later; the result says that it is not done.
       if (asked.status === 'rejected')
         log.warn({ reason: errorMessage(asked.reason) }, 'a self-heal daemon was not asked');
     }
-    const until = clock.monotonic() + HEAL_WAIT_MS;
-    for (;;) {
-      const rows = await this.#rows(plans, signal);
-      const results = plans.map(({ gfid, kinds, source }): ResolutionResult => {
-        const why = isWhole(rows.get(gfid) ?? [], kinds);
-        return why === undefined
-          ? { gfid, outcome: 'Healed', message: `all copies are that of brick ${source}` }
+  }
+
+  async #outcomes(changed: readonly Changed[], signal: AbortSignal): Promise<ResolutionResult[]> {
+    const ofCopies = changed.filter(({ plan }) => plan.removals.length === 0);
+    const rows = await this.#rows(ofCopies, signal);
+    const results: ResolutionResult[] = [];
+    for (const { gfid, plan } of changed) {
+      const why =
+        plan.removals.length > 0
+          ? await this.#options.names.unfinished(plan, signal)
+          : isWhole(rows.get(gfid) ?? [], plan.kinds);
+      results.push(
+        why === undefined
+          ? { gfid, outcome: 'Healed', message: `all copies are that of brick ${plan.source}` }
           : {
               gfid,
               outcome: 'Healing',
-              message: `decided for brick ${source}; ${why}: the self-heal daemon is at work`,
-            };
-      });
-      if (clock.monotonic() >= until || results.every(({ outcome }) => outcome === 'Healed')) return results;
-      await clock.sleep(HEAL_LOOK_MS, signal);
+              message: `decided for brick ${plan.source}; ${why}: the self-heal daemon is at work`,
+            },
+      );
     }
+    return results;
   }
 
   async #rows(objects: readonly { gfid: Gfid }[], signal: AbortSignal): Promise<Map<Gfid, CopyRow[]>> {
@@ -240,6 +312,10 @@ export class Resolver {
     if (typeof rows === 'string') throw new AgentError('Conflict', `not decided: ${rows}`);
     return rows;
   }
+}
+
+function isOfName({ kinds }: SplitBrain): boolean {
+  return kinds.includes('gfid') || kinds.includes('type');
 }
 
 /** What the row holds after a step. */

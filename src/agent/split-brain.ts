@@ -8,6 +8,7 @@ import type { NameRecord } from '../brick/gfid-path.ts';
 import type { BacklogView } from '../heal/backlog.ts';
 import type { ReplicaSet } from '../heal/changelog.ts';
 import { describeEntry } from '../heal/entry.ts';
+import type { NameState } from '../heal/resolve-name.ts';
 import {
   copiesOf,
   isSettled,
@@ -181,6 +182,20 @@ export class SplitBrainWatch {
     const answers = await this.#ask({ gfids, names: [] }, signal);
     if (typeof answers === 'string') return answers;
     return new Map(gfids.map((gfid, at) => [gfid, this.#rowsAt(answers, at)]));
+  }
+
+  /** What all bricks have under a name; a text says why that is not known. */
+  async nameState(record: NameRecord, signal: AbortSignal): Promise<NameState | string> {
+    const answers = await this.#ask({ gfids: [record.parent], names: [record] }, signal);
+    if (typeof answers === 'string') return answers;
+    // In the order of the bricks, and not in that of their answers: what is planned from it has to be the same again.
+    const named = new Map(
+      this.#options.members.map(({ brickIndex }) => [brickIndex, answers.get(brickIndex)?.named[0]]),
+    );
+    const gfids = [...new Set([...named.values()].flatMap((object) => (object === undefined ? [] : [object.gfid])))];
+    const objects = gfids.length === 0 ? new Map<Gfid, CopyRow[]>() : await this.rows(gfids, signal);
+    if (typeof objects === 'string') return objects;
+    return { record, directory: this.#rowsAt(answers, 0), named, objects };
   }
 
   async #look(gfids: readonly Gfid[], signal: AbortSignal): Promise<Map<Gfid, Look> | string> {

@@ -229,7 +229,7 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
     'split-brain',
     'Objects whose copies contradict each other, confirmed by all bricks of the set; exit 1 if any.',
   ).action(async (_flags, command: Command) => setExit(await healSplitBrain(client(command), output, format(command))));
-  query(heal, 'resolve [object]', 'End a split-brain of data or metadata: show what would be done, or do it.')
+  query(heal, 'resolve [object]', 'End a split-brain: show what would be done, or do it.')
     .addOption(new Option('--policy <name>', 'which copy is kept').choices(POLICIES).makeOptionMandatory())
     .option('--source-brick <index>', 'for the policy source-brick', parseCount0)
     .option('--pv <name>', 'all of a PV in place of one object')

@@ -197,13 +197,13 @@ function splitBrain(kinds: readonly SplitKind[]): Finding {
   const [message, remedy] = isMismatch
     ? [
         'the bricks have different objects under its name',
-        'brick-agent heal split-brain shows them; decide which one is to be kept (docs/heal.md)',
+        'decide which one is kept: brick-agent heal resolve shows what a policy would do (docs/heal.md)',
       ]
     : isMerged
       ? ['its bricks have different names and each is blamed', 'the daemon merges the names: brick-agent heal start']
       : [
           `every copy is blamed by another one for ${kinds.join(' and ')}`,
-          'brick-agent heal split-brain shows the copies; decide which one is to be kept (docs/heal.md)',
+          'brick-agent heal split-brain shows the copies; brick-agent heal resolve ends it by policy (docs/heal.md)',
         ];
   return {
     reason: 'SplitBrain',

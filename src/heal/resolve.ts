@@ -7,6 +7,7 @@
 import { createHash } from 'node:crypto';
 import type { Gfid } from '../lib/gfid.ts';
 import { CHANGE_KINDS, type ChangeKind, type Changelog } from './changelog.ts';
+import type { NameRemoval } from './resolve-name.ts';
 import { blameOf, dirtyOf, type CopyRow, type SplitBrain } from './split-brain.ts';
 
 export const POLICIES = ['bigger-file', 'latest-mtime', 'source-brick', 'majority'] as const;
@@ -31,24 +32,21 @@ export interface ResolutionPlan {
   losers: number[];
   /** In this order. */
   steps: PlanStep[];
+  /** Names that bricks lose, where different objects have one. */
+  removals: NameRemoval[];
   /** Changes with every copy: size, time, owner, mode and all counters. */
   id: string;
 }
 
 export type Planned = { plan: ResolutionPlan } | { refusal: string };
 
-/** @param rows those of all bricks of the set, read now */
+/** For data and metadata. @param rows those of all bricks of the set, read now */
 export function planResolution(
   { gfid, kinds }: Pick<SplitBrain, 'gfid' | 'kinds'>,
   rows: readonly CopyRow[],
   policy: Policy,
   sourceBrick: number | undefined,
 ): Planned {
-  if (kinds.includes('gfid') || kinds.includes('type')) {
-    return refuse(
-      'different objects have its name: move the wrong ones away on the bricks that have them, the name and the link below .glusterfs, and start a heal',
-    );
-  }
   const split = CHANGE_KINDS.filter((kind) => kind !== 'entry' && kinds.includes(kind));
   if (split.length === 0) return refuse('the self-heal daemon merges the names of a directory: start a heal');
   const busy = rows.filter((row) => CHANGE_KINDS.some((kind) => dirtyOf(row)[kind] > 0));
@@ -70,6 +68,7 @@ export function planResolution(
     keepers: keepers.map(index),
     losers: losers.map(index),
     steps,
+    removals: [],
   };
   return { plan: { ...plan, id: idOf([plan, rows]) } };
 }

@@ -144,4 +144,21 @@ describe('a brick that was wiped', () => {
     );
     expect((await mark(agentOf(0), '--brick', String(WIPED))).view.refusal).toContain('not known to be empty');
   });
+
+  it('is marked on all others before the heal begins', async () => {
+    await wipe();
+    const view = await lab.waitFor('all bricks to serve', async () => {
+      const { code, view } = await mark(agentOf(0), '--brick', String(WIPED), '--yes');
+      return code === 0 ? view : undefined;
+    });
+    expect(view.results).toEqual([
+      { brickIndex: 0, failure: null },
+      { brickIndex: 2, failure: null },
+    ]);
+    await lab.waitFor(
+      'the heal',
+      async () => (await pendingHeals(volume)) === 0 && (await brickDifferences(volume)).length === 0,
+      { timeoutMs: 60_000 },
+    );
+  });
 });

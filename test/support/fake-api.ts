@@ -433,7 +433,7 @@ export class FakeResolve implements ResolveService {
   async resolve(request: ResolveRequest): Promise<ResolutionView> {
     this.calls.push(request);
     const gfid = '11111111-1111-4111-8111-111111111111';
-    const plan = { refusal: null, source: 1, keepers: [1], losers: [0] };
+    const plan = { refusal: null, source: 1, keepers: [1], losers: [0], removals: [] };
     const steps = [{ brickIndex: 0, child: 'pool1-client-1', data: -1, metadata: 0 }];
     const results = [{ gfid, outcome: 'Healed' as const, message: 'all copies are that of brick 1' }];
     return await Promise.resolve({
@@ -444,6 +444,10 @@ export class FakeResolve implements ResolveService {
   }
 
   async crawl(): Promise<void> {
+    await Promise.resolve();
+  }
+
+  async removeName(): Promise<void> {
     await Promise.resolve();
   }
 

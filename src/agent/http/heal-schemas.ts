@@ -73,8 +73,8 @@ export const preStopSchema = Type.Object({
   unflushed: Type.Integer({ minimum: 0 }),
 });
 
-const Gfid = Type.String({ pattern: '^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$' });
-const Latin1Name = Type.String({
+export const Gfid = Type.String({ pattern: '^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$' });
+export const Latin1Name = Type.String({
   pattern: '^(?!\\.{1,2}$)[^/\\u0000\\u0100-\\uffff]{1,255}$',
   description: 'One character a byte.',
 });
@@ -83,7 +83,7 @@ const NameOf = Type.Object({ parent: Gfid, name: Latin1Name }, { additionalPrope
 const Counters = Type.Record(Type.String({ maxLength: 260 }), Type.String({ maxLength: 128 }));
 const Missing = Type.Enum(['gone', 'unresolved']);
 
-const copySchema = Type.Object({
+export const copySchema = Type.Object({
   type: ObjectType,
   size: Type.Number(),
   modifiedAt: Type.Number({ description: 'Milliseconds since the epoch.' }),

@@ -1,8 +1,8 @@
 /** What the API takes and says to end a split-brain. */
 import { Type, type Static } from 'typebox';
+import { copySchema, Gfid, Latin1Name } from './heal-schemas.ts';
 import { Nullable } from './schemas.ts';
 
-const Gfid = Type.String({ pattern: '^[0-9a-f]{8}-([0-9a-f]{4}-){3}[0-9a-f]{12}$' });
 const Deltas = Type.Object(
   {
     data: Type.Integer({ minimum: -4_294_967_295, maximum: 1 }),
@@ -53,6 +53,16 @@ export const resolutionSchema = Type.Object({
         }),
         { description: 'What is added to which counters of which brick.' },
       ),
+      removals: Type.Array(
+        Type.Object({
+          brickIndex: Type.Integer(),
+          gfid: Type.String(),
+          type: Type.String(),
+          size: Type.Number({ description: 'Bytes.' }),
+          modifiedAt: Type.String(),
+        }),
+        { description: 'Objects that lose the name on which brick, and are gone with their last one.' },
+      ),
     }),
   ),
   results: Nullable(
@@ -86,6 +96,13 @@ export const changelogChangeSchema = Type.Object(
   { additionalProperties: false },
 );
 
+/** One agent asks another to remove a name from its brick. */
+export const nameRemovalSchema = Type.Object(
+  { parent: Gfid, name: Latin1Name, gfid: Gfid, expected: copySchema },
+  { additionalProperties: false },
+);
+
+export type NameRemovalRequest = Static<typeof nameRemovalSchema>;
 export type ResolveRequest = Static<typeof resolveRequestSchema>;
 export type ResolutionView = Static<typeof resolutionSchema>;
 export type ChangelogChange = Static<typeof changelogChangeSchema>;

@@ -11,7 +11,7 @@ import type {
   SplitBrainView,
 } from './heal-schemas.ts';
 import type { ReplacementRequest, ReplacementView } from './replacement-schemas.ts';
-import type { ChangelogChange, ResolutionView, ResolveRequest } from './resolve-schemas.ts';
+import type { ChangelogChange, NameRemovalRequest, ResolutionView, ResolveRequest } from './resolve-schemas.ts';
 import type { DoctorView } from './doctor-schema.ts';
 import type { PageQuery, PageStatus } from './page-status.ts';
 import type {
@@ -101,6 +101,7 @@ export interface ResolveService {
   /** @throws AgentError `NotFound`, `Conflict`, `BadRequest`, `NotSupported` */
   resolve(request: ResolveRequest): Promise<ResolutionView>;
   change(change: ChangelogChange, signal: AbortSignal): Promise<void>;
+  removeName(removal: NameRemovalRequest, signal: AbortSignal): Promise<void>;
   crawl(signal: AbortSignal): Promise<void>;
 }
 

@@ -32,14 +32,18 @@ async function post(client: AgentClient, request: ResolveRequest): Promise<Resol
 }
 
 function print(output: Output, { plan, items, results }: ResolutionView, yes: boolean): void {
-  for (const { gfid, path, kinds, refusal, source, keepers, losers, steps } of items) {
+  for (const { gfid, path, kinds, refusal, source, keepers, losers, steps, removals } of items) {
     output.line(`${path ?? '(path not known)'}  ${gfid}  ${kinds.join(', ')}`);
     if (refusal !== null) output.line(`  not done: ${refusal}`);
     else {
       output.line(
         `  keep the copy of brick ${source}${keepers.length > 1 ? ` (the same as ${keepers.join(', ')})` : ''}`,
       );
-      output.line(`  overwrite brick ${losers.join(', ')}`);
+      if (removals.length === 0) output.line(`  overwrite brick ${losers.join(', ')}`);
+      for (const removal of removals) {
+        const { brickIndex, gfid, type, size, modifiedAt } = removal;
+        output.line(`  on brick ${brickIndex}: remove the ${type} ${gfid} (${size} bytes, changed ${modifiedAt})`);
+      }
       for (const step of steps) {
         output.line(
           `    on brick ${step.brickIndex}: trusted.afr.${step.child} data ${signed(step.data)}, metadata ${signed(step.metadata)}`,

@@ -62,6 +62,12 @@ function resolverOf(brickIndex: number, changes: Partial<ResolverOptions> = {}):
       rows: async (gfids) => await Promise.resolve(new Map(gfids.map((gfid) => [gfid, rows()]))),
       status: () => ({ unknown: undefined, items: [], checkedAt: 0 }),
     },
+    names: {
+      plan: async () => await Promise.resolve({ refusal: 'no name is in split-brain' }),
+      apply: async () => await Promise.resolve('not expected'),
+      remove: async () => await Promise.resolve(),
+      unfinished: async () => await Promise.resolve('not expected'),
+    },
     fenced: () => undefined,
     counters: async () => await Promise.resolve(bricks[brickIndex]),
     add: async (_gfid, child, counters) => {

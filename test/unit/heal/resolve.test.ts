@@ -131,11 +131,8 @@ describe('planResolution', () => {
     expect(said(plan(rowsOf(...specs), 'majority'))).toBe('1 of 1,2 over 0');
   });
 
-  it('leaves names to people and to the daemon', () => {
+  it('leaves names to the daemon', () => {
     const rows = rowsOf(...DIVIDED);
-    expect(said(planResolution({ gfid: GFID, kinds: ['gfid'] }, rows, 'majority', undefined))).toContain(
-      'different objects',
-    );
     expect(said(planResolution({ gfid: GFID, kinds: ['entry'] }, rows, 'majority', undefined))).toContain('merges');
   });
 

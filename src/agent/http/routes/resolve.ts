@@ -1,5 +1,10 @@
 import { Type } from 'typebox';
-import { changelogChangeSchema, resolutionSchema, resolveRequestSchema } from '../resolve-schemas.ts';
+import {
+  changelogChangeSchema,
+  nameRemovalSchema,
+  resolutionSchema,
+  resolveRequestSchema,
+} from '../resolve-schemas.ts';
 import type { ResolveService } from '../services.ts';
 import type { Server } from '../server.ts';
 import { allowSilence, auditLine, changeDeadline, withProblems } from './shared.ts';
@@ -12,7 +17,7 @@ export function resolveRoutes(server: Server, resolve: ResolveService): void {
     {
       schema: {
         tags,
-        summary: 'Ends a split-brain of data or metadata: shows what would be done, or does it when the plan is named.',
+        summary: 'Ends a split-brain: shows what would be done, or does it when the plan is named.',
         body: resolveRequestSchema,
         response: withProblems({ 200: resolutionSchema }, 404, 409, 422, 501, 503, 504),
       },
@@ -56,6 +61,24 @@ export function resolveRoutes(server: Server, resolve: ResolveService): void {
       await resolve.change(request.body, changeDeadline());
       auditLine(request, { action: 'ChangeChangelog', gfid: request.body.gfid, child: request.body.child });
       return { changed: true as const };
+    },
+  );
+
+  server.post(
+    '/v1/peer/heal/name',
+    {
+      schema: {
+        tags,
+        summary:
+          'For the agents of the other bricks: removes a name from this one, if all bricks confirm that it is in split-brain.',
+        body: nameRemovalSchema,
+        response: withProblems({ 200: Type.Object({ removed: Type.Literal(true) }) }, 409, 422, 501, 503, 504),
+      },
+    },
+    async (request) => {
+      await resolve.removeName(request.body, changeDeadline());
+      auditLine(request, { action: 'RemoveName', gfid: request.body.gfid, parent: request.body.parent });
+      return { removed: true as const };
     },
   );
 }
