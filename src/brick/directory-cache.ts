@@ -1,18 +1,12 @@
 import fs from 'node:fs';
 import { errnoOf } from '../lib/errors.ts';
+import { isSameStamp, lookAt, type FileStamp } from './file-stamp.ts';
 import { brickIo } from './handle.ts';
 
-/**
- * A directory whose time stamp is younger than this when it is listed may change again within the same tick of the file
- * system's clock, unseen; such a listing is not kept. In milliseconds; ext4 and XFS tick with the kernel's timer (4 to 10 ms).
- */
-const RACY_WINDOW_MS = 1_000;
-
 interface Listing {
-  mtimeNs: bigint;
-  ino: bigint;
-  entries: fs.Dirent[];
-  settled: boolean;
+  /** Undefined: there was no such directory. */
+  stamp: FileStamp | undefined;
+  entries: readonly fs.Dirent[] | undefined;
 }
 
 /**
@@ -21,29 +15,31 @@ interface Listing {
  */
 export class DirectoryCache {
   #listings = new Map<string, Listing>();
-  #used = new Set<string>();
+  #used = new Map<string, Listing>();
 
   /** @returns undefined when there is no such directory */
-  list(path: string): readonly fs.Dirent[] | undefined {
-    this.#used.add(path);
-    try {
-      const stat = fs.lstatSync(path, { bigint: true });
-      if (!stat.isDirectory()) return undefined;
-      const known = this.#listings.get(path);
-      if (known?.settled === true && known.mtimeNs === stat.mtimeNs && known.ino === stat.ino) return known.entries;
-      const entries = fs.readdirSync(path, { withFileTypes: true });
-      const settled = Date.now() - Number(stat.mtimeMs) > RACY_WINDOW_MS;
-      this.#listings.set(path, { mtimeNs: stat.mtimeNs, ino: stat.ino, entries, settled });
-      return entries;
-    } catch (cause) {
-      if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR') return undefined;
-      throw brickIo(path, cause);
-    }
+  list(root: string, path: string): readonly fs.Dirent[] | undefined {
+    const listing = this.#look(`${root}/${path}`, this.#listings.get(path));
+    this.#used.set(path, listing);
+    return listing.entries;
   }
 
-  /** Drops listings that were not asked for since the last sweep. */
-  sweep(): void {
-    for (const path of this.#listings.keys()) if (!this.#used.has(path)) this.#listings.delete(path);
-    this.#used = new Set();
+  /** Drops listings that were not asked for since the last sweep. @returns what all others stand for, by path below the root */
+  sweep(): Map<string, FileStamp | undefined> {
+    this.#listings = this.#used;
+    this.#used = new Map();
+    return new Map(Array.from(this.#listings, ([path, { stamp }]) => [path, stamp]));
+  }
+
+  #look(path: string, known: Listing | undefined): Listing {
+    const stamp = lookAt(path);
+    if (stamp?.kind !== 'directory') return { stamp, entries: undefined };
+    if (known !== undefined && isSameStamp(stamp, known.stamp)) return known;
+    try {
+      return { stamp, entries: fs.readdirSync(path, { withFileTypes: true }) };
+    } catch (cause) {
+      if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR') return { stamp: undefined, entries: undefined };
+      throw brickIo(path, cause);
+    }
   }
 }

@@ -1,12 +1,14 @@
 /**
  * Which PVs are on this brick, and what Kadalu wants for them: `subvol/xx/yy/<pv>/` and `info/subvol/xx/yy/<pv>.json`.
  *
- * Looked at every few seconds, so what has not changed costs stats only, and an unchanged whole is not sent again.
+ * Looked at every few seconds, so what has not changed costs one stat for each directory and each info file and nothing else, and an
+ * unchanged whole is not sent again.
  */
 import fs from 'node:fs';
 import { AgentError, errnoOf, errorMessage } from '../lib/errors.ts';
 import { MAX_BYTES } from '../lib/units.ts';
 import { DirectoryCache } from './directory-cache.ts';
+import { isSameStamp, isStill, lookAt, type FileStamp } from './file-stamp.ts';
 import { brickIo, type DirectoryHandle } from './handle.ts';
 
 /** A PV directory that exists on the brick or that Kadalu describes. */
@@ -35,8 +37,15 @@ const HASH_PART = /^[0-9a-f]{2}$/;
 /** Control characters in a PV name would reach logs and terminals; no CSI driver makes any. */
 const CONTROL = /\p{Cc}/u;
 
+/**
+ * Each so many looks also at the directories of the info files themselves. In between, a file that is known is looked at by its path, and
+ * so is the place where that of a PV without one would be; what is missed is a file without a PV's directory, for half a minute.
+ */
+const ALL_EVERY = 15;
+const INFO_LEAF = /^info\/subvol\/..\/..$/;
+
 interface CachedInfo {
-  key: string;
+  stamp: FileStamp;
   result: { kadaluBytes: bigint } | { reason: string };
 }
 
@@ -45,6 +54,9 @@ export class PvInventory {
   #infos = new Map<string, CachedInfo>();
   #version = 0;
   #last: Inventory | undefined;
+  /** What the last inventory was made of, by path below the root; undefined: there was none. */
+  #seen: { often: Map<string, FileStamp | undefined>; seldom: Map<string, FileStamp | undefined> } | undefined;
+  #looks = 0;
 
   /**
    * @param known version that the caller has; when nothing changed since, only the version comes back
@@ -55,13 +67,35 @@ export class PvInventory {
     readKadalu: boolean,
     known: number | undefined,
   ): { version: number; inventory: Inventory | undefined } {
+    if (this.#isUnchanged(root.path)) return { version: this.#version, inventory: this.#unlessKnown(known) };
+    this.#seen = undefined;
     const inventory = this.#scan(root.path, readKadalu);
-    this.#directories.sweep();
+    this.#seen = this.#sort(this.#directories.sweep(), readKadalu ? inventory.places : []);
     if (this.#last === undefined || !isSame(this.#last, inventory)) {
       this.#last = inventory;
       this.#version += 1;
     }
-    return { version: this.#version, inventory: known === this.#version ? undefined : inventory };
+    return { version: this.#version, inventory: this.#unlessKnown(known) };
+  }
+
+  #unlessKnown(known: number | undefined): Inventory | undefined {
+    return known === this.#version ? undefined : this.#last;
+  }
+
+  #isUnchanged(root: string): boolean {
+    if (this.#seen === undefined) return false;
+    this.#looks += 1;
+    const { often, seldom } = this.#seen;
+    return areStill(root, often) && (this.#looks % ALL_EVERY !== 0 || areStill(root, seldom));
+  }
+
+  #sort(directories: ReadonlyMap<string, FileStamp | undefined>, places: readonly PvPlace[]) {
+    const often = new Map<string, FileStamp | undefined>();
+    const seldom = new Map<string, FileStamp | undefined>();
+    for (const [path, stamp] of directories) (INFO_LEAF.test(path) ? seldom : often).set(path, stamp);
+    for (const { path } of places) often.set(`info/${path}.json`, undefined);
+    for (const [file, { stamp }] of this.#infos) often.set(file, stamp);
+    return { often, seldom };
   }
 
   #scan(root: string, readKadalu: boolean): Inventory {
@@ -79,9 +113,9 @@ export class PvInventory {
 
   #addKadalu(root: string, places: Map<string, PvPlace>, refusals: Refusal[]): void {
     const infos = new Map<string, CachedInfo>();
-    for (const { path: file, name, entry } of this.#leaves(root, 'info/subvol')) {
+    for (const { path: file, name } of this.#leaves(root, 'info/subvol')) {
       if (!name.endsWith('.json')) continue;
-      const info = entry.isFile() ? this.#info(root, file) : unreadable('is not a regular file');
+      const info = this.#info(root, file);
       if (info === undefined) continue;
       infos.set(file, info);
       const pv = name.slice(0, -'.json'.length);
@@ -97,7 +131,7 @@ export class PvInventory {
   *#leaves(root: string, base: string): Generator<{ path: string; name: string; entry: fs.Dirent }> {
     for (const first of this.#subdirectories(root, base)) {
       for (const second of this.#subdirectories(root, first)) {
-        for (const entry of this.#directories.list(`${root}/${second}`) ?? []) {
+        for (const entry of this.#directories.list(root, second) ?? []) {
           yield { path: `${second}/${entry.name}`, name: entry.name, entry };
         }
       }
@@ -105,7 +139,7 @@ export class PvInventory {
   }
 
   #subdirectories(root: string, path: string): string[] {
-    const entries = this.#directories.list(`${root}/${path}`) ?? [];
+    const entries = this.#directories.list(root, path) ?? [];
     return entries
       .filter((entry) => entry.isDirectory() && HASH_PART.test(entry.name))
       .map((entry) => `${path}/${entry.name}`);
@@ -113,19 +147,25 @@ export class PvInventory {
 
   /** @returns undefined when the file vanished */
   #info(root: string, file: string): CachedInfo | undefined {
+    const stamp = lookAt(`${root}/${file}`);
+    if (stamp === undefined) return undefined;
+    const known = this.#infos.get(file);
+    // A file that is being written has a size before it has its content; ctime tells the two apart.
+    if (known !== undefined && isSameStamp(stamp, known.stamp)) return known;
+    if (stamp.kind !== 'file') return { stamp, result: { reason: 'is not a regular file' } };
     try {
-      const { size, mtimeNs, ctimeNs, ino } = fs.lstatSync(`${root}/${file}`, { bigint: true });
-      const key = `${ino}:${size}:${mtimeNs}:${ctimeNs}`;
-      const known = this.#infos.get(file);
-      // A file that is being written has a size before it has its content; ctime tells the two apart.
-      if (known?.key === key) return known;
-      return { key, result: parseInfo(readBounded(`${root}/${file}`), file) };
+      return { stamp, result: parseInfo(readBounded(`${root}/${file}`), file) };
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined;
-      if (error instanceof AgentError) return unreadable(error.message);
+      if (error instanceof AgentError) return { stamp, result: { reason: error.message } };
       throw brickIo(file, error);
     }
   }
+}
+
+function areStill(root: string, seen: ReadonlyMap<string, FileStamp | undefined>): boolean {
+  for (const [path, stamp] of seen) if (!isStill(`${root}/${path}`, stamp)) return false;
+  return true;
 }
 
 function isSame(a: Inventory, b: Inventory): boolean {
@@ -180,10 +220,6 @@ function wholeBytes(value: unknown): bigint | undefined {
   if (!isNumber && !(typeof value === 'string' && /^\d{1,19}$/.test(value))) return undefined;
   const bytes = BigInt(value);
   return bytes > 0n && bytes <= MAX_BYTES ? bytes : undefined;
-}
-
-function unreadable(reason: string): CachedInfo {
-  return { key: '', result: { reason } };
 }
 
 function refuseName(name: string): string | undefined {

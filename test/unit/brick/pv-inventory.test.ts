@@ -1,5 +1,6 @@
 import fs from 'node:fs';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DirectoryHandle } from '../../../src/brick/handle.ts';
 import { parseInfo, PvInventory, type Inventory } from '../../../src/brick/pv-inventory.ts';
 import { TemporaryDirectory } from '../../support/temporary.ts';
@@ -19,10 +20,80 @@ function take(known?: number): { version: number; inventory: Inventory | undefin
   return inventory.take(root, true, known);
 }
 
+/** By one who has never looked before. */
+function takeAnew(): Inventory | undefined {
+  using root = DirectoryHandle.open(brick.path);
+  return root === undefined ? undefined : new PvInventory().take(root, true, undefined).inventory;
+}
+
 function addPv(pv: string, size: unknown, at = 'ab/cd'): string {
   brick.mkdir(`subvol/${at}/${pv}`);
   return brick.write(`info/subvol/${at}/${pv}.json`, JSON.stringify({ size, path_prefix: `subvol/${at}` }));
 }
+
+/** So long after a change its time stamp is no other change's. */
+const SETTLED_MS = 1_100;
+/** Looks until everything has been looked at again. */
+const ALL_LOOKS = 15;
+
+describe('an inventory that has settled', () => {
+  let version: number;
+
+  beforeEach(async () => {
+    addPv('pvc-1', 1024);
+    addPv('pvc-2', 2048, '00/11');
+    brick.mkdir('subvol/ab/cd/no-info');
+    await delay(SETTLED_MS);
+    ({ version } = take());
+  });
+  afterEach(() => vi.restoreAllMocks());
+
+  it('costs one stat for each directory of PVs and each info file', () => {
+    const reads = [vi.spyOn(fs, 'readdirSync'), vi.spyOn(fs, 'openSync')] as const;
+    const stats = vi.spyOn(fs, 'lstatSync');
+    expect(inventory.take({ path: brick.path } as DirectoryHandle, true, version)).toEqual({
+      version,
+      inventory: undefined,
+    });
+    for (const read of reads) expect(read).not.toHaveBeenCalled();
+    // subvol, two below it and two below these; info/subvol and two below it; two info files and the place of a third.
+    expect(stats).toHaveBeenCalledTimes(5 + 3 + 3);
+  });
+
+  const INFO_3 = '{"size": 9, "path_prefix": "subvol/ab/cd"}';
+  it.each<[string, () => void]>([
+    ['a resize in place, to a number as long', () => addPv('pvc-1', 4096)],
+    ['a new PV beside another', () => brick.mkdir('subvol/ab/cd/pvc-3')],
+    ['a new PV', () => brick.mkdir('subvol/77/88/pvc-3')],
+    ['an info file for a PV without one', () => brick.write('info/subvol/ab/cd/no-info.json', INFO_3)],
+    ['a PV that is gone', () => fs.rmdirSync(`${brick.path}/subvol/ab/cd/no-info`)],
+    ['an info file that is gone', () => fs.rmSync(`${brick.path}/info/subvol/00/11/pvc-2.json`)],
+    [
+      'another file in the place of an info file',
+      () => fs.renameSync(brick.write('other', INFO_3), `${brick.path}/info/subvol/ab/cd/pvc-1.json`),
+    ],
+    [
+      'a directory in the place of an info file',
+      () => {
+        fs.rmSync(`${brick.path}/info/subvol/00/11/pvc-2.json`);
+        brick.mkdir('info/subvol/00/11/pvc-2.json');
+      },
+    ],
+    ['all PVs gone', () => fs.rmSync(`${brick.path}/subvol`, { recursive: true })],
+  ])('shows %s at the next look', (_, change) => {
+    expect(take(version).inventory).toBeUndefined();
+    change();
+    const seen = take(version).inventory;
+    expect(seen).toBeDefined();
+    expect(seen).toEqual(takeAnew());
+  });
+
+  it('shows an info file beside another, whose PV has no directory, within so many looks', () => {
+    brick.write('info/subvol/ab/cd/pvc-3.json', INFO_3);
+    const looks = Array.from({ length: ALL_LOOKS }, () => take(version).inventory);
+    expect(looks.at(-1)).toEqual(takeAnew());
+  });
+});
 
 describe('PvInventory', () => {
   it('joins the directories with what Kadalu wants', () => {

@@ -1,0 +1,60 @@
+import fs from 'node:fs';
+import { errnoOf } from '../lib/errors.ts';
+import { brickIo } from './handle.ts';
+
+/**
+ * What was changed less than this before it was looked at may change again within the same tick of the file system's clock,
+ * unseen. In milliseconds; ext4 and XFS tick with the kernel's timer (4 to 10 ms).
+ */
+const RACY_WINDOW_MS = 1_000;
+
+/** What tells whether a file is the one that was read. Times to a quarter of a microsecond, which is what a number holds. */
+export interface FileStamp {
+  ino: number;
+  size: number;
+  mtimeMs: number;
+  ctimeMs: number;
+  kind: 'directory' | 'file' | 'other';
+  /** Whether a later change is certain to make another stamp. */
+  settled: boolean;
+}
+
+/**
+ * At the cost of one system call, and by numbers, which take half as long as bigints.
+ *
+ * @returns undefined when there is no such file
+ * @throws AgentError `BrickIo`
+ */
+export function lookAt(path: string): FileStamp | undefined {
+  const stat = lstat(path);
+  if (stat === undefined) return undefined;
+  const { ino, size, mtimeMs, ctimeMs } = stat;
+  const kind = stat.isDirectory() ? 'directory' : stat.isFile() ? 'file' : 'other';
+  return { ino, size, mtimeMs, ctimeMs, kind, settled: Date.now() - ctimeMs > RACY_WINDOW_MS };
+}
+
+/** @throws AgentError `BrickIo` */
+export function isStill(path: string, known: FileStamp | undefined): boolean {
+  const stat = lstat(path);
+  if (stat === undefined || known === undefined) return stat === known;
+  return known.settled && isSame(stat, known);
+}
+
+export function isSameStamp(a: FileStamp | undefined, b: FileStamp | undefined): boolean {
+  return a !== undefined && b !== undefined && a.settled && isSame(a, b);
+}
+
+type Times = Pick<FileStamp, 'ino' | 'size' | 'mtimeMs' | 'ctimeMs'>;
+
+function isSame(a: Times, b: Times): boolean {
+  return a.ctimeMs === b.ctimeMs && a.mtimeMs === b.mtimeMs && a.ino === b.ino && a.size === b.size;
+}
+
+function lstat(path: string): fs.Stats | undefined {
+  try {
+    return fs.lstatSync(path, { throwIfNoEntry: false });
+  } catch (cause) {
+    if (errnoOf(cause) === 'ENOTDIR') return undefined;
+    throw brickIo(path, cause);
+  }
+}
