@@ -10,7 +10,8 @@ export interface GuardBrick {
   readonly isUp: boolean;
   readonly generation: number;
   readonly hasSimpleQuota: boolean | undefined;
-  statfs(gfid: Gfid, signal: AbortSignal): Promise<QuotaStatfs>;
+  /** In the order of the gfids; undefined: the brick refused that one. `width`: how many are asked for at a time. */
+  statfsEach(gfids: readonly Gfid[], width: number, signal: AbortSignal): Promise<(QuotaStatfs | undefined)[]>;
   /** Bytes that the brick has last flushed; undefined: never. */
   flushedBytes(gfid: Gfid, signal: AbortSignal): Promise<bigint | undefined>;
   /** Whether the brick would refuse that many more bytes in that PV now. Writes nothing, whatever the answer. */
@@ -25,6 +26,11 @@ export interface GuardBrick {
 export interface GuardTarget {
   pv: string;
   gfid: Gfid;
+}
+
+interface Look {
+  bytes: bigint;
+  isOver: boolean;
 }
 
 export interface GuardStats {
@@ -83,7 +89,7 @@ export class QuotaGuard {
     if (all.length === 0) return;
     if (await this.#servesFilter(all, signal)) return;
     const some = this.#turn(all);
-    const used = await mapPool(some, WIDTH, async (target) => await this.#look(target, signal));
+    const used = await this.#look(some, signal);
     const suspects = some.filter((target, index) => this.#isSuspect(target, used[index]));
     const fooled = await this.#fooled(suspects, signal);
     await brick.setChecks(true, signal);
@@ -111,20 +117,29 @@ export class QuotaGuard {
     return [...all.slice(start), ...all.slice(0, start)].slice(0, MAX_PER_PASS);
   }
 
-  /** Undefined: no longer there, or no limit in force. */
-  async #look({ gfid }: GuardTarget, signal: AbortSignal): Promise<{ bytes: bigint; isOver: boolean } | undefined> {
+  /** In the order of the targets; undefined: no longer there, or no limit in force. */
+  async #look(targets: readonly GuardTarget[], signal: AbortSignal): Promise<(Look | undefined)[]> {
     const { brick } = this.#options;
-    const statfs = await refusable(brick.statfs(gfid, signal));
-    if (statfs === undefined || !statfs.simpleQuota) return undefined;
-    const bytes = shownUsage(statfs);
-    if (bytes !== undefined) return { bytes, isOver: false };
+    const gfids = targets.map(({ gfid }) => gfid);
+    const answers = await brick.statfsEach(gfids, WIDTH, signal);
+    const looks = answers.map((statfs) => {
+      const bytes = statfs === undefined ? undefined : shownUsage(statfs);
+      return bytes === undefined ? undefined : { bytes, isOver: false };
+    });
     // A full PV still shows a free block; none is left only beyond the limit, where the answer is capped.
-    const flushed = await refusable(brick.flushedBytes(gfid, signal));
-    return { bytes: flushed ?? statfs.blocks * statfs.blockSize, isOver: true };
+    const over = gfids.flatMap((gfid, index) => {
+      const statfs = answers[index];
+      return looks[index] === undefined && statfs?.simpleQuota === true ? [{ gfid, index, statfs }] : [];
+    });
+    await mapPool(over, WIDTH, async ({ gfid, index, statfs: { blocks, blockSize } }) => {
+      const flushed = await refusable(brick.flushedBytes(gfid, signal));
+      looks[index] = { bytes: flushed ?? blocks * blockSize, isOver: true };
+    });
+    return looks;
   }
 
   /** Over its limit, for the first time or by more than before: the check may not be at work. */
-  #isSuspect({ gfid }: GuardTarget, look: { bytes: bigint; isOver: boolean } | undefined): boolean {
+  #isSuspect({ gfid }: GuardTarget, look: Look | undefined): boolean {
     if (look?.isOver !== true) {
       this.#over.delete(gfid);
       return false;

@@ -127,6 +127,14 @@ export class BrickClient extends BrickFops {
     return await this.#require().call(procedure, input, { timeoutMs, signal, credential });
   }
 
+  protected override async invokeEach<Input, Output>(
+    procedure: Procedure<Input, Output>,
+    inputs: readonly Input[],
+    { pid, signal, timeoutMs = this.#fopTimeoutMs, width }: FopOptions & { width: number },
+  ): Promise<(Output | AgentError)[]> {
+    return await this.#require().callEach(procedure, inputs, { timeoutMs, signal, credential: { pid }, width });
+  }
+
   protected override reset(why: string): void {
     this.#connection?.close(why);
   }

@@ -64,6 +64,12 @@ export abstract class BrickFops {
     options: FopOptions,
   ): Promise<Output>;
 
+  protected abstract invokeEach<Input, Output>(
+    procedure: Procedure<Input, Output>,
+    inputs: readonly Input[],
+    options: FopOptions & { width: number },
+  ): Promise<(Output | AgentError)[]>;
+
   /** A named LOOKUP, the only one that makes a brick load a directory's quota. undefined when there is no such entry. */
   async lookup(parent: Gfid, name: string | Buffer, options: FopOptions): Promise<LookupReply | undefined> {
     return await this.invoke(lookup, { parent, name }, options);
@@ -91,6 +97,11 @@ export abstract class BrickFops {
 
   async statfs(gfid: Gfid, options: FopOptions): Promise<Statfs> {
     return await this.invoke(statfs, gfid, options);
+  }
+
+  /** In the order of the gfids; a `GlusterError` in the place of an answer. `width`: how many are asked for at a time. */
+  async statfsEach(gfids: readonly Gfid[], options: FopOptions & { width: number }): Promise<(Statfs | AgentError)[]> {
+    return await this.invokeEach(statfs, gfids, options);
   }
 
   /** undefined when it is not there. */

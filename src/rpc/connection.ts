@@ -5,10 +5,11 @@
 import type { Socket } from 'node:net';
 import type { Clock } from '../lib/clock.ts';
 import { AgentError, errnoOf, errorMessage, isAgentError, toAgentError } from '../lib/errors.ts';
+import { CallBatch, type Call } from './call-batch.ts';
 import { callTime, PID, type Credential } from './credential.ts';
 import { readMessage, rejection, writeCallHeader, type ProcedureId, type RejectReason } from './message.ts';
 import { LAST_FRAGMENT, MAX_RECORD_BYTES, RecordDecoder } from './record.ts';
-import type { Procedure, ProcedureInfo } from './programs/procedure.ts';
+import type { Procedure } from './programs/procedure.ts';
 import { addressName, disconnected, openSocket, type RpcAddress } from './socket.ts';
 import { XdrReader, XdrWriter } from './xdr.ts';
 
@@ -54,32 +55,16 @@ export interface CallOptions {
   credential?: Credential | undefined;
 }
 
-interface PendingCall {
-  procedure: ProcedureInfo;
-  /** Writes the arguments. */
-  encode: (writer: XdrWriter) => void;
-  /** Reads the results and resolves the caller's promise with them. */
-  deliver: (reader: XdrReader) => void;
-  credential: Credential;
-  startedAt: number;
-  timer: NodeJS.Timeout;
-  signal: AbortSignal | undefined;
-  onAbort: (() => void) | undefined;
-  /** 0 while it waits for a slot. */
-  xid: number;
-  reject: (error: AgentError) => void;
-}
-
 export class Connection {
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
   readonly #name: string;
   readonly #decoder: RecordDecoder;
   readonly #maxOutstanding: number;
-  readonly #pending = new Map<number, PendingCall>();
+  readonly #pending = new Map<number, Call>();
   /** Calls we gave up on and the server has not answered yet: they still count against its limit. */
   readonly #abandoned = new Set<number>();
-  readonly #queue: PendingCall[] = [];
+  readonly #queue: Call[] = [];
   readonly #batch = new XdrWriter();
   #flushing = false;
   #xid = Math.floor(Math.random() * 0x1_0000_0000);
@@ -135,38 +120,56 @@ export class Connection {
     options: CallOptions = {},
   ): Promise<Output> {
     const { timeoutMs = CALL_TIMEOUT_MS, signal, credential = DEFAULT_CREDENTIAL } = options;
-    if (this.#closed !== undefined) throw disconnected(this.#name, 'not connected', this.#closed);
-    if (signal?.aborted) throw new AgentError('Aborted', `${procedure.name}: given up`, { cause: signal.reason });
-    if (this.#queue.length >= (this.#options.maxQueued ?? MAX_QUEUED)) {
-      throw new AgentError('Internal', `${procedure.name}: ${this.#queue.length} calls wait for ${this.#name} already`);
-    }
+    this.#refuse(procedure.name, signal);
     return await new Promise<Output>((resolve, reject) => {
-      const call: PendingCall = {
+      const timer = setTimeout(() => this.#giveUp(call, this.#timeout(procedure.name, timeoutMs)), timeoutMs);
+      const abort = (): void => {
+        this.#giveUp(call, new AgentError('Aborted', `${procedure.name}: given up`, { cause: signal?.reason }));
+      };
+      const call: Call = {
         procedure,
         encode: (writer) => procedure.encode(writer, input),
         deliver: (reader) => resolve(procedure.decode(reader)),
+        fail: reject,
+        settled: () => {
+          clearTimeout(timer);
+          signal?.removeEventListener('abort', abort);
+        },
         credential,
         startedAt: this.#options.clock.monotonic(),
-        timer: setTimeout(() => {
-          this.#giveUp(
-            call,
-            new AgentError('Timeout', `${procedure.name} to ${this.#name}: no answer within ${timeoutMs} ms`),
-          );
-        }, timeoutMs),
-        signal,
-        onAbort: undefined,
         xid: 0,
-        reject,
       };
-      if (signal !== undefined) {
-        call.onAbort = (): void => {
-          this.#giveUp(call, new AgentError('Aborted', `${procedure.name}: given up`, { cause: signal.reason }));
-        };
-        signal.addEventListener('abort', call.onAbort, { once: true });
-      }
-      if (this.#hasSlot(call)) this.#send(call);
-      else this.#queue.push(call);
+      signal?.addEventListener('abort', abort, { once: true });
+      this.#admit(call);
     });
+  }
+
+  /**
+   * The same call for each of the inputs, at most `width` at a time: a fraction of what as many calls cost. The time-out is for the time
+   * without any answer.
+   *
+   * @returns in the order of the inputs; a `GlusterError` stands in the place of its call's results
+   * @throws AgentError any other than `GlusterError`, as soon as one call has it
+   */
+  async callEach<Input, Output>(
+    procedure: Procedure<Input, Output>,
+    inputs: readonly Input[],
+    options: CallOptions & { width: number },
+  ): Promise<(Output | AgentError)[]> {
+    const { timeoutMs = CALL_TIMEOUT_MS, signal, credential = DEFAULT_CREDENTIAL, width } = options;
+    this.#refuse(procedure.name, signal);
+    return await new CallBatch({
+      procedure,
+      inputs,
+      credential,
+      width,
+      timeoutMs,
+      signal,
+      timeout: () => this.#timeout(procedure.name, timeoutMs),
+      monotonic: () => this.#options.clock.monotonic(),
+      send: (call) => this.#admit(call),
+      giveUp: (call, error) => this.#giveUp(call, error),
+    }).run();
   }
 
   /** Ends the connection; every call that waits is rejected with `RpcDisconnected`. */
@@ -174,12 +177,30 @@ export class Connection {
     this.#end(disconnected(this.#name, why));
   }
 
-  #hasSlot(call: PendingCall): boolean {
+  /** @throws AgentError when a call would be in vain */
+  #refuse(name: string, signal: AbortSignal | undefined): void {
+    if (this.#closed !== undefined) throw disconnected(this.#name, 'not connected', this.#closed);
+    if (signal?.aborted) throw new AgentError('Aborted', `${name}: given up`, { cause: signal.reason });
+    if (this.#queue.length >= (this.#options.maxQueued ?? MAX_QUEUED)) {
+      throw new AgentError('Internal', `${name}: ${this.#queue.length} calls wait for ${this.#name} already`);
+    }
+  }
+
+  #timeout(name: string, timeoutMs: number): AgentError {
+    return new AgentError('Timeout', `${name} to ${this.#name}: no answer within ${timeoutMs} ms`);
+  }
+
+  #admit(call: Call): void {
+    if (this.#hasSlot(call)) this.#send(call);
+    else this.#queue.push(call);
+  }
+
+  #hasSlot(call: Call): boolean {
     const limit = call.procedure.urgent === true ? this.#maxOutstanding : this.#maxOutstanding - URGENT_SLOTS;
     return this.outstanding < limit;
   }
 
-  #send(call: PendingCall): void {
+  #send(call: Call): void {
     const { procedure, credential } = call;
     const batch = this.#batch;
     const start = batch.length;
@@ -253,7 +274,7 @@ export class Connection {
     this.#drain();
   }
 
-  #answer(call: PendingCall, reader: XdrReader, rejected: RejectReason | undefined): void {
+  #answer(call: Call, reader: XdrReader, rejected: RejectReason | undefined): void {
     const { procedure } = call;
     const empty = reader.remaining === 0 && procedure.bodyless !== true;
     const reason = rejected ?? (empty ? 'EMPTY_REPLY' : undefined);
@@ -271,12 +292,14 @@ export class Connection {
     this.#settle(call, 'ok');
   }
 
-  #giveUp(call: PendingCall, error: AgentError): void {
+  #giveUp(call: Call, error: AgentError): void {
     if (this.#pending.delete(call.xid)) {
       this.#abandoned.add(call.xid);
     } else {
       const index = this.#queue.indexOf(call);
-      if (index >= 0) this.#queue.splice(index, 1);
+      // Settled already, or about to be, by the end of the connection.
+      if (index < 0) return;
+      this.#queue.splice(index, 1);
     }
     this.#fail(call, error);
     // Every slot is held by a call that was never answered, and one that waited for its turn has waited in vain: only a new
@@ -307,14 +330,13 @@ export class Connection {
     this.#options.onClose?.(reason);
   }
 
-  #fail(call: PendingCall, error: AgentError): void {
+  #fail(call: Call, error: AgentError): void {
     this.#settle(call, error.code);
-    call.reject(error);
+    call.fail(error);
   }
 
-  #settle(call: PendingCall, outcome: string): void {
-    clearTimeout(call.timer);
-    if (call.onAbort !== undefined) call.signal?.removeEventListener('abort', call.onAbort);
+  #settle(call: Call, outcome: string): void {
+    call.settled();
     this.#options.observer?.call(call.procedure.name, outcome, this.#options.clock.monotonic() - call.startedAt);
   }
 }

@@ -49,9 +49,11 @@ describe('an inventory that has settled', () => {
   afterEach(() => vi.restoreAllMocks());
 
   it('costs one stat for each directory of PVs and each info file', () => {
+    using root = DirectoryHandle.open(brick.path);
+    if (root === undefined) throw new Error('no brick');
     const reads = [vi.spyOn(fs, 'readdirSync'), vi.spyOn(fs, 'openSync')] as const;
     const stats = vi.spyOn(fs, 'lstatSync');
-    expect(inventory.take({ path: brick.path } as DirectoryHandle, true, version)).toEqual({
+    expect(inventory.take(root, true, version)).toEqual({
       version,
       inventory: undefined,
     });

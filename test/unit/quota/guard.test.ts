@@ -36,7 +36,11 @@ class FakeBrick implements GuardBrick {
     return true;
   }
 
-  async statfs(gfid: string) {
+  async statfsEach(gfids: readonly string[]) {
+    return gfids.map((gfid) => (this.gone.has(gfid) ? undefined : this.#statfs(gfid)));
+  }
+
+  #statfs(gfid: string) {
     this.flushes += 1;
     const { used } = this.at(gfid);
     const blocks = LIMIT / BLOCK + 1n;

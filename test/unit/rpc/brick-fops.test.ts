@@ -27,6 +27,10 @@ class ScriptedFops extends BrickFops {
     return await Reflect.apply(answer, undefined, [input]);
   }
 
+  protected override async invokeEach(): Promise<never> {
+    throw new AgentError('Internal', 'no answers for many');
+  }
+
   protected override reset(why: string): void {
     this.resets.push(why);
   }
