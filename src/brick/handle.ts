@@ -57,6 +57,12 @@ export class DirectoryHandle implements Disposable {
     return this.#realPath;
   }
 
+  /** As `realPath`, for those who may be led elsewhere by it; undefined also when it cannot be written in ASCII. */
+  asciiPath(): string | undefined {
+    const path = this.realPath();
+    return path === undefined || NOT_ASCII.test(path) ? undefined : path;
+  }
+
   /** The entry of that name, if it is a directory; see `open`. The name must be a single component. */
   child(name: string): DirectoryHandle | undefined {
     assertComponent(name);

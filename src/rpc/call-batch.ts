@@ -80,7 +80,8 @@ export class CallBatch<Input, Output> {
     }
     this.#results[call.index] = result;
     this.#progressed();
-    this.#fill();
+    // Half a width at a time: each turn that sends is a write, and answers come one by one.
+    if (this.#flying.size <= this.#options.width / 2) this.#fill();
   }
 
   #progressed: () => void = () => undefined;
