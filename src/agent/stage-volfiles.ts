@@ -7,7 +7,7 @@ import { isHandingOut } from '../volfile/served.ts';
 import { VolfileStage, type Staging } from '../volfile/stage.ts';
 import { FileJudge } from '../volfile/wanted.ts';
 import type { Config } from './config/load.ts';
-import { brickExpectations } from './volfile-duty.ts';
+import { brickExpectations, clientExpectations } from './volfile-duty.ts';
 
 export interface StagedVolfile {
   file: string;
@@ -45,9 +45,9 @@ export async function stageVolfiles(config: Config): Promise<StagedVolfile[]> {
     xlators: undefined,
   });
   const staged = [await put(brickVolfile, 'brick', brickExpectations(config))];
-  if (shdExpected) staged.push(await put(shdVolfile, 'shd', {}));
+  if (shdExpected) staged.push(await put(shdVolfile, 'shd', clientExpectations(config)));
   if (brick.readable && brick.graph !== undefined && isHandingOut(brick.graph)) {
-    const client = await put(clientVolfile, 'client', {});
+    const client = await put(clientVolfile, 'client', clientExpectations(config));
     // No process starts from it.
     if (client.staging !== 'none') staged.push(client);
   }

@@ -45,6 +45,7 @@ export function startVolfiles(parts: VolfileParts): VolfileManager | undefined {
     process: 'shd',
     file: config.shdVolfile,
     pidFile: config.shdPidFile,
+    expected: clientExpectations(config),
     ...(config.shdLogFile === undefined ? {} : { logFile: config.shdLogFile }),
     restart: config.volfileRestart === 'auto' ? SHD_RESTART : undefined,
     probe: async (signal) => await answers(async () => await shdManagement.null(signal)),
@@ -54,6 +55,7 @@ export function startVolfiles(parts: VolfileParts): VolfileManager | undefined {
     targets: config.shdExpected ? [brickTarget, shdTarget] : [brickTarget],
     served: {
       file: config.clientVolfile,
+      expected: clientExpectations(config),
       pidFile: config.brickPidFile,
       getSpec: async (key, own) => await brick.getSpec(key, own),
       calls: specCalls,
@@ -97,6 +99,11 @@ export function brickExpectations(config: Config): ExpectedFacts {
     brickName: config.brickName,
     listenPort: config.brickPort,
   };
+}
+
+/** What the volfiles of whoever connects to this brick have to say. */
+export function clientExpectations({ brickName, brickPort }: Config): ExpectedFacts {
+  return { brickName, bricks: [{ name: brickName, listenPort: brickPort }] };
 }
 
 async function answers(ask: () => Promise<void>): Promise<boolean> {

@@ -9,6 +9,7 @@ import { signalProven } from '../process/signal.ts';
 import { pathSeenBy, POLL_MS, seesFile, SETTLE_MS } from './apply.ts';
 import { parseGlusterArguments } from './cmdline.ts';
 import { OutcomeHistory } from './history.ts';
+import type { ExpectedFacts } from './lint/rule.ts';
 import { isType, optionOf, topOf, type Graph } from './model.ts';
 import { hashText, type VolfileSet } from './read-set.ts';
 import { FileHistory, READ_WINDOW_MS } from './running.ts';
@@ -23,6 +24,7 @@ export interface ServedTarget {
   file: string;
   /** Of the brick. */
   pidFile: string;
+  expected?: ExpectedFacts;
   /** What the brick hands out under a name; undefined: nothing. @throws AgentError */
   getSpec: (key: string, signal: AbortSignal) => Promise<string | undefined>;
   /** How often the brick has told this agent, as one of its clients, to fetch again. */
@@ -92,7 +94,12 @@ export class ServedVolfile {
     const wasServed = this.#isServed;
     this.#isServed = graph !== undefined && isHandingOut(graph);
     if (!this.#isServed) return wasServed;
-    const context = { role: 'client', expected: {}, gluster: '11', xlators: undefined } as const;
+    const context = {
+      role: 'client',
+      expected: this.#target.expected ?? {},
+      gluster: '11',
+      xlators: undefined,
+    } as const;
     const wanted = this.#judge.judge(set, context);
     const obstacle = await this.#staged.place(set, wanted, context, this.#versions);
     if (obstacle !== undefined) return this.#settle(obstacle, wanted);

@@ -16,6 +16,8 @@ const OLDEST_MAJOR = 11;
 /** Where scripts/setup-gluster.sh builds as root, so that every checkout of a machine shares one. */
 const SHARED_ROOT = '/var/cache/gluster-brick-agent/gluster-root';
 
+const SHARED_10_ROOT = '/var/cache/gluster-brick-agent/gluster10-root';
+
 const DAEMON = 'usr/sbin/glusterfsd';
 
 /**
@@ -34,6 +36,15 @@ export function findGlusterRoot(): string {
   const found = [SHARED_ROOT, cache].find((root) => existsSync(join(root, DAEMON)));
   if (found !== undefined) return found;
   throw new AgentError('NotFound', `no GlusterFS ${OLDEST_MAJOR} or later: run "make setup"`);
+}
+
+/**
+ * A Debian root with GlusterFS 10, for what is said of it; undefined: this machine has none. `GLUSTER10_ROOT` names one, e.g. of
+ * `debootstrap --variant=minbase --include=glusterfs-server,glusterfs-client,attr bookworm DIR`.
+ */
+export function findGluster10Root(): string | undefined {
+  const asked = process.env['GLUSTER10_ROOT'] ?? SHARED_10_ROOT;
+  return existsSync(join(asked, DAEMON)) ? resolve(asked) : undefined;
 }
 
 function hostMajor(): number {

@@ -18,6 +18,8 @@ import { waitFor, type WaitOptions } from './wait.ts';
 export interface LabOptions {
   /** For people who look at a lab that is left running. */
   name: string;
+  /** Where GlusterFS is. Default: what findGlusterRoot finds. */
+  root?: string;
 }
 
 export class Lab {
@@ -50,7 +52,7 @@ export class Lab {
    */
   static async create(options: LabOptions): Promise<Lab> {
     assertSupported();
-    const root = findGlusterRoot();
+    const root = options.root ?? findGlusterRoot();
     await sweepCrashedLabs();
     const lease = await takeLease(options.name);
     const lab = new Lab(options.name, lease, root);

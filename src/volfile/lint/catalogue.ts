@@ -72,6 +72,7 @@ const TITLES: Readonly<Record<string, string>> = {
   VF208: 'A client without port',
   VF209: 'Two clients are the same brick',
   VF210: 'A client asks another port than its brick listens on',
+  VF211: 'The brick beside the process is not among the clients',
   VF301: "A value is not of its option's kind",
   VF302: 'A value is out of bounds',
   VF303: 'The translator has no such option',

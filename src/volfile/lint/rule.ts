@@ -8,7 +8,7 @@ export interface ExpectedFacts {
   /** Directory of the brick, as the brick process sees it. */
   directory?: string;
   volumeId?: string;
-  /** The name that clients ask for as `remote-subvolume`. */
+  /** The name that clients ask for as `remote-subvolume`; in a client's file, one of those that it has to name. */
   brickName?: string;
   listenPort?: number;
   /** Bricks whose own volfiles are at hand, which the volfiles of clients must agree with. */

@@ -125,6 +125,16 @@ function portMismatch(graph: Graph, { expected }: LintContext): Finding[] {
   });
 }
 
+/** Of the agent's own brick: a self-heal daemon heals what it is connected to, and clients reach what they name. */
+function ownBrickMissing(graph: Graph, { expected: { brickName } }: LintContext): Finding[] {
+  const clients = volumesOfType(graph, 'protocol/client');
+  const [first] = clients;
+  if (brickName === undefined || first === undefined) return [];
+  if (clients.some((client) => optionOf(client, 'remote-subvolume') === brickName)) return [];
+  const message = `none of the ${clients.length} clients asks for ${quote(brickName)}, the brick beside this process`;
+  return [{ at: first.at, message, remedy: 'name it as remote-subvolume, as its own volfile does' }];
+}
+
 export const SHD_RULES: readonly Rule[] = [
   { id: 'VF201', severity: 'error', roles: ['shd'], check: notDaemon },
   { id: 'VF202', severity: 'error', roles: ['shd'], check: healsNothing },
@@ -136,4 +146,5 @@ export const SHD_RULES: readonly Rule[] = [
   { id: 'VF208', severity: 'hint', roles: ['shd', 'client'], check: unported },
   { id: 'VF209', severity: 'error', roles: ['shd', 'client'], check: oneBrickTwice },
   { id: 'VF210', severity: 'warning', roles: ['shd', 'client'], check: portMismatch },
+  { id: 'VF211', severity: 'warning', roles: ['shd', 'client'], check: ownBrickMissing },
 ];

@@ -106,6 +106,7 @@ const SHD_ROWS: Row[] = [
   ['VF208', 'no port', edit(SHD, 'option remote-port 24007', '')],
   ['VF209', 'a brick twice', edit(SHD, 'server-vol1-1-0.vol1', 'Server-vol1-0-0.vol1')],
   ['VF210', 'a port of no brick', SHD, { expected: { bricks: [{ name: BRICK_PATH, listenPort: 24_008 }] } }],
+  ['VF211', 'not its own brick', SHD, { expected: { brickName: '/bricks/elsewhere' } }],
 ];
 
 const CLIENT_ROWS: Row[] = [
@@ -122,6 +123,7 @@ const CLIENT_ROWS: Row[] = [
     edit(CLIENT, 'host-1', 'host-0').replace('cluster/replicate', 'cluster/distribute'),
   ],
   ['VF210', 'a port of no brick', CLIENT, { expected: { bricks: [{ name: BRICK_PATH, listenPort: 24_008 }] } }],
+  ['VF211', 'not the brick that hands it out', CLIENT, { expected: { brickName: '/bricks/elsewhere' } }],
 ];
 
 describe('lintVolfile', () => {
