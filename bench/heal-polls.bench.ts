@@ -8,7 +8,7 @@ import { pendingOn } from '../test/lab/inspect.ts';
 import { Lab } from '../test/lab/lab.ts';
 import { benchLine, type BenchLine } from './line.ts';
 
-const FILES = 1_000;
+const FILES = 200;
 const POLLS = 1_000;
 /** Before the first measurement: connections are made and buffers have their size. */
 const WARM_UP = 50;
