@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
 import { build, transform } from 'esbuild';
+import { defines } from './defines.ts';
 import { leaveOut } from './leave-out.ts';
 
 const { version }: { version: string } = JSON.parse(readFileSync('package.json', 'utf8'));
@@ -29,7 +30,7 @@ const result = await build({
   metafile: true,
   external: ['fs-xattr'],
   plugins: [leaveOut],
-  define: { 'process.env.BRICK_AGENT_VERSION': JSON.stringify(version), 'import.meta.url': 'importMetaUrl' },
+  define: defines(version),
   banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
 });
 // The package around it is one of ES modules.

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { PvDirectory } from '../brick/pv-directories.ts';
 import type { BrickWorker } from '../brick/worker/client.ts';
 import { AgentError, isAgentError } from '../lib/errors.ts';
+import { faultPoint } from '../lib/fault-point.ts';
 import type { Gfid } from '../lib/gfid.ts';
 import { mapPool } from '../lib/pool.ts';
 import type { AdoptResult, AdoptStep } from '../quota/adopter.ts';
@@ -131,6 +132,7 @@ export class BrickAdoption {
     const name = `.kq-a-${randomBytes(8).toString('hex')}`;
     const options = { pid: PID.quotaHelper, signal };
     if (!(await worker.call('secondName', { place: this.#place(), path, name, add: true }, { signal }))) return;
+    faultPoint('adopt-second-name');
     try {
       await brick.lookup(parent, name, options);
     } finally {

@@ -1,5 +1,6 @@
 /** The xattrs that make a PV directory a quota, as simple-quota of 11.1 keeps them, and our own record beside them. */
 import { errorMessage } from '../lib/errors.ts';
+import { faultPoint } from '../lib/fault-point.ts';
 import { gfidFromBytes, type Gfid } from '../lib/gfid.ts';
 import { openBelow, type DirectoryHandle } from './handle.ts';
 import { getParentXattr, getXattr, listXattrs, removeXattr, setXattr } from './xattr.ts';
@@ -114,12 +115,17 @@ function gfidOrNone(bytes: Buffer | undefined): Gfid | undefined {
  * that starts in between loads all three with the namespace or none.
  */
 function writeQuota(directory: DirectoryHandle, change: BackendChange): void {
-  if (change.record !== undefined && change.record !== null) setXattr(directory, QUOTA_RECORD_XATTR, change.record);
+  if (change.record !== undefined && change.record !== null) {
+    setXattr(directory, QUOTA_RECORD_XATTR, change.record);
+    faultPoint('disk-record');
+  }
   // The brick writes its size with a NUL and reads it either way; a limit comes without one from replicate (measured on 11.1).
   if (change.sizeBytes !== undefined) setXattr(directory, SIZE_XATTR, `${change.sizeBytes}\0`);
   if (change.limitBytes === null) removeXattr(directory, LIMIT_XATTR);
   else if (change.limitBytes !== undefined) setXattr(directory, LIMIT_XATTR, change.limitBytes.toString());
+  faultPoint('disk-limit');
   if (change.namespace === true) setXattr(directory, NAMESPACE_XATTR, 'true');
+  faultPoint('disk-namespace');
   if (change.adopting === true) setXattr(directory, ADOPTION_XATTR, 'begun');
   if (change.adopting === false) removeXattr(directory, ADOPTION_XATTR);
   if (change.record === null) removeXattr(directory, QUOTA_RECORD_XATTR);

@@ -1,6 +1,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
+import { faultPoint } from '../lib/fault-point.ts';
 import type { Log } from '../lib/log.ts';
 import type { AuditTarget } from './audit.ts';
 
@@ -160,6 +161,7 @@ export class Adopter {
     const { pv } = target;
     await this.#everywhere('check', target, signal);
     await ports.journal(target, true, signal);
+    faultPoint('adopt-journal');
     let wrong = 0;
     let why: string | undefined;
     for (let round = 0; round < MAX_ROUNDS; round += 1) {
@@ -168,12 +170,14 @@ export class Adopter {
       const moved = results.reduce((sum, result) => sum + result.moved, this.#views.get(pv)?.directories ?? 0);
       this.#say(pv, { step: 'Files', message: 'files are put in their place', directories: moved });
       const left = await this.#everywhere('files', target, signal);
+      faultPoint('adopt-files');
       wrong = left.reduce((sum, result) => sum + result.wrong, 0);
       why = left.find((result) => result.why !== undefined)?.why;
       this.#say(pv, { wrong });
       if (wrong === 0) break;
     }
     await ports.journal(target, false, signal);
+    faultPoint('adopt-forgotten');
     this.#notBefore.set(pv, clock.monotonic() + AUTOMATIC_AGAIN_MS);
     const { directories = 0 } = this.#views.get(pv) ?? {};
     if (wrong > 0) {
@@ -197,7 +201,10 @@ export class Adopter {
       async (own) => {
         const unlock = await this.#options.ports.lock(target, own);
         try {
-          return await this.#everywhere('directories', target, own);
+          faultPoint('adopt-locked');
+          const results = await this.#everywhere('directories', target, own);
+          faultPoint('adopt-moved');
+          return results;
         } finally {
           await unlock();
         }

@@ -1,4 +1,5 @@
 import { AgentError, isAgentError } from '../lib/errors.ts';
+import { faultPoint } from '../lib/fault-point.ts';
 import { ROOT_GFID, type Gfid } from '../lib/gfid.ts';
 import { LIFTED_LIMIT, showsLimit, type QuotaStatfs } from './live-limit.ts';
 import type { QuotaBrick } from './ports.ts';
@@ -61,6 +62,7 @@ export class LiveQuota {
     const isFresh = hints.isFresh === true && !this.isKnown(path);
     const gfid = await this.#resolve(path, hints.parent, signal);
     if (gfid === undefined) return { kind: 'missing' };
+    faultPoint('live-found');
     try {
       if (wanted === 'observe')
         return { kind: 'settled', gfid, statfs: await this.#brick.statfs(gfid, signal), madeNamespace: false };
@@ -80,7 +82,9 @@ export class LiveQuota {
     // A limit in force proves that the directory is a namespace already; setting it again would be one call in vain.
     const madeNamespace = before?.simpleQuota !== true;
     if (madeNamespace) await this.#brick.makeNamespace(gfid, signal);
+    faultPoint('live-namespace');
     await this.#brick.setLimit(gfid, wantedBytes, signal);
+    faultPoint('live-limit');
     const after = await this.#brick.statfs(gfid, signal);
     return showsLimit(after, wantedBytes)
       ? { kind: 'settled', gfid, statfs: after, madeNamespace }
@@ -92,6 +96,7 @@ export class LiveQuota {
     if (!before.simpleQuota) return { kind: 'settled', gfid, statfs: before, madeNamespace: false };
     if (showsLimit(before, LIFTED_LIMIT)) return { kind: 'lifted', gfid, statfs: before };
     await this.#brick.setLimit(gfid, LIFTED_LIMIT, signal);
+    faultPoint('live-lifted');
     return { kind: 'lifted', gfid, statfs: await this.#brick.statfs(gfid, signal) };
   }
 

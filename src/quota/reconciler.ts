@@ -1,5 +1,6 @@
 import type { Clock } from '../lib/clock.ts';
 import { errorMessage, isAgentError } from '../lib/errors.ts';
+import { faultPoint } from '../lib/fault-point.ts';
 import type { Log } from '../lib/log.ts';
 import { mapPool } from '../lib/pool.ts';
 import type { BackendChange } from '../brick/quota-xattrs.ts';
@@ -52,8 +53,11 @@ export class Reconciler {
   async #round(states: readonly PvState[], signal: AbortSignal): Promise<void> {
     const areNew = this.#brick.isUp && states.some(({ path }) => !this.#live.isKnown(path));
     await this.#read(states, signal, areNew);
+    faultPoint('pass-read');
     const fresh = await this.#writeDifferences(states, signal);
+    faultPoint('pass-written');
     await mapPool(states, LIVE_WIDTH, async (state) => await this.#settle(state, fresh.has(state), signal));
+    faultPoint('pass-live');
     await this.#proveEmpty(states, signal);
     await this.#removeLifted(states, signal);
     const now = this.#clock.now();
@@ -185,5 +189,6 @@ export class Reconciler {
       changed.push(state);
     }
     await this.#write(changed, changes, signal);
+    if (changes.length > 0) faultPoint('pass-removed');
   }
 }

@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { access, mkdir, open, readdir, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { FaultPoint } from '../../src/lib/fault-point.ts';
 import { startAgent, type LabAgent } from '../lab/agent.ts';
 import { brickDifferences, pendingHeals } from '../lab/inspect.ts';
 import { Lab } from '../lab/lab.ts';
@@ -39,10 +40,26 @@ function first(): LabAgent {
 }
 
 /** The same again, at the address that its peers know. */
-async function restarted(agent: LabAgent): Promise<LabAgent> {
+async function restarted(agent: LabAgent, more: Record<string, string> = {}): Promise<LabAgent> {
   const names = ['BRICK_AGENT_API_TOKEN_FILE', 'BRICK_AGENT_API_LISTEN', 'BRICK_AGENT_PEERS'];
   const env = Object.fromEntries(names.map((name) => [name, agent.variable(name)]));
-  return await startAgent(lab, volume, volume.brick(0), { env: { ...env, ...OFTEN } });
+  return await startAgent(lab, volume, volume.brick(0), { env: { ...env, ...OFTEN, ...more } });
+}
+
+/** Where the agent that leads is killed, in this order: each of the next ones goes on from there. */
+const STEPS: readonly FaultPoint[] = [
+  'adopt-journal',
+  'adopt-locked',
+  'adopt-moved',
+  'adopt-second-name',
+  'adopt-files',
+  'adopt-forgotten',
+];
+
+/** Left by a killed agent on the backend of the brick that it is beside. */
+async function secondNames(pv: Pv): Promise<number> {
+  const names = await readdir(`${volume.brick(0).path}/${pv.relativePath}`, { recursive: true });
+  return names.filter((name) => name.includes('.kq-a-')).length;
 }
 
 /** Directories of three levels with a file in each, and files that stay open. */
@@ -182,21 +199,29 @@ describe('a PV in use on a replica-3 volume', () => {
       expect(Number((await quotaOf(agent, pv.name))?.status.usedBytes)).toBeLessThanOrEqual(41 * MiB);
   });
 
-  it('is finished by the next agent when the one that leads is killed at any moment', async () => {
+  it('is finished by the next agent when the one that leads is killed after any of its steps', async () => {
     const pv = await createPv(client, 'pvc-killed', undefined);
     const { directories, files } = await fill(pv, 4);
     const clients = load(directories, files);
     for (const agent of agents) await agent.api('PUT', `/v1/quotas/${pv.name}`, { limitBytes: String(80 * MiB) });
     await waitLimit(lab, agents, pv.name, 80 * MiB);
-    for (const ms of [150, 400, 800]) {
-      await first().api('POST', `/v1/quotas/${pv.name}/adoption`);
-      await new Promise((resolve) => {
-        setTimeout(resolve, ms);
-      });
+    for (const point of STEPS) {
       await first().kill();
-      agents[0] = await restarted(first());
-      await waitLimit(lab, agents, pv.name, 80 * MiB);
+      const agent = await restarted(first(), { BRICK_AGENT_DIES_AT: point });
+      agents[0] = agent;
+      // One whose predecessor had begun goes on by itself, and may be dead by now.
+      const asked = lab.waitFor(`${pv.name} at ${point}`, async () => {
+        if (!agent.running) return true;
+        return (await agent.api('POST', `/v1/quotas/${pv.name}/adoption`)).status === 202;
+      });
+      await Promise.all([
+        asked,
+        agent.exited(60_000).then((exit) => expect(exit).toMatchObject({ signal: 'SIGKILL' })),
+      ]);
+      if (point === 'adopt-second-name') expect(await secondNames(pv)).toBe(1);
     }
+    agents[0] = await restarted(first());
+    await waitLimit(lab, agents, pv.name, 80 * MiB);
     const { code, stdout } = await first().cli('quota', 'adopt', pv.name);
     expect({ code, stdout }).toMatchObject({ code: 0 });
     const { errors } = await clients.end();

@@ -1,0 +1,32 @@
+/**
+ * Named points at which a test has the agent killed, as by kill -9: so what a crash between two steps leaves is had without luck.
+ *
+ * Only in a program that is run from its source. The bundler puts `undefined` in place of the variable, so that the program that is
+ * shipped has neither the calls nor the way to ask for them (scripts/build.ts; a test looks).
+ */
+export type FaultPoint =
+  /** The worker thread, in the order in which it writes to a PV's directory. */
+  | 'disk-record'
+  | 'disk-limit'
+  | 'disk-namespace'
+  /** A pass over the limits. */
+  | 'pass-read'
+  | 'pass-written'
+  | 'live-found'
+  | 'live-namespace'
+  | 'live-limit'
+  | 'live-lifted'
+  | 'pass-live'
+  | 'pass-removed'
+  /** An adoption, by the agent that leads. */
+  | 'adopt-journal'
+  | 'adopt-locked'
+  | 'adopt-moved'
+  | 'adopt-second-name'
+  | 'adopt-files'
+  | 'adopt-forgotten';
+
+export function faultPoint(name: FaultPoint): void {
+  if (process.env['BRICK_AGENT_DIES_AT'] === undefined || process.env['BRICK_AGENT_DIES_AT'] !== name) return;
+  process.kill(process.pid, 'SIGKILL');
+}
