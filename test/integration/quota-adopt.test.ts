@@ -205,7 +205,9 @@ describe('a PV in use on a replica-3 volume', () => {
     const clients = load(directories, files);
     for (const agent of agents) await agent.api('PUT', `/v1/quotas/${pv.name}`, { limitBytes: String(80 * MiB) });
     await waitLimit(lab, agents, pv.name, 80 * MiB);
+    const t0 = Date.now();
     for (const point of STEPS) {
+      process.stdout.write(`${point} ${Date.now() - t0}\n`);
       await first().kill();
       const agent = await restarted(first(), { BRICK_AGENT_DIES_AT: point });
       agents[0] = agent;
