@@ -21,6 +21,8 @@ import { askPeer } from './peer-http.ts';
 const CLAIM_MS = 300_000;
 /** A peer's step has a minute of its own. */
 const PEER_TIMEOUT_MS = 65_000;
+/** The GlusterFS that adoptions were measured on. */
+const SHOWN_SAFE = '11.1';
 const CONNECT_TRIES = 50;
 const CONNECT_PAUSE_MS = 100;
 const LOCK_TIMEOUT_MS = 10_000;
@@ -38,7 +40,8 @@ export interface AdoptionOptions {
   };
   token: string | undefined;
   repair: (pv: string) => void;
-  isEleven: () => boolean;
+  /** Of the running brick, e.g. `11.1`; undefined when it is not known. */
+  version: () => Promise<string | undefined>;
   clock: Clock;
   log: Logger;
   wake: () => void;
@@ -77,12 +80,13 @@ export class Adoption implements AdoptPorts {
     if (refusal !== undefined) throw new AgentError('Conflict', refusal);
     const target = targets().find(({ pv }) => pv === question.pv);
     if (target === undefined) throw new AgentError('Conflict', `the limit of ${question.pv} is not live on this brick`);
+    await this.#requireVersion();
     const { moved, wrong, why } = await own.step(question.step, target, signal);
     return { ...answer, done: true, moved, wrong, ...(why === undefined ? {} : { why }) };
   }
 
   async own(step: AdoptStep, target: AuditTarget, signal: AbortSignal): Promise<AdoptResult> {
-    if (!this.#options.isEleven()) throw new AgentError('NotSupported', 'the brick is not a GlusterFS 11');
+    await this.#requireVersion();
     return await this.#options.own.step(step, target, signal);
   }
 
@@ -158,6 +162,14 @@ export class Adoption implements AdoptPorts {
 
   repair(pv: string): void {
     this.#options.repair(pv);
+  }
+
+  /** It leans on how one release keeps its inodes; another may do otherwise, and is not tried. */
+  async #requireVersion(): Promise<void> {
+    const version = await this.#options.version();
+    if (version === SHOWN_SAFE) return;
+    const is = version === undefined ? 'what this brick runs is not known' : `this brick runs ${version}`;
+    throw new AgentError('NotSupported', `shown to be safe on GlusterFS ${SHOWN_SAFE} only, and ${is}`);
   }
 
   #isReplicated(): boolean {

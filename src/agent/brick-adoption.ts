@@ -10,6 +10,7 @@ import type { AdoptResult, AdoptStep } from '../quota/adopter.ts';
 import { AuditTally, type AuditResult, type AuditTarget, type PvAudit } from '../quota/audit.ts';
 import type { BrickClient } from '../rpc/brick-client.ts';
 import { PID } from '../rpc/credential.ts';
+import { AdoptionSelfTest } from './adoption-self-test.ts';
 import type { BrickAudit } from './brick-audit.ts';
 
 /** Calls to the brick at the same time; half of what a server reads ahead per connection (64). */
@@ -36,19 +37,26 @@ export interface BrickAdoptionOptions {
 /** What is done on this brick, whoever leads. */
 export class BrickAdoption {
   readonly #options: BrickAdoptionOptions;
+  readonly #selfTest: AdoptionSelfTest;
 
   constructor(options: BrickAdoptionOptions) {
     this.#options = options;
+    this.#selfTest = new AdoptionSelfTest({
+      brick: options.brick,
+      moveDirectory: async (directory, signal) => await this.#moveOne(directory, signal),
+      moveFile: async (path, signal) => await this.#moveFile(path, signal),
+    });
   }
 
   /** @throws AgentError `Conflict` when the PV is too large or its limit is not live here, and as worker and brick */
   async step(step: AdoptStep, target: AuditTarget, signal: AbortSignal): Promise<AdoptResult> {
     switch (step) {
       case 'check':
-        await this.directories(target, signal);
+        await this.#selfTest.sweep(target, await this.directories(target, signal));
         await this.#audit(target, signal);
         return { moved: 0, wrong: 0 };
       case 'directories':
+        await this.#selfTest.run(target, signal);
         return { moved: await this.#move(await this.directories(target, signal), signal), wrong: 0 };
       case 'files':
         return { moved: 0, ...(await this.#files(target, signal)) };

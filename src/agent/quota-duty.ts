@@ -16,6 +16,7 @@ import { UsageScanner } from '../quota/scanner.ts';
 import { UsageTeller } from '../quota/usage-teller.ts';
 import { subvolumeOf } from '../quota/volume-usage.ts';
 import type { BrickClient } from '../rpc/brick-client.ts';
+import { findInstallation } from '../volfile/installation.ts';
 import { readQuotaFilter } from '../volfile/quota-filter.ts';
 import { Adoption, type AdoptionOptions } from './adoption.ts';
 import { BrickAdoption } from './brick-adoption.ts';
@@ -252,7 +253,7 @@ export class QuotaDuty {
   }
 
   #createAdoption(): Adoption {
-    const { config, worker, brick, monitor, disruption, token, clock, log } = this.#parts;
+    const { config, worker, brick, monitor, processes, disruption, token, clock, log } = this.#parts;
     const { enforcer, repairer } = this;
     const repair = (pv: string): void => {
       if (enforcer.repairTargets.get(pv) !== undefined) repairer.request(pv);
@@ -276,7 +277,10 @@ export class QuotaDuty {
       disruption,
       token,
       repair,
-      isEleven: () => brick.majorVersion === '11',
+      version: async () => {
+        const proof = processes.views.find(({ process }) => process === 'brick')?.proof;
+        return proof?.ok === true ? (await findInstallation(proof.process.pid))?.version : undefined;
+      },
       clock,
       log: log.child({ part: 'adoption' }),
       wake: () => this.#adoptionLoop?.wake(),

@@ -8,6 +8,7 @@ import {
   opendir,
   readdir,
   releasedir,
+  rmdir,
   type DirectoryEntry,
   type MkdirInput,
   type ReaddirPage,
@@ -135,6 +136,11 @@ export abstract class BrickFops {
 
   async mkdir(input: MkdirInput, options: FopOptions): Promise<Iatt> {
     return await this.invoke(mkdir, input, options);
+  }
+
+  /** False when there was no such name. */
+  async rmdir(parent: Gfid, name: string, options: FopOptions): Promise<boolean> {
+    return await this.invoke(rmdir, { parent, name }, options);
   }
 
   async opendir(gfid: Gfid, options: FopOptions): Promise<BrickFd> {

@@ -1,10 +1,11 @@
 /** The agent with the capabilities that the example manifest gives it, on bricks that have them all. */
-import { chmod, chown } from 'node:fs/promises';
+import { chmod, chown, mkdir, open } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAgent, type LabAgent } from '../lab/agent.ts';
 import { Lab } from '../lab/lab.ts';
 import { createPv, LIMIT_XATTR, pvPath } from '../lab/pv.ts';
 import type { Volume } from '../lab/volume.ts';
+import { waitLimit } from '../support/agents.ts';
 import { container } from '../unit/deploy/manifest.ts';
 
 const CAPABILITIES = container('brick-agent').securityContext?.capabilities?.add ?? [];
@@ -76,6 +77,31 @@ describe('capabilities', () => {
     const noTrace = await agentWith(without('SYS_PTRACE'));
     expect(await healed(noTrace)).toContain('add SYS_PTRACE');
     await noTrace.stop();
+  });
+});
+
+describe('adoption of files of other users', () => {
+  it('needs two capabilities more, and says so without them', async () => {
+    await using lab = await Lab.create({ name: 'capabilities-adopt' });
+    const volume = await lab.volume({ name: 'pool1', type: 'single' });
+    await volume.start();
+    const client = await volume.mount();
+    const pv = await createPv(client, 'pvc-tenant', undefined);
+    await mkdir(`${pv.path}/old`);
+    const file = await open(`${pv.path}/old/file`, 'w', 0o600);
+    for (const name of ['old/file', 'old', '']) await chown(`${pv.path}/${name}`, TENANT, TENANT);
+    await chmod(`${pv.path}/old`, 0o700);
+    const adopt = async (capabilities: readonly string[]): Promise<{ code: number | null; stdout: string }> => {
+      const agent = await startAgent(lab, volume, volume.brick(0), { capabilities });
+      await agent.api('PUT', `/v1/quotas/${pv.name}`, { limitBytes: String(LIMIT) });
+      await waitLimit(lab, [agent], pv.name, LIMIT);
+      const { code, stdout } = await agent.cli('quota', 'adopt', pv.name);
+      await agent.stop();
+      return { code, stdout };
+    };
+    expect(await adopt(CAPABILITIES)).toEqual({ code: 1, stdout: expect.stringContaining('DAC_OVERRIDE and FOWNER') });
+    expect(await adopt([...CAPABILITIES, 'DAC_OVERRIDE', 'FOWNER'])).toMatchObject({ code: 0 });
+    await file.close();
   });
 });
 

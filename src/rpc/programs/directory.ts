@@ -1,4 +1,4 @@
-/** MKDIR, and reading a directory by gfid: OPENDIR, READDIR, RELEASEDIR. */
+/** MKDIR, RMDIR, and reading a directory by gfid: OPENDIR, READDIR, RELEASEDIR. */
 import { AgentError } from '../../lib/errors.ts';
 import type { Gfid } from '../../lib/gfid.ts';
 import { ERRNO } from '../errno.ts';
@@ -39,6 +39,27 @@ export const mkdir: Procedure<MkdirInput, Iatt> = {
       return readIatt(reader);
     });
     return valueOf(mkdir, answer);
+  },
+};
+
+/**
+ * `opaque pargfid[16]; int xflags; string bname<>; gfx_dict xdata`, answered by `op_ret; op_errno; ...`.
+ *
+ * False: there was no such name.
+ */
+export const rmdir: Procedure<{ parent: Gfid; name: string }, boolean> = {
+  ...FOP_PROGRAM,
+  procedure: 6,
+  name: 'FOP.RMDIR',
+  encode: (writer, { parent, name }) => {
+    writer.gfid(parent);
+    writer.uint32(0);
+    writer.opaque(name);
+    writeGfxDict(writer);
+  },
+  decode: (reader) => {
+    const answer = readOutcome(reader, () => true);
+    return valueOf(rmdir, answer, [ERRNO.ENOENT, ERRNO.ESTALE]) ?? false;
   },
 };
 
