@@ -6,16 +6,25 @@ import type { Gfid } from '../lib/gfid.ts';
 import type { AuditTarget } from '../quota/audit.ts';
 import { showsLimit } from '../quota/live-limit.ts';
 import type { BrickClient } from '../rpc/brick-client.ts';
+import type { FopOptions } from '../rpc/brick-fops.ts';
 import { PID } from '../rpc/credential.ts';
 import { gfxText } from '../rpc/gfx-dict.ts';
+import type { MkdirInput } from '../rpc/programs/directory.ts';
 
 /** No PV has this limit, in bytes, so what shows it counts for the scratch directory. */
 const SCRATCH_LIMIT = 2n ** 49n;
 const SCRATCH_NAME = /^\.kq-t-[0-9a-f]{8}$/;
 const OWNER_ONLY = 0o700;
 
+/** What of BrickClient the test needs. */
+export interface ScratchBrick extends Pick<BrickClient, 'generation' | 'rmdir' | 'setXattr' | 'statfs' | 'unlink'> {
+  lookup(parent: Gfid, name: string, options: FopOptions): Promise<{ iatt: { gfid: Gfid } } | undefined>;
+  mkdir(input: MkdirInput, options: FopOptions): Promise<unknown>;
+  mknod(input: MkdirInput, options: FopOptions): Promise<unknown>;
+}
+
 export interface SelfTestPorts {
-  brick: Pick<BrickClient, 'generation' | 'lookup' | 'mkdir' | 'mknod' | 'rmdir' | 'setXattr' | 'statfs' | 'unlink'>;
+  brick: ScratchBrick;
   /** As an adoption does it. */
   moveDirectory: (directory: PvDirectory, signal: AbortSignal) => Promise<boolean>;
   moveFile: (path: string, signal: AbortSignal) => Promise<void>;

@@ -1,4 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { QUOTA_RECORD_XATTR } from '../../src/brick/quota-xattrs.ts';
 import type { FaultPoint } from '../../src/lib/fault-point.ts';
 import { startAgent, type LabAgent } from '../lab/agent.ts';
 import { Lab } from '../lab/lab.ts';
@@ -83,6 +84,7 @@ describe('an agent that is killed between two steps', () => {
   it('keeps what the API was asked for, killed before it answered', async () => {
     const pv = await createPv(client, 'pvc-record', 8 * MiB);
     await askUntilKilled(await start('disk-record'), 'PUT', pv, { limitBytes: String(LIMIT) });
+    expect(volume.brick(0).xattr(pv.relativePath, QUOTA_RECORD_XATTR)?.toString()).toContain(String(LIMIT));
     await expectFinished(pv);
   });
 

@@ -1,6 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AdoptionSelfTest } from '../../../src/agent/adoption-self-test.ts';
-import type { LookupReply } from '../../../src/rpc/programs/lookup.ts';
 
 const PV = '11111111-1111-4111-8111-111111111111';
 const target = { pv: 'pvc-1', path: 'subvol/ab/cd/pvc-1', gfid: PV };
@@ -14,6 +13,7 @@ let scratch: string;
 let made: number;
 let test: AdoptionSelfTest;
 let generation: number;
+let movedFile: string;
 
 function entry(parent: string, name: string): { gfid: string; namespace: string } | undefined {
   return names.get(`${parent}/${name}`);
@@ -25,10 +25,9 @@ function byGfid(gfid: string): { gfid: string; namespace: string } {
   return found;
 }
 
-const make = async ({ parent, name, gfid }: { parent: string; name: string; gfid: string }): Promise<never> => {
+const make = async ({ parent, name, gfid }: { parent: string; name: string; gfid: string }): Promise<void> => {
   names.set(`${parent}/${name}`, { gfid, namespace: PV });
   if (parent === PV) [scratch, made] = [gfid, made + 1];
-  return undefined as never;
 };
 
 beforeEach(() => {
@@ -41,8 +40,8 @@ beforeEach(() => {
         return generation;
       },
       lookup: async (parent, name) => {
-        const found = entry(parent, String(name));
-        return found === undefined ? undefined : ({ iatt: { gfid: found.gfid } } as LookupReply);
+        const found = entry(parent, name);
+        return found === undefined ? undefined : { iatt: { gfid: found.gfid } };
       },
       mkdir: make,
       mknod: make,
@@ -61,7 +60,7 @@ beforeEach(() => {
       return true;
     },
     moveFile: async (path) => {
-      expect(path).toMatch(/^subvol\/ab\/cd\/pvc-1\/\.kq-t-[0-9a-f]{8}\/f$/);
+      movedFile = path;
       const file = entry(scratch, 'f');
       if (moves.file && file !== undefined) file.namespace = scratch;
     },
@@ -77,6 +76,7 @@ describe('AdoptionSelfTest', () => {
     await test.run(target, signal);
     expect(made).toBe(2);
     expect(names.size).toBe(0);
+    expect(movedFile).toMatch(/^subvol\/ab\/cd\/pvc-1\/\.kq-t-[0-9a-f]{8}\/f$/);
   });
 
   it.each(['directory', 'file'] as const)('refuses a brick whose %s stays where it was, each time', async (what) => {
