@@ -56,7 +56,7 @@ is_root() { [ "$(id -u)" -eq 0 ]; }
 
 # fs-xattr is compiled when it is installed, which takes python3, make and a C++ compiler.
 declare -A PACKAGE_OF=([npm]=npm [python3]=python3 [make]=make [g++]=g++ [flock]=util-linux)
-[ "$with_gluster" = no ] || PACKAGE_OF+=([unshare]=util-linux [setpriv]=util-linux [mount]=mount [setfattr]=attr)
+[ "$with_gluster" = no ] || PACKAGE_OF+=([unshare]=util-linux [setpriv]=util-linux [mount]=mount [setfattr]=attr [mkfs.xfs]=xfsprogs)
 
 system_packages() {
   local missing=() tool

@@ -1,4 +1,4 @@
-/** A disk of a brick's own: ext4 on a loop device over a file in a small memory file system, to be frozen, filled and damaged. */
+/** A disk of a brick's own: ext4 or XFS on a loop device over a file in a small memory file system, to be frozen, filled and damaged. */
 import { writeFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { AgentError } from '../../src/lib/errors.ts';
@@ -6,13 +6,16 @@ import { runCommand } from './command.ts';
 import type { Lab } from './lab.ts';
 import { makeFolders } from './lease.ts';
 
-const SIZE_MIB = 96;
+const SIZE_MIB = { ext4: 96, xfs: 320 };
+
+/** What mkfs.xfs takes at least is 300 MiB. */
+type DiskType = keyof typeof SIZE_MIB;
 
 /** Containers often may not have loop devices; what needs one is skipped there, and says so. */
-export async function hasLoopDevices(): Promise<boolean> {
+export async function hasLoopDevices(type: DiskType = 'ext4'): Promise<boolean> {
   const works = async (...command: string[]): Promise<boolean> =>
     (await runCommand(command).catch(() => undefined))?.code === 0;
-  return (await works('losetup', '--find')) && (await works('mkfs.ext4', '-V'));
+  return (await works('losetup', '--find')) && (await works(`mkfs.${type}`, '-V'));
 }
 
 export class Disk {
@@ -29,15 +32,16 @@ export class Disk {
   }
 
   /** Mounts a new one at a path of the lab. */
-  static async mount(lab: Lab, path: string): Promise<Disk> {
+  static async mount(lab: Lab, path: string, type: DiskType = 'ext4'): Promise<Disk> {
     const below = `${path}.disk`;
     await makeFolders(path, below);
     const disk = new Disk(path, below);
     lab.onDestroy(async () => disk.unmount());
-    await run('mount', '-t', 'tmpfs', '-o', `size=${SIZE_MIB}m`, 'tmpfs', below);
-    await run('truncate', '-s', `${SIZE_MIB}M`, disk.#image);
-    await run('mkfs.ext4', '-q', '-F', '-E', 'lazy_itable_init=0', disk.#image);
-    await run('mount', '-o', 'loop,errors=remount-ro', disk.#image, path);
+    await run('mount', '-t', 'tmpfs', '-o', `size=${SIZE_MIB[type]}m`, 'tmpfs', below);
+    await run('truncate', '-s', `${SIZE_MIB[type]}M`, disk.#image);
+    const isExt4 = type === 'ext4';
+    await run(`mkfs.${type}`, '-q', ...(isExt4 ? ['-F', '-E', 'lazy_itable_init=0'] : []), disk.#image);
+    await run('mount', '-o', isExt4 ? 'loop,errors=remount-ro' : 'loop', disk.#image, path);
     return disk;
   }
 
