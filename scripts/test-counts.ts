@@ -28,6 +28,8 @@ export function addCounts(a: Counts, b: Counts): Counts {
   return { passed: a.passed + b.passed, failed: a.failed + b.failed, skipped: a.skipped + b.skipped };
 }
 
+/** The counts are the last line, and nothing else is in it. */
 export function describeCounts({ passed, failed, skipped }: Counts): string {
-  return `${passed} passed, ${failed} failed${skipped > 0 ? `, ${skipped} skipped` : ''}`;
+  const unseen = skipped > 0 ? `${skipped} skipped: what they test was not seen here, their names say why\n` : '';
+  return `${unseen}${passed} passed, ${failed} failed`;
 }

@@ -29,6 +29,6 @@ describe('the line', () => {
 
   it('adds runs up', () => {
     const sum = addCounts({ passed: 1, failed: 2, skipped: 3 }, { passed: 10, failed: 20, skipped: 30 });
-    expect(describeCounts(sum)).toBe('11 passed, 22 failed, 33 skipped');
+    expect(describeCounts(sum)).toMatch(/^33 skipped: .*\n11 passed, 22 failed$/);
   });
 });
