@@ -16,7 +16,7 @@ export type LiveResult =
 
 /** What the backend says, that saves calls. */
 export interface LiveHints {
-  /** Gfid of the directory above. */
+  /** Gfid of the directory above; of use for a fresh directory only. */
   parent?: Gfid | undefined;
   /** The directory was no namespace on the disk until now, and is empty: there is no limit to ask for before it is set. */
   isFresh?: boolean | undefined;
@@ -27,7 +27,8 @@ export interface LiveHints {
  *
  * A brick loads limit and namespace of a directory only at a LOOKUP by name, and puts children that it meets by bare gfid into
  * the root namespace; so after every handshake each PV is looked up by name before anything else is asked of it (measured on
- * 11.1). The directories above a PV are in the root namespace anyway, so the one right above may be named by its gfid.
+ * 11.1). From the root: below a directory that the brick has met by bare gfid, it finds the limit and not what was counted, and
+ * begins at 0 (measured on 11.1). Only where nothing was counted yet may the directory above be named by its gfid.
  */
 export class LiveQuota {
   readonly #brick: QuotaBrick;
@@ -60,7 +61,7 @@ export class LiveQuota {
     hints: LiveHints = {},
   ): Promise<LiveResult> {
     const isFresh = hints.isFresh === true && !this.isKnown(path);
-    const gfid = await this.#resolve(path, hints.parent, signal);
+    const gfid = await this.#resolve(path, isFresh ? hints.parent : undefined, signal);
     if (gfid === undefined) return { kind: 'missing' };
     faultPoint('live-found');
     try {

@@ -1,6 +1,7 @@
 import { appendFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
 import { setAttributeSync } from 'fs-xattr';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SIZE_XATTR } from '../../src/brick/quota-xattrs.ts';
 import { startAgent, type LabAgent } from '../lab/agent.ts';
 import { pendingOn } from '../lab/inspect.ts';
 import { Lab } from '../lab/lab.ts';
@@ -80,9 +81,15 @@ describe('quota on a replica-3 volume', () => {
     expect((await writeUntilError(`${pv.path}/c`, 64 * 1024, 6 * MiB)).errno).toBe('EDQUOT');
   });
 
-  it('has limits in force again after every brick was restarted, without a word from anybody', async () => {
+  it('has limits and usage in force again after every brick was restarted, without a word from anybody', async () => {
     const pv = await createPv(client, 'pvc-restart', 6 * MiB);
     await waitLimit(lab, agents, pv.name, 6 * MiB);
+    await writeFile(`${pv.path}/before`, Buffer.alloc(2 * MiB, 1));
+    for (const brick of volume.bricks) {
+      const written = (): boolean =>
+        Number.parseInt(brick.xattr(pv.relativePath, SIZE_XATTR)?.toString() ?? '0') > 2 * MiB;
+      await lab.waitFor('the usage on the disk', written);
+    }
     for (const brick of volume.bricks) {
       await brick.kill('SIGTERM');
       await brick.start();
@@ -90,7 +97,11 @@ describe('quota on a replica-3 volume', () => {
       await lab.waitFor('no pending heals', async () => (await pendingOn(brick)) === 0);
     }
     await waitLimit(lab, agents, pv.name, 6 * MiB);
-    expect((await writeUntilError(`${pv.path}/file`, 64 * 1024, 12 * MiB)).errno).toBe('EDQUOT');
+    const { written, errno } = await writeUntilError(`${pv.path}/file`, 64 * 1024, 12 * MiB);
+    expect(errno).toBe('EDQUOT');
+    // A brick that began to count at 0 again would take the 2 MiB of before once more.
+    expect(written).toBeLessThanOrEqual(4 * MiB);
+    expect(written).toBeGreaterThan(3 * MiB);
   });
 
   it('says Unknown while the brick is down, and brings a resize made meanwhile into force when it returns', async () => {
