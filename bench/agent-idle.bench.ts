@@ -2,10 +2,11 @@
 import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseStatLine } from '../src/process/stat-line.ts';
-import { startAgent, type LabAgent } from '../test/lab/agent.ts';
+import { startAgent } from '../test/lab/agent.ts';
 import { Lab } from '../test/lab/lab.ts';
 import { createPv } from '../test/lab/pv.ts';
 import { waitFor } from '../test/lab/wait.ts';
+import { liveLimits } from './agent-facts.ts';
 import { benchLine, type BenchLine } from './line.ts';
 
 const PVS = 1_000;
@@ -40,11 +41,6 @@ export async function agentIdle(): Promise<BenchLine[]> {
   const share = (await cpuSeconds(agent.pid)) - before;
   const percent = (100 * share) / ((performance.now() - start) / 1000);
   return [benchLine('agent.idle-cpu-1000-pvs', percent, BUDGET_PERCENT, '% of a core', 'budget')];
-}
-
-async function liveLimits(agent: LabAgent): Promise<number> {
-  const { text } = await agent.ops('/metrics');
-  return text.match(/^gluster_quota_condition\{pv="[^"]*",condition="Live",.*\} 1$/gm)?.length ?? 0;
 }
 
 async function cpuSeconds(pid: number): Promise<number> {

@@ -1,5 +1,4 @@
 /** Resident memory of the agent with 1,000 PVs: it is paid once for every brick of a cluster. */
-import { readFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Check } from 'typebox/value';
 import { scanStatusSchema } from '../src/agent/http/schemas.ts';
@@ -7,6 +6,7 @@ import { startAgent, type LabAgent } from '../test/lab/agent.ts';
 import { Lab } from '../test/lab/lab.ts';
 import { createPv } from '../test/lab/pv.ts';
 import { waitFor } from '../test/lab/wait.ts';
+import { liveLimits, memoryMb } from './agent-facts.ts';
 import { benchLine, median, type BenchLine } from './line.ts';
 
 const PVS = 1_000;
@@ -31,9 +31,9 @@ export async function agentMemory(): Promise<BenchLine[]> {
   for (let second = 0; second < IDLE_SECONDS; second += 1) {
     if (second % SCRAPE_EVERY_SECONDS === 0) await agent.ops('/metrics');
     await delay(1_000);
-    samples.push((await memory(agent.pid)).rssMb);
+    samples.push(await memoryMb(agent.pid, 'VmRSS'));
   }
-  const { peakMb } = await memory(agent.pid);
+  const peakMb = await memoryMb(agent.pid, 'VmHWM');
   return [
     benchLine('agent.memory-1000-pvs', median(samples), BUDGET_MB, 'MB', 'budget, median resident while idle'),
     benchLine('agent.scraped-memory-1000-pvs', Math.max(...samples), BUDGET_MB, 'MB', 'budget, highest while idle'),
@@ -49,21 +49,6 @@ async function scansDone(agent: LabAgent): Promise<void> {
     if (!Check(scanStatusSchema, json)) throw new Error(`not a status of scans: ${JSON.stringify(json)}`);
     quiet = json.running === null && json.requested.length === 0 ? quiet + 1 : 0;
   }
-}
-
-async function liveLimits(agent: LabAgent): Promise<number> {
-  const { text } = await agent.ops('/metrics');
-  return text.match(/^gluster_quota_condition\{pv="[^"]*",condition="Live",.*\} 1$/gm)?.length ?? 0;
-}
-
-async function memory(pid: number): Promise<{ rssMb: number; peakMb: number }> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const megabytes = (field: string): number => {
-    const kib = new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1];
-    if (kib === undefined) throw new Error(`/proc/${pid}/status has no ${field}`);
-    return (Number(kib) * 1024) / 1e6;
-  };
-  return { rssMb: megabytes('VmRSS'), peakMb: megabytes('VmHWM') };
 }
 
 if (import.meta.main) for (const line of await agentMemory()) console.log(JSON.stringify(line));

@@ -2,10 +2,11 @@
  * What a thousand questions for the backlog and its objects cost the brick's process in memory. `glfsheal` makes it grow with every
  * poll, until the kernel kills it; the agent reads the index and the counters beside it.
  */
-import { readFile, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { startAgent, type LabAgent } from '../test/lab/agent.ts';
 import { pendingOn } from '../test/lab/inspect.ts';
 import { Lab } from '../test/lab/lab.ts';
+import { memoryKib } from './agent-facts.ts';
 import { benchLine, type BenchLine } from './line.ts';
 
 const FILES = 200;
@@ -30,9 +31,9 @@ export async function healPolls(): Promise<BenchLine[]> {
   const env = { BRICK_AGENT_HEAL_INTERVAL_MS: '100' };
   const agent = await startAgent(lab, volume, brick, { bundle: true, env });
   await poll(agent, WARM_UP, pending);
-  const before = await residentKib(brick.pid);
+  const before = await memoryKib(brick.pid, 'VmRSS');
   await poll(agent, POLLS, pending);
-  const growth = (await residentKib(brick.pid)) - before;
+  const growth = (await memoryKib(brick.pid, 'VmRSS')) - before;
   return [benchLine('heal.brick-memory-1k-polls', growth, BUDGET_KIB, 'KiB', 'budget, growth of the brick')];
 }
 
@@ -44,12 +45,6 @@ async function poll(agent: LabAgent, times: number, pending: number): Promise<vo
     const listed = text.split('\n').length - 1;
     if (listed < pending) throw new Error(`listed ${listed}, not ${pending}`);
   }
-}
-
-async function residentKib(pid: number): Promise<number> {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1];
-  if (kib === undefined) throw new Error(`/proc/${pid}/status has no VmRSS`);
-  return Number(kib);
 }
 
 if (import.meta.main) for (const line of await healPolls()) console.log(JSON.stringify(line));

@@ -1,11 +1,12 @@
 /** Resident memory of the agent as it is shipped, with 10,000 PVs in force on a running brick. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { mapPool } from '../src/lib/pool.ts';
-import { startAgent, type LabAgent } from '../test/lab/agent.ts';
+import { startAgent } from '../test/lab/agent.ts';
 import { Lab } from '../test/lab/lab.ts';
 import { pvPath } from '../test/lab/pv.ts';
 import { waitFor } from '../test/lab/wait.ts';
+import { liveLimits, memoryMb } from './agent-facts.ts';
 import { benchLine, type BenchLine } from './line.ts';
 import { LIMIT_BYTES, pvNames } from './quota-world.ts';
 
@@ -31,18 +32,7 @@ export async function quotaMemory10k(): Promise<BenchLine[]> {
     intervalMs: 2_000,
   });
   await delay(IDLE_MS);
-  return [benchLine('quota.memory-10k-pvs', await residentMb(agent.pid), BUDGET_MB, 'MB', 'budget, resident')];
-}
-
-async function liveLimits(agent: LabAgent): Promise<number> {
-  const { text } = await agent.ops('/metrics');
-  return text.match(/^gluster_quota_condition\{pv="[^"]*",condition="Live",.*\} 1$/gm)?.length ?? 0;
-}
-
-async function residentMb(pid: number): Promise<number> {
-  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(await readFile(`/proc/${pid}/status`, 'utf8'))?.[1];
-  if (kib === undefined) throw new Error(`/proc/${pid}/status has no VmRSS`);
-  return (Number(kib) * 1024) / 1e6;
+  return [benchLine('quota.memory-10k-pvs', await memoryMb(agent.pid, 'VmRSS'), BUDGET_MB, 'MB', 'budget, resident')];
 }
 
 if (import.meta.main) for (const line of await quotaMemory10k()) console.log(JSON.stringify(line));
