@@ -5,7 +5,7 @@ import type { Problem } from '../volfile/problem.ts';
 import { readVolfileSet } from '../volfile/read-set.ts';
 import { isHandingOut } from '../volfile/served.ts';
 import { VolfileStage, type Staging } from '../volfile/stage.ts';
-import { FileJudge } from '../volfile/wanted.ts';
+import { FileJudge, type Wanted } from '../volfile/wanted.ts';
 import type { Config } from './config/load.ts';
 import { brickExpectations, clientExpectations } from './volfile-duty.ts';
 
@@ -23,9 +23,10 @@ export async function stageVolfiles(config: Config): Promise<StagedVolfile[]> {
   if (volfileDir === undefined || volfileStaging === undefined) return [];
   const stage = new VolfileStage(volfileStaging);
   const set = await readVolfileSet(volfileDir);
-  const put = async (file: string, role: LintRole, expected: ExpectedFacts): Promise<StagedVolfile> => {
-    // Nothing runs yet that could show its version and its translators.
-    const wanted = new FileJudge(file).judge(set, { role, expected, gluster: undefined, xlators: undefined });
+  // Nothing runs yet that could show its version and its translators.
+  const judge = (file: string, role: LintRole, expected: ExpectedFacts): Wanted =>
+    new FileJudge(file).judge(set, { role, expected, gluster: undefined, xlators: undefined });
+  const put = async (file: string, wanted: Wanted): Promise<StagedVolfile> => {
     const problems = wanted.readable ? wanted.problems : [];
     try {
       const staging = await stage.offer(file, set.files.get(file), wanted);
@@ -38,16 +39,11 @@ export async function stageVolfiles(config: Config): Promise<StagedVolfile[]> {
       return { file, staging: present?.ok === true ? 'kept' : 'none', message, problems };
     }
   };
-  const brick = new FileJudge(brickVolfile).judge(set, {
-    role: 'brick',
-    expected: {},
-    gluster: undefined,
-    xlators: undefined,
-  });
-  const staged = [await put(brickVolfile, 'brick', brickExpectations(config))];
-  if (shdExpected) staged.push(await put(shdVolfile, 'shd', clientExpectations(config)));
+  const brick = judge(brickVolfile, 'brick', brickExpectations(config));
+  const staged = [await put(brickVolfile, brick)];
+  if (shdExpected) staged.push(await put(shdVolfile, judge(shdVolfile, 'shd', clientExpectations(config))));
   if (brick.readable && brick.graph !== undefined && isHandingOut(brick.graph)) {
-    const client = await put(clientVolfile, 'client', clientExpectations(config));
+    const client = await put(clientVolfile, judge(clientVolfile, 'client', clientExpectations(config)));
     // No process starts from it.
     if (client.staging !== 'none') staged.push(client);
   }

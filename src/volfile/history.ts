@@ -1,9 +1,15 @@
-/** What became of the files of one process: the last word, and the words before it. */
+/** What became of the files of one process: the file, the last word on it and the words before, and the signals that were sent. */
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import type { PlanAction } from './plan.ts';
 import type { Settled } from './state.ts';
-import { HISTORY_LENGTH, type OutcomeRecord, type VolfileReader } from './status.ts';
+import {
+  HISTORY_LENGTH,
+  type OutcomeRecord,
+  type ReloadRecord,
+  type VolfileReader,
+  type VolfileStatus,
+} from './status.ts';
 import { hashOf, type Wanted } from './wanted.ts';
 
 export interface OutcomeHistoryOptions {
@@ -17,7 +23,10 @@ export class OutcomeHistory {
   readonly #options: OutcomeHistoryOptions;
   readonly #records: OutcomeRecord[] = [];
   #last: Settled;
-  #wantedHash: string | undefined;
+  #wanted: Wanted | undefined;
+  #lastReload: ReloadRecord | undefined;
+  #lastSuccessAt: number | undefined;
+  readonly #counts = { reload: { succeeded: 0, failed: 0 }, restart: { succeeded: 0, failed: 0 } };
   #since: number;
 
   constructor(options: OutcomeHistoryOptions) {
@@ -30,14 +39,36 @@ export class OutcomeHistory {
     return this.#last;
   }
 
-  /** Wall-clock milliseconds since when outcome, reason and file are these. */
-  get since(): number {
-    return this.#since;
+  /** The file of the last word. */
+  get wanted(): Wanted | undefined {
+    return this.#wanted;
   }
 
-  /** Newest last. */
-  get records(): OutcomeRecord[] {
-    return [...this.#records];
+  /** All of the status that is no business of the running process. */
+  get status(): Omit<VolfileStatus, 'file' | 'runningHash' | 'restartWaitsFor'> {
+    return {
+      process: this.#options.process,
+      wantedHash: hashOf(this.#wanted),
+      ...this.#last,
+      problems: this.#wanted?.readable === true ? [...this.#wanted.problems] : [],
+      since: this.#since,
+      lastReload: this.#lastReload,
+      lastSuccessAt: this.#lastSuccessAt,
+      reloads: { ...this.#counts.reload },
+      restarts: { ...this.#counts.restart },
+      history: [...this.#records],
+    };
+  }
+
+  /** The same file, judged anew. */
+  refresh(wanted: Wanted): void {
+    this.#wanted = wanted;
+  }
+
+  note(record: ReloadRecord): void {
+    this.#lastReload = record;
+    this.#counts[record.how][record.success ? 'succeeded' : 'failed'] += 1;
+    if (record.success) this.#lastSuccessAt = record.at;
   }
 
   /**
@@ -47,9 +78,10 @@ export class OutcomeHistory {
   settle(next: Settled, wanted: Wanted, durationMs?: number): boolean {
     const before = this.#last;
     const wantedHash = hashOf(wanted);
-    const isSame = before.outcome === next.outcome && before.reason === next.reason && this.#wantedHash === wantedHash;
+    const isSame =
+      before.outcome === next.outcome && before.reason === next.reason && hashOf(this.#wanted) === wantedHash;
     this.#last = next;
-    this.#wantedHash = wantedHash;
+    this.#wanted = wanted;
     if (isSame) return before.message !== next.message;
     const { process, clock } = this.#options;
     const { outcome, reason, message } = next;

@@ -15,9 +15,9 @@ import { hashText, type VolfileSet } from './read-set.ts';
 import { FileHistory, READ_WINDOW_MS } from './running.ts';
 import { StagedFile } from './staged-file.ts';
 import { settled, type Settled } from './state.ts';
-import type { ReloadRecord, VolfileStatus } from './status.ts';
+import type { VolfileStatus } from './status.ts';
 import { MIN_PROCESS_AGE_MS, type TargetOptions } from './target.ts';
-import { FileJudge, hashOf, type Wanted } from './wanted.ts';
+import { FileJudge, type Wanted } from './wanted.ts';
 
 export interface ServedTarget {
   /** The clients' volfile in the volfile directory; clients ask for it without `.vol`. */
@@ -44,14 +44,10 @@ export class ServedVolfile {
   readonly #staged: StagedFile;
   readonly #versions = new FileHistory();
   readonly #history: OutcomeHistory;
-  #wanted: Wanted | undefined;
   /** The file that the clients of this process know, or were told of. */
   #told: { process: ProcessInfo; sha256: string; word: Settled } | undefined;
   #isServed = false;
   #served: string | undefined;
-  #lastReload: ReloadRecord | undefined;
-  #lastSuccessAt: number | undefined;
-  readonly #counts = { succeeded: 0, failed: 0 };
 
   constructor(target: ServedTarget, options: TargetOptions) {
     const { clock, log, stage } = options;
@@ -66,21 +62,7 @@ export class ServedVolfile {
   /** Undefined while the brick hands out no volfiles. */
   get status(): VolfileStatus | undefined {
     if (!this.#isServed) return undefined;
-    return {
-      process: 'client',
-      file: this.#target.file,
-      wantedHash: hashOf(this.#wanted),
-      runningHash: this.#served,
-      ...this.#history.last,
-      problems: this.#wanted?.readable === true ? [...this.#wanted.problems] : [],
-      since: this.#history.since,
-      lastReload: this.#lastReload,
-      lastSuccessAt: this.#lastSuccessAt,
-      reloads: { ...this.#counts },
-      restarts: { succeeded: 0, failed: 0 },
-      restartWaitsFor: undefined,
-      history: this.#history.records,
-    };
+    return { ...this.#history.status, file: this.#target.file, runningHash: this.#served, restartWaitsFor: undefined };
   }
 
   /**
@@ -102,16 +84,16 @@ export class ServedVolfile {
     } as const;
     const wanted = this.#judge.judge(set, context);
     const obstacle = await this.#staged.place(set, wanted, context, this.#versions);
-    if (obstacle !== undefined) return this.#settle(obstacle, wanted);
-    if (!wanted.readable) return this.#settle(settled('Rejected', wanted.reason, wanted.message), wanted);
+    if (obstacle !== undefined) return this.#history.settle(obstacle, wanted);
+    if (!wanted.readable) return this.#history.settle(settled('Rejected', wanted.reason, wanted.message), wanted);
     const error = wanted.problems.find(({ severity }) => severity === 'error');
     if (wanted.graph === undefined || error !== undefined) {
       const reason = wanted.graph === undefined ? 'SyntaxError' : 'LintError';
       const message = `${error === undefined ? 'no graph' : `${error.id} in line ${error.line}: ${error.message}`}; clients are not told`;
-      return this.#settle(settled('Rejected', reason, message), wanted);
+      return this.#history.settle(settled('Rejected', reason, message), wanted);
     }
     const next = await this.#tell(wanted, brick, signal);
-    return this.#settle(next.settled, wanted, next.durationMs);
+    return this.#history.settle(next.settled, wanted, next.durationMs);
   }
 
   async #tell(
@@ -175,9 +157,7 @@ export class ServedVolfile {
     const obstacle = isAlive ? await this.#notServed(wanted, signal) : undefined;
     const durationMs = Math.round(clock.monotonic() - startedAt);
     const success = isAlive && isTold && obstacle === undefined;
-    this.#lastReload = { how: 'reload', at: sent.at, success, durationMs };
-    this.#counts[success ? 'succeeded' : 'failed'] += 1;
-    if (success) this.#lastSuccessAt = sent.at;
+    this.#history.note({ how: 'reload', at: sent.at, success, durationMs });
     if (!isAlive) {
       return { settled: settled('Failed', 'ProcessDied', `pid ${process.pid} did not survive the signal`), durationMs };
     }
@@ -208,11 +188,6 @@ export class ServedVolfile {
       if (signal.aborted && isAgentError(error, 'Aborted')) throw error;
       return settled('Unverified', 'NotServed', `the brick does not hand it out: ${errorMessage(error)}`);
     }
-  }
-
-  #settle(next: Settled, wanted: Wanted, durationMs?: number): boolean {
-    this.#wanted = wanted;
-    return this.#history.settle(next, wanted, durationMs);
   }
 }
 

@@ -17,7 +17,7 @@ import { FileHistory } from './running.ts';
 import type { VolfileStage } from './stage.ts';
 import { StagedFile } from './staged-file.ts';
 import { decide, settled, type Decision, type Settled } from './state.ts';
-import type { ProcessName, ReloadRecord, VolfileStatus } from './status.ts';
+import type { ProcessName, VolfileStatus } from './status.ts';
 import { FileJudge, hashOf, type Wanted } from './wanted.ts';
 
 export interface VolfileTarget {
@@ -74,10 +74,6 @@ export class TargetState {
   #known: KnownProcess | undefined;
   /** The process of #known was there in the last pass. */
   #live = false;
-  #wanted: Wanted | undefined;
-  #lastReload: ReloadRecord | undefined;
-  #lastSuccessAt: number | undefined;
-  readonly #counts = { reload: { succeeded: 0, failed: 0 }, restart: { succeeded: 0, failed: 0 } };
 
   constructor(target: VolfileTarget, options: TargetOptions) {
     const { clock, log, stage, system, returnDeadlineMs = RETURN_DEADLINE_MS } = options;
@@ -95,25 +91,17 @@ export class TargetState {
   get status(): VolfileStatus {
     const running = this.#live ? this.#known?.running : undefined;
     return {
-      process: this.#target.process,
+      ...this.#history.status,
       file: this.#target.file,
-      wantedHash: hashOf(this.#wanted),
       runningHash: running?.halfApplied === true ? undefined : running?.sha256,
-      ...this.#history.last,
-      problems: this.#wanted?.readable === true ? [...this.#wanted.problems] : [],
-      since: this.#history.since,
-      lastReload: this.#lastReload,
-      lastSuccessAt: this.#lastSuccessAt,
-      reloads: { ...this.#counts.reload },
-      restarts: { ...this.#counts.restart },
       restartWaitsFor: this.#restart?.waitsFor,
-      history: this.#history.records,
     };
   }
 
   /** Of the wanted file; undefined when it cannot be parsed. */
   get graph(): Graph | undefined {
-    return this.#wanted?.readable === true ? this.#wanted.graph : undefined;
+    const { wanted } = this.#history;
+    return wanted?.readable === true ? wanted.graph : undefined;
   }
 
   /** The process was ended, and what comes in its place is watched. */
@@ -154,29 +142,29 @@ export class TargetState {
       const { last } = this.#history;
       const probe = async (): Promise<boolean> => await answers(this.#target.probe, role, signal);
       const step = await this.#restart.follow({ proof, known, wanted, decision: judge(), last, answers: probe });
-      if (step.record !== undefined) this.#note(step.record);
+      if (step.record !== undefined) this.#history.note(step.record);
       if (step.settled !== undefined) {
         if (step.settled.outcome === 'Applied' && known !== undefined) this.#remember(known, wanted);
-        return this.#settle(step.settled, wanted, step.record?.durationMs);
+        return this.#history.settle(step.settled, wanted, step.record?.durationMs);
       }
     }
     const failed = this.#restart?.failure(wanted, this.#live ? known?.running?.sha256 : undefined);
-    if (failed !== undefined) return this.#settle(failed, wanted);
-    if (obstacle !== undefined) return this.#settle(obstacle, wanted);
+    if (failed !== undefined) return this.#history.settle(failed, wanted);
+    if (obstacle !== undefined) return this.#history.settle(obstacle, wanted);
     if (known !== undefined && this.#isOldEnough(known)) this.#staged.seenRunning(known.running?.sha256);
     // The last word counts only while nothing else was said since: a file that came and went again is looked at anew.
     if (
       known !== undefined &&
       wanted.readable &&
-      known.settledFor === hashOf(this.#wanted) &&
+      known.settledFor === hashOf(this.#history.wanted) &&
       known.settledFor === wanted.sha256
     ) {
-      this.#wanted = wanted;
+      this.#history.refresh(wanted);
       if (known.unanswered !== undefined) return await this.#ask(known, wanted, known.unanswered, signal);
       // A reload that did not bring it in is no last word where a restart may; another signal would not help.
       const { last } = this.#history;
       if (this.#restart === undefined || last.outcome !== 'RestartRequired') return false;
-      return this.#settle(await this.#begin(this.#restart, known, wanted, last, mayRestart, signal), wanted);
+      return this.#history.settle(await this.#begin(this.#restart, known, wanted, last, mayRestart, signal), wanted);
     }
     if (known !== undefined) known.unanswered = undefined;
     if (known !== undefined && wanted.readable) await known.searchLog(wanted.sha256, clock.now());
@@ -186,17 +174,20 @@ export class TargetState {
       if (known !== undefined && wanted.readable) {
         if (next.outcome === 'Unchanged') known.settledFor = wanted.sha256;
         if (next.outcome === 'RestartRequired' && this.#restart !== undefined) {
-          return this.#settle(await this.#begin(this.#restart, known, wanted, next, mayRestart, signal), wanted);
+          return this.#history.settle(
+            await this.#begin(this.#restart, known, wanted, next, mayRestart, signal),
+            wanted,
+          );
         }
       }
-      return this.#settle(next, wanted);
+      return this.#history.settle(next, wanted);
     }
     if (known === undefined || !wanted.readable) return false;
     const foreign = known.readsAnother(this.#target.file);
-    if (foreign !== undefined) return this.#settle({ ...foreign, changes: decision.changes }, wanted);
+    if (foreign !== undefined) return this.#history.settle({ ...foreign, changes: decision.changes }, wanted);
     if (!this.#isOldEnough(known)) {
       const message = `pid ${known.process.pid} has just started; a reload now could end it`;
-      return this.#settle(settled('Pending', 'JustStarted', message, decision.changes), wanted);
+      return this.#history.settle(settled('Pending', 'JustStarted', message, decision.changes), wanted);
     }
     return await this.#reload(known, wanted, decision.changes, signal);
   }
@@ -216,20 +207,20 @@ export class TargetState {
     });
     const { outcome, reason, message, signalledAt, durationMs } = result;
     const verdict: Settled = { outcome, reason, message, changes, differences: [] };
-    if (signalledAt === undefined) return this.#settle(verdict, wanted);
+    if (signalledAt === undefined) return this.#history.settle(verdict, wanted);
     const after = seenPath === undefined ? undefined : await hashVolfile(seenPath);
     const meanwhile = after !== undefined && after !== wanted.sha256;
     known.remember(result, wanted, meanwhile);
     const success = !meanwhile && (outcome === 'Applied' || outcome === 'Unchanged');
-    this.#note({ how: 'reload', at: signalledAt, success, durationMs });
+    this.#history.note({ how: 'reload', at: signalledAt, success, durationMs });
     if (success) this.#staged.seenRunning(known.running?.sha256);
     if (meanwhile) {
-      return this.#settle(settled('Unverified', 'ChangedMeanwhile', MEANWHILE, changes), wanted, durationMs);
+      return this.#history.settle(settled('Unverified', 'ChangedMeanwhile', MEANWHILE, changes), wanted, durationMs);
     }
     known.settledFor = wanted.sha256;
     if (reason !== 'ProcessDied') return await this.#ask(known, wanted, verdict, signal, durationMs);
     const taken = await this.#staged.takeBack(wanted);
-    return this.#settle({ ...verdict, message: `${message}${taken.message}` }, wanted, durationMs);
+    return this.#history.settle({ ...verdict, message: `${message}${taken.message}` }, wanted, durationMs);
   }
 
   /** The last word on a reload, unless the process does not answer: then it is asked again in each pass. */
@@ -243,11 +234,11 @@ export class TargetState {
     const { pid } = known.process;
     if (await answers(this.#target.probe, `pid ${pid}`, signal)) {
       known.unanswered = undefined;
-      return this.#settle(verdict, wanted, durationMs);
+      return this.#history.settle(verdict, wanted, durationMs);
     }
     known.unanswered = verdict;
     const message = `pid ${pid} does not answer since the reload`;
-    return this.#settle({ ...verdict, outcome: 'Failed', reason: 'NotAnswering', message }, wanted, durationMs);
+    return this.#history.settle({ ...verdict, outcome: 'Failed', reason: 'NotAnswering', message }, wanted, durationMs);
   }
 
   async #meet(proof: ProcessProof & { ok: true }): Promise<KnownProcess> {
@@ -279,17 +270,6 @@ export class TargetState {
   #remember(known: KnownProcess, wanted: Wanted): void {
     known.settledFor = hashOf(wanted);
     this.#staged.seenRunning(hashOf(wanted));
-  }
-
-  #note(record: ReloadRecord): void {
-    this.#lastReload = record;
-    this.#counts[record.how][record.success ? 'succeeded' : 'failed'] += 1;
-    if (record.success) this.#lastSuccessAt = record.at;
-  }
-
-  #settle(next: Settled, wanted: Wanted, durationMs?: number): boolean {
-    this.#wanted = wanted;
-    return this.#history.settle(next, wanted, durationMs);
   }
 }
 
