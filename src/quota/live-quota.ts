@@ -14,12 +14,10 @@ export type LiveResult =
   /** The brick does not know the directory. */
   | { kind: 'missing' };
 
-/** What the backend says, that saves calls. */
-export interface LiveHints {
-  /** Gfid of the directory above; of use for a fresh directory only. */
-  parent?: Gfid | undefined;
-  /** The directory was no namespace on the disk until now, and is empty: there is no limit to ask for before it is set. */
-  isFresh?: boolean | undefined;
+/** A directory that was no namespace on the disk until now, and is empty: no limit to ask for before it is set, and nothing counted. */
+export interface FreshDirectory {
+  /** Gfid of the directory above; undefined: not known. */
+  parent: Gfid | undefined;
 }
 
 /**
@@ -52,16 +50,17 @@ export class LiveQuota {
 
   /**
    * @param wanted the limit on this brick in bytes; `lifted`: take the one that is in force out of reach; `observe`: only look
+   * @param fresh saves calls; undefined: it is not fresh, or that is not known
    * @throws AgentError `RpcDisconnected`, `Timeout`, `GlusterError`, `Aborted`
    */
   async settle(
     path: string,
     wanted: bigint | 'lifted' | 'observe',
     signal: AbortSignal,
-    hints: LiveHints = {},
+    fresh?: FreshDirectory,
   ): Promise<LiveResult> {
-    const isFresh = hints.isFresh === true && !this.isKnown(path);
-    const gfid = await this.#resolve(path, isFresh ? hints.parent : undefined, signal);
+    const isFresh = fresh !== undefined && !this.isKnown(path);
+    const gfid = await this.#resolve(path, isFresh ? fresh.parent : undefined, signal);
     if (gfid === undefined) return { kind: 'missing' };
     faultPoint('live-found');
     try {

@@ -143,8 +143,9 @@ export class Reconciler {
     }
     if (state.backend.kind === 'missing') return { kind: 'result', result: { kind: 'missing' }, at: this.#clock.now() };
     try {
-      const parent = state.backend.kind === 'present' ? state.backend.quota.parentGfid : undefined;
-      const result = await this.#live.settle(state.path, this.#wantedLive(state), signal, { parent, isFresh });
+      const fresh =
+        isFresh && state.backend.kind === 'present' ? { parent: state.backend.quota.parentGfid } : undefined;
+      const result = await this.#live.settle(state.path, this.#wantedLive(state), signal, fresh);
       return { kind: 'result', result, at: this.#clock.now() };
     } catch (error) {
       if (isAgentError(error, 'Aborted')) throw error;
