@@ -100,22 +100,24 @@ export class HealPeers {
 
   /** Has the agents of other bricks start index heals. Those that cannot be asked: their daemon crawls by itself, later. */
   async startHeals(bricks: readonly number[], signal: AbortSignal): Promise<void> {
-    const asked = [...this.#brickAt].filter(([, at]) => bricks.includes(at));
-    const posts = asked.map(async ([address]) => await this.#post(address, '/v1/heal', { kind: 'index' }, signal));
-    await Promise.allSettled(posts);
+    await this.#postEach(bricks, '/v1/heal', { kind: 'index' }, signal);
   }
 
   /** Has the self-heal daemons of the other bricks crawl. Those that cannot be asked do so by themselves, later. */
   async crawl(members: readonly number[], signal: AbortSignal): Promise<void> {
-    const asked = [...this.#brickAt].filter(([, at]) => members.includes(at));
-    const posts = asked.map(async ([address]) => await this.#post(address, '/v1/peer/heal/crawl', {}, signal));
-    await Promise.allSettled(posts);
+    await this.#postEach(members, '/v1/peer/heal/crawl', {}, signal);
   }
 
   #addressOf(brickIndex: number): string {
     const [address] = [...this.#brickAt].find(([, at]) => at === brickIndex) ?? [];
     if (address === undefined) throw new AgentError('RpcDisconnected', `no agent is known for brick ${brickIndex}`);
     return address;
+  }
+
+  /** To those of the bricks whose agents are known; what fails is let be. */
+  async #postEach(bricks: readonly number[], path: string, body: unknown, signal: AbortSignal): Promise<void> {
+    const asked = [...this.#brickAt].filter(([, at]) => bricks.includes(at));
+    await Promise.allSettled(asked.map(async ([address]) => await this.#post(address, path, body, signal)));
   }
 
   async #post(address: string, path: string, body: unknown, signal: AbortSignal): Promise<void> {

@@ -123,7 +123,7 @@ export class Resolver {
     }
     const offer = await this.#offer(split, policy, source, signal);
     if (this.#offers.size >= MAX_OFFERS) this.#offers.delete(this.#offers.keys().next().value ?? '');
-    this.#offers.set(offer.id, { gfids: [...gfids].sort().join(), split });
+    this.#offers.set(offer.id, { gfids: keyOf(gfids), split });
     return offer;
   }
 
@@ -168,7 +168,7 @@ export class Resolver {
       // The copies were compared twice for the plan; that they are still the same, which its id tells, is the third time.
       const before = this.#offers.get(id);
       const offer =
-        before?.gfids === [...gfids].sort().join()
+        before?.gfids === keyOf(gfids)
           ? await this.#offer(before.split, policy, source, signal)
           : await this.plan(gfids, policy, source, signal);
       if (offer.id !== id) {
@@ -312,6 +312,11 @@ export class Resolver {
     if (typeof rows === 'string') throw new AgentError('Conflict', `not decided: ${rows}`);
     return rows;
   }
+}
+
+/** The same for the same objects in any order. */
+function keyOf(gfids: readonly Gfid[]): string {
+  return [...gfids].sort().join();
 }
 
 function isOfName({ kinds }: SplitBrain): boolean {

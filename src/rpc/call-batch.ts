@@ -1,5 +1,5 @@
 /** Many calls of one procedure as one: one timer, one listener and one promise serve them all. */
-import { AgentError, isAgentError } from '../lib/errors.ts';
+import { isAgentError, type AgentError } from '../lib/errors.ts';
 import type { Credential } from './credential.ts';
 import type { Procedure, ProcedureInfo } from './programs/procedure.ts';
 import type { XdrReader, XdrWriter } from './xdr.ts';
@@ -31,7 +31,9 @@ export interface BatchOptions<Input, Output> {
   /** Milliseconds without any answer. */
   timeoutMs: number;
   signal: AbortSignal | undefined;
-  timeout: () => AgentError;
+  /** What it ends with when no answer comes, and when the signal fires. */
+  timedOut: () => AgentError;
+  givenUp: () => AgentError;
   monotonic: () => number;
   /** Sends a call, now or when there is a slot for it. */
   send: (call: Call) => void;
@@ -43,6 +45,7 @@ export class CallBatch<Input, Output> {
   readonly #results: (Output | AgentError)[];
   readonly #flying = new Set<BatchCall<Input, Output>>();
   readonly #outcome = Promise.withResolvers<(Output | AgentError)[]>();
+  #timer: NodeJS.Timeout | undefined;
   #next = 0;
   #isOver = false;
 
@@ -56,17 +59,15 @@ export class CallBatch<Input, Output> {
    * @throws AgentError any other, as soon as one call has it: the others are given up
    */
   async run(): Promise<(Output | AgentError)[]> {
-    const { timeoutMs, timeout, signal, procedure } = this.#options;
-    const timer = setTimeout(() => this.#end(timeout()), timeoutMs);
-    this.#progressed = (): void => void timer.refresh();
-    const abort = (): void =>
-      this.#end(new AgentError('Aborted', `${procedure.name}: given up`, { cause: signal?.reason }));
+    const { timeoutMs, timedOut, givenUp, signal } = this.#options;
+    this.#timer = setTimeout(() => this.#end(timedOut()), timeoutMs);
+    const abort = (): void => this.#end(givenUp());
     signal?.addEventListener('abort', abort, { once: true });
     try {
       this.#fill();
       return await this.#outcome.promise;
     } finally {
-      clearTimeout(timer);
+      clearTimeout(this.#timer);
       signal?.removeEventListener('abort', abort);
     }
   }
@@ -79,12 +80,10 @@ export class CallBatch<Input, Output> {
       return;
     }
     this.#results[call.index] = result;
-    this.#progressed();
+    this.#timer?.refresh();
     // Half a width at a time: each turn that sends is a write, and answers come one by one.
     if (this.#flying.size <= this.#options.width / 2) this.#fill();
   }
-
-  #progressed: () => void = () => undefined;
 
   #fill(): void {
     const { inputs, width, send } = this.#options;

@@ -122,10 +122,8 @@ export class Connection {
     const { timeoutMs = CALL_TIMEOUT_MS, signal, credential = DEFAULT_CREDENTIAL } = options;
     this.#refuse(procedure.name, signal);
     return await new Promise<Output>((resolve, reject) => {
-      const timer = setTimeout(() => this.#giveUp(call, this.#timeout(procedure.name, timeoutMs)), timeoutMs);
-      const abort = (): void => {
-        this.#giveUp(call, new AgentError('Aborted', `${procedure.name}: given up`, { cause: signal?.reason }));
-      };
+      const timer = setTimeout(() => this.#giveUp(call, this.#timedOut(procedure.name, timeoutMs)), timeoutMs);
+      const abort = (): void => this.#giveUp(call, givenUp(procedure.name, signal));
       const call: Call = {
         procedure,
         encode: (writer) => procedure.encode(writer, input),
@@ -165,7 +163,8 @@ export class Connection {
       width,
       timeoutMs,
       signal,
-      timeout: () => this.#timeout(procedure.name, timeoutMs),
+      timedOut: () => this.#timedOut(procedure.name, timeoutMs),
+      givenUp: () => givenUp(procedure.name, signal),
       monotonic: () => this.#options.clock.monotonic(),
       send: (call) => this.#admit(call),
       giveUp: (call, error) => this.#giveUp(call, error),
@@ -180,13 +179,13 @@ export class Connection {
   /** @throws AgentError when a call would be in vain */
   #refuse(name: string, signal: AbortSignal | undefined): void {
     if (this.#closed !== undefined) throw disconnected(this.#name, 'not connected', this.#closed);
-    if (signal?.aborted) throw new AgentError('Aborted', `${name}: given up`, { cause: signal.reason });
+    if (signal?.aborted) throw givenUp(name, signal);
     if (this.#queue.length >= (this.#options.maxQueued ?? MAX_QUEUED)) {
       throw new AgentError('Internal', `${name}: ${this.#queue.length} calls wait for ${this.#name} already`);
     }
   }
 
-  #timeout(name: string, timeoutMs: number): AgentError {
+  #timedOut(name: string, timeoutMs: number): AgentError {
     return new AgentError('Timeout', `${name} to ${this.#name}: no answer within ${timeoutMs} ms`);
   }
 
@@ -339,6 +338,10 @@ export class Connection {
     call.settled();
     this.#options.observer?.call(call.procedure.name, outcome, this.#options.clock.monotonic() - call.startedAt);
   }
+}
+
+function givenUp(procedure: string, signal: AbortSignal | undefined): AgentError {
+  return new AgentError('Aborted', `${procedure}: given up`, { cause: signal?.reason });
 }
 
 function unreadable(procedure: string, error: unknown): AgentError {

@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { appendFile, chmod, link, mkdir, rename, rm, truncate, writeFile } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, it } from 'vitest';
@@ -219,9 +220,7 @@ class Subject {
     await brick.start();
     await client.waitConnected();
     await waitLimit(lab, [agent], this.#pv.name, this.#model.limitBytes);
-    await new Promise((resolve) => {
-      setTimeout(resolve, NAMES_BELIEVED_MS);
-    });
+    await delay(NAMES_BELIEVED_MS);
     this.#isDisturbed = true;
     this.#isTricked = false;
     this.#isFaked = false;

@@ -1,4 +1,5 @@
 /** The same call for many inputs. */
+import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Connection, type ConnectionOptions } from '../../../src/rpc/connection.ts';
 import { glusterError, type Procedure } from '../../../src/rpc/programs/procedure.ts';
@@ -110,7 +111,7 @@ describe('the same call for each of many inputs', () => {
     const outcome = each.catch((error: unknown) => error);
     for (const count of [1, 2]) {
       await arrived(held, count);
-      await new Promise((resolve) => setTimeout(resolve, 200));
+      await delay(200);
       const call = held[count - 1];
       call?.peer.reply(call, opaque(textOf(call)));
     }
