@@ -153,6 +153,8 @@ export class RestartDuty {
     const { done, message } = await this.#options.staged.takeBack(wanted);
     if (!done || known === undefined) return message;
     const sent = await signalProven(known.process, 'SIGTERM', this.#options.system);
+    // It has died by itself meanwhile: nothing is in the way.
+    if (!sent.ok && sent.reason === 'Gone') return message;
     return `${message}; ${sent.ok ? `pid ${known.process.pid}, which never answered, was told to end` : sent.message}`;
   }
 }
