@@ -1,3 +1,4 @@
+import { Backoff } from '../lib/backoff.ts';
 import type { Clock } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
@@ -68,8 +69,11 @@ const MAX_ROUNDS = 3;
 /** Clients wait this long at most for a name, in milliseconds: then the locks are given up. */
 const LOCKED_DEADLINE_MS = 15_000;
 const STEP_DEADLINE_MS = 60_000;
-/** One that has failed, or could not begin, is tried again after this, in milliseconds. */
+/** One that has failed is tried again after this, in milliseconds. */
 const TRY_AGAIN_MS = 30_000;
+/** One that could not begin, milliseconds: what it waits for is mostly over in a moment, as a write in flight is. */
+const WAIT_MIN_MS = 5000;
+const WAIT_MAX_MS = 30_000;
 const AUTOMATIC_AGAIN_MS = 300_000;
 
 /**
@@ -88,6 +92,7 @@ export class Adopter {
   readonly #queue = new Set<string>();
   /** Monotonic milliseconds before which a PV is not tried again by itself. */
   readonly #notBefore = new Map<string, number>();
+  readonly #waits = new Map<string, Backoff>();
 
   constructor(options: AdopterOptions) {
     this.#options = options;
@@ -140,10 +145,13 @@ export class Adopter {
     try {
       const why = await bounded('asking the bricks', signal, async (own) => await ports.enter(own));
       if (why !== undefined) {
-        this.#notBefore.set(pv, clock.monotonic() + TRY_AGAIN_MS);
+        const waits = this.#waits.get(pv) ?? new Backoff(WAIT_MIN_MS, WAIT_MAX_MS);
+        this.#waits.set(pv, waits);
+        this.#notBefore.set(pv, clock.monotonic() + waits.next());
         this.#say(pv, { state: 'Waiting', message: why });
         return;
       }
+      this.#waits.delete(pv);
       await this.#run(target, signal);
     } catch (error) {
       if (isAgentError(error, 'Aborted') && signal.aborted) throw error;
@@ -231,6 +239,7 @@ export class Adopter {
     this.#views.delete(pv);
     this.#queue.delete(pv);
     this.#notBefore.delete(pv);
+    this.#waits.delete(pv);
   }
 
   #say(pv: string, { restarted = false, ...change }: Partial<AdoptView> & { restarted?: boolean }): AdoptView {

@@ -60,14 +60,21 @@ async function killAt(point: FaultPoint, pv: Pv): Promise<void> {
   await first().kill();
   const agent = await restarted(first(), { BRICK_AGENT_DIES_AT: point });
   agents[0] = agent;
-  await lab.waitFor(
-    `the adoption to come to ${point}`,
-    async () => {
-      if (agent.running) await agent.api('POST', `/v1/quotas/${pv.name}/adoption`).catch(() => undefined);
-      return !agent.running;
-    },
-    { timeoutMs: 60_000 },
-  );
+  let told = '';
+  await lab
+    .waitFor(
+      `the adoption to come to ${point}`,
+      async () => {
+        if (!agent.running) return true;
+        const answer = await agent.api('POST', `/v1/quotas/${pv.name}/adoption`).catch(() => undefined);
+        told = answer?.text ?? told;
+        return false;
+      },
+      { timeoutMs: 60_000 },
+    )
+    .catch((error: unknown) => {
+      throw new Error(`the agent last said ${told}`, { cause: error });
+    });
   expect(await agent.exited()).toMatchObject({ signal: 'SIGKILL' });
 }
 
