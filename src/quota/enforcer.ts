@@ -9,7 +9,7 @@ import { FileWishes } from './file-wishes.ts';
 import type { QuotaLayout } from './layout.ts';
 import type { Inventory, Refusal } from '../brick/pv-inventory.ts';
 import type { Fence, QuotaBackend, QuotaBrick, Targets } from './ports.ts';
-import { isSettled, judge, newState, unsettle, viewOf, type PvState, type QuotaView } from './pv-state.ts';
+import { isSettled, judge, newState, showsLess, unsettle, viewOf, type PvState, type QuotaView } from './pv-state.ts';
 import type { QuotaFileContent } from './quota-file.ts';
 import { encodeRecord, type QuotaRecord } from './record.ts';
 import { Reconciler } from './reconciler.ts';
@@ -136,7 +136,8 @@ export class QuotaEnforcer {
   readonly scanTargets: Targets<ScanTarget> = this.#targets((state) => {
     const { pv, path, live, scan } = state;
     const result = live.kind === 'result' && live.result.kind !== 'missing' ? live.result : undefined;
-    return { pv, path, gfid: result?.statfs.simpleQuota === true ? result.gfid : undefined, last: scan };
+    const gfid = result?.statfs.simpleQuota === true ? result.gfid : undefined;
+    return { pv, path, gfid, isShort: showsLess(state), last: scan };
   });
 
   takeScan({ pv, path }: ScanTarget, scan: UsageScan): void {

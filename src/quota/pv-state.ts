@@ -148,6 +148,17 @@ export function usedBytes(state: PvState): bigint | undefined {
   return shown ?? countedBytes(state);
 }
 
+/**
+ * Whether the running brick shows less than stood on its disk a moment before. It may have given up as much since; or it has
+ * forgotten what it had counted, as a restarted one may.
+ */
+export function showsLess(state: PvState): boolean {
+  const statfs = statfsOf(state);
+  const shown = statfs === undefined ? undefined : shownUsage(statfs);
+  const counted = countedBytes(state);
+  return shown !== undefined && counted !== undefined && shown + (statfs?.blockSize ?? 0n) <= counted;
+}
+
 function sourcesOf({ desired, wishes }: PvState): { source: LimitSource; limitBytes: string }[] {
   const { fileBytes, kadaluBytes, peer } = wishes;
   const all: [LimitSource, bigint | undefined][] = [

@@ -4,6 +4,7 @@ import type { Gfid } from '../lib/gfid.ts';
 import type { Log } from '../lib/log.ts';
 import type { ScanResult } from '../brick/scan/messages.ts';
 import type { ScanTotals } from '../brick/scan/tree.ts';
+import { shownUsage, type QuotaStatfs } from './live-limit.ts';
 import type { Fence, QuotaBackend, QuotaBrick, Targets } from './ports.ts';
 import type { UsageScan } from './usage.ts';
 
@@ -18,6 +19,8 @@ const RETRY_MS = 60_000;
 const GAP = 20;
 /** PVs that have become due since are found after this, in milliseconds, however long the line is. */
 const PLAN_MS = 10_000;
+/** Times that the brick's answer may differ from what it has flushed before the answer is believed. */
+const LOOKS = 3;
 
 export interface ScanPort {
   /** @returns undefined when there is no such directory */
@@ -32,6 +35,8 @@ export interface ScanTarget {
   path: string;
   /** Undefined while the running brick is not known to count the PV. */
   gfid: Gfid | undefined;
+  /** The running brick shows less than stands on its disk: it may have forgotten what it had counted. */
+  isShort: boolean;
   /** The last scan. */
   last: UsageScan | undefined;
 }
@@ -76,13 +81,15 @@ interface Running {
   startedAt: number;
   startedMonotonic: number;
   totals: ScanTotals | undefined;
+  /** Asked for since it began. */
+  again: boolean;
   stop: AbortController;
   done: Promise<void>;
 }
 
 /**
- * Decides which PV is scanned next: those that somebody asked for, then those that are due, least recently scanned first. One
- * at a time. A pass only starts a scan and comes back: a scan may take hours. Those that are due stand in a line, since a scan
+ * Decides which PV is scanned next: those that somebody asked for, then those that are due: whose usage the brick seems to
+ * have forgotten, then the least recently scanned. One at a time. A pass only starts a scan and comes back: a scan may take hours. Those that are due stand in a line, since a scan
  * of an empty PV takes less time than to look at 10,000 PVs.
  */
 export class UsageScanner {
@@ -109,14 +116,19 @@ export class UsageScanner {
     if (target !== undefined) this.#start(target, signal);
   }
 
-  /** Scans a PV before all that nobody asked for; asking again while it waits or runs changes nothing. @throws AgentError `NotFound`, `BrickFenced` */
+  /**
+   * Scans a PV before all that nobody asked for. Asking again while it waits changes nothing; while it is being scanned, it is
+   * scanned once more, since what that scan has passed may have changed since.
+   *
+   * @throws AgentError `NotFound`, `BrickFenced`
+   */
   request(pv: string): void {
     if (this.#options.targets.get(pv) === undefined) {
       throw new AgentError('NotFound', `no PV "${pv}" to scan on this brick`);
     }
     const fence = this.#options.fence();
     if (!fence.open) throw new AgentError('BrickFenced', `the brick is fenced: ${fence.reason}`);
-    if (this.#running?.target.pv === pv) return;
+    if (this.#running?.target.pv === pv) this.#running.again = true;
     this.#requested.add(pv);
     this.#options.wake(pv);
   }
@@ -161,7 +173,7 @@ export class UsageScanner {
     // Those with equal times in the order in which they came: the line is taken from its end.
     this.#line = due
       .toReversed()
-      .sort((a, b) => (scannedAt(a) === scannedAt(b) ? 0 : scannedAt(b) - scannedAt(a)))
+      .sort(byTurn)
       .map(({ pv }) => pv);
   }
 
@@ -189,6 +201,7 @@ export class UsageScanner {
       startedAt: clock.now(),
       startedMonotonic: clock.monotonic(),
       totals: undefined,
+      again: false,
       stop,
       done: Promise.resolve(),
     };
@@ -205,7 +218,7 @@ export class UsageScanner {
       )
       .finally(() => {
         signal.removeEventListener('abort', abort);
-        this.#requested.delete(target.pv);
+        if (!running.again) this.#requested.delete(target.pv);
         this.#running = undefined;
         wake(target.pv);
       });
@@ -244,21 +257,37 @@ export class UsageScanner {
     take(target, scan);
   }
 
-  /** The exact counter after a flush; undefined where the brick keeps none or does not answer. */
+  /**
+   * The counter after a flush, to the byte where brick and disk agree; undefined where the brick keeps none or does not answer.
+   *
+   * A brick that was restarted may have begun to count at 0 (a client's look-up by the parent's gfid came before any from the
+   * root, measured on 11.1), and leaves the disk as it is until the PV is written: then what it shows is its counter.
+   */
   async #counter({ gfid, path }: ScanTarget, signal: AbortSignal): Promise<bigint | undefined> {
     const { brick, backend } = this.#options;
     if (gfid === undefined || !brick.isUp || brick.hasSimpleQuota === false) return undefined;
+    for (let look = 1; ; look += 1) {
+      const statfs = await this.#statfs(gfid, signal);
+      if (statfs?.simpleQuota !== true) return undefined;
+      const [read] = await backend.read([path], signal);
+      if (read?.kind !== 'present' || read.quota.sizeBytes === 'Malformed') return undefined;
+      // A brick that has counted nothing yet writes nothing.
+      const onDisk = read.quota.sizeBytes ?? 0n;
+      const shown = shownUsage(statfs);
+      if (shown === undefined || shown === roundedDown(onDisk, statfs.blockSize)) return onDisk;
+      // Somebody else may have flushed between the two.
+      if (look === LOOKS) return shown;
+    }
+  }
+
+  async #statfs(gfid: Gfid, signal: AbortSignal): Promise<QuotaStatfs | undefined> {
     try {
-      if (!(await brick.statfs(gfid, signal)).simpleQuota) return undefined;
+      return await this.#options.brick.statfs(gfid, signal);
     } catch (error) {
       // The scan is worth its time without the brick's word.
       if (isAgentError(error, 'RpcDisconnected', 'GlusterError', 'Timeout')) return undefined;
       throw error;
     }
-    const [read] = await backend.read([path], signal);
-    if (read?.kind !== 'present' || read.quota.sizeBytes === 'Malformed') return undefined;
-    // A brick that has counted nothing yet writes nothing.
-    return read.quota.sizeBytes ?? 0n;
   }
 
   #progress({ target, startedAt, startedMonotonic, totals }: Running): ScanProgress {
@@ -277,6 +306,16 @@ export class UsageScanner {
       etaMs: isKnown ? (Math.max(0, totalFiles - files) / filesPerSecond) * 1000 : undefined,
     };
   }
+}
+
+function roundedDown(bytes: bigint, blockSize: bigint): bigint {
+  return bytes - (bytes % blockSize);
+}
+
+/** The one whose turn is first comes last. */
+function byTurn(a: ScanTarget, b: ScanTarget): number {
+  if (a.isShort !== b.isShort) return a.isShort ? 1 : -1;
+  return scannedAt(a) === scannedAt(b) ? 0 : scannedAt(b) - scannedAt(a);
 }
 
 function scannedAt({ last }: ScanTarget): number {

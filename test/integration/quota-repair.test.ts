@@ -1,10 +1,14 @@
 import { execFile } from 'node:child_process';
 import { mkdir, open, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { silentLog } from '../../src/lib/log.ts';
+import { gfidFromBytes } from '../../src/lib/gfid.ts';
+import { shownLimit, shownUsage } from '../../src/quota/live-limit.ts';
 import { BrickClient } from '../../src/rpc/brick-client.ts';
+import { PID } from '../../src/rpc/credential.ts';
 import { Check } from 'typebox/value';
 import { quotaViewSchema } from '../../src/agent/http/schemas.ts';
 import { startAgent, type LabAgent } from '../lab/agent.ts';
@@ -133,6 +137,49 @@ describe('counters of running bricks', () => {
     expect(await repairAll(pv)).toEqual(['0 Nothing', '0 Nothing', '0 Nothing']);
     const { stdout } = await first().cli('quota', 'explain', pv.name);
     expect(stdout).toContain('Nothing (AsMeasured)');
+  });
+
+  it('are raised in a brick that forgot them, since a client came before its agent', async () => {
+    const pv = await createPv(client, 'pvc-forgotten', 20 * MiB);
+    await waitLimit(lab, agents, pv.name, 20 * MiB);
+    await writeFile(`${pv.path}/disk`, Buffer.alloc(6 * MiB, 1));
+    const right = await truth(pv);
+    await lab.waitFor('the usage on the disk', () => counters(pv).every((bytes) => bytes === right));
+    const brick = volume.brick(0);
+    await first().stop();
+    await brick.kill('SIGTERM');
+    await brick.start();
+    // As a client does that knows the PV's parent from before: by its gfid, which a new brick process has not met yet.
+    const { port, path: brickName } = brick;
+    const early = new BrickClient({ host: '127.0.0.1', port, brickName, clock: systemClock, log: silentLog });
+    try {
+      await lab.waitFor('a connection', () => early.isUp);
+      const parent = gfidFromBytes(brick.xattr(dirname(pv.relativePath), 'trusted.gfid') ?? Buffer.alloc(0));
+      const found = await early.lookup(parent, pv.name, { pid: process.pid });
+      if (found === undefined) throw new Error('the PV was not found');
+      // Not even its namespace: the limit that the agent sets afterwards begins at 0, and the disk goes on saying what it said.
+      expect(shownLimit(await early.statfs(found.iatt.gfid, { pid: PID.quotaHelper }))).toBeUndefined();
+      expect(counters(pv)[0]).toBe(right);
+      agents[0] = await startAgent(lab, volume, brick, { env: OFTEN });
+      await lab.waitFor(
+        'the repair',
+        async () => {
+          const shown = await early.statfs(found.iatt.gfid, { pid: PID.quotaHelper });
+          return Number(shownUsage(shown) ?? 0) === right - (right % Number(shown.blockSize));
+        },
+        { timeoutMs: 60_000 },
+      );
+    } finally {
+      await early.stop();
+    }
+    const audit = (await first().logs()).find(({ msg }) => String(msg).includes('was set right: raised by 6.0 MiB'));
+    expect(audit).toMatchObject({ pv: pv.name, audit: true });
+    await lab.waitFor(
+      'the counter to be true',
+      async () => (await conditionOf(first(), pv.name, 'UsageTrue')) === 'True AsMeasured',
+    );
+    await lab.waitFor('the counter on the disk', () => counters(pv).every((bytes) => bytes === right));
+    await lab.waitFor('no pending heals', async () => (await pendingHeals(volume)) === 0, { timeoutMs: 60_000 });
   });
 
   it('are raised beyond the limit where they count too little, and the limit is never lifted', async () => {

@@ -22,6 +22,8 @@ let work: (path: string, options: Parameters<ScanPort['scan']>[1]) => Promise<Sc
 let wakes: number;
 /** PVs that the running brick does not count. */
 let uncounted: Set<string>;
+/** PVs of which it shows less than stands on its disk. */
+let short: Set<string>;
 let signal: AbortSignal;
 
 beforeEach(async () => {
@@ -32,6 +34,7 @@ beforeEach(async () => {
   scanned = [];
   wakes = 0;
   uncounted = new Set();
+  short = new Set();
   signal = new AbortController().signal;
   work = async () => result();
   for (const pv of ['pvc-1', 'pvc-2', 'pvc-3']) {
@@ -68,7 +71,7 @@ function scanner(intervalMs = 6 * HOUR): UsageScanner {
 function targets(): ScanTarget[] {
   return [...brick.directories].map(([path, { gfid }]): ScanTarget => {
     const pv = path.split('/').at(-1) ?? '';
-    return { pv, path, gfid: uncounted.has(pv) ? undefined : gfid, last: taken.get(pv) };
+    return { pv, path, gfid: uncounted.has(pv) ? undefined : gfid, isShort: short.has(pv), last: taken.get(pv) };
   });
 }
 
@@ -98,6 +101,23 @@ describe('UsageScanner', () => {
     expect(await drain(subject)).toEqual(['pvc-3', 'pvc-2']);
   });
 
+  it('scans first those that the brick seems to have forgotten', async () => {
+    const subject = scanner();
+    short.add('pvc-3');
+    expect(await drain(subject)).toEqual(['pvc-3', 'pvc-1', 'pvc-2']);
+  });
+
+  it('scans once more what was asked for while it was being scanned', async () => {
+    const subject = scanner(0);
+    work = async () => {
+      if (scanned.length === 1) subject.request('pvc-1');
+      return result();
+    };
+    subject.request('pvc-1');
+    expect(await drain(subject)).toEqual(['pvc-1', 'pvc-1']);
+    expect(subject.status().requested).toEqual([]);
+  });
+
   it("keeps the brick's flushed counter from before and after", async () => {
     work = async () => {
       const pv = brick.at('pvc-1');
@@ -123,6 +143,25 @@ describe('UsageScanner', () => {
       'statfs',
       'read',
     ]);
+  });
+
+  it("takes the brick's own word where it does not count on from what is on its disk", async () => {
+    // As after a restart in which a client looked the PV up before anybody looked from the root.
+    const { live, disk } = brick.at('pvc-1');
+    if (live === undefined) throw new Error('not looked up');
+    live.used = 0n;
+    disk.size = 50_000n;
+    const subject = scanner();
+    subject.request('pvc-1');
+    await subject.pass(signal);
+    await subject.settled();
+    expect(taken.get('pvc-1')).toMatchObject({ counterBefore: 0n, counterAfter: 0n, expectedCounter: 5000n });
+    // Once the brick shows what it has flushed, that is known to the byte.
+    live.used = 50_000n;
+    subject.request('pvc-1');
+    await subject.pass(signal);
+    await subject.settled();
+    expect(taken.get('pvc-1')).toMatchObject({ counterBefore: 50_000n, counterAfter: 50_000n });
   });
 
   it('does without the counter when the brick is down, and does not compare two processes', async () => {
