@@ -244,7 +244,8 @@ describe('a PV in use on a replica-3 volume', () => {
     // Before the limit is met: the write that meets it may be taken by one brick and refused by the others, with or without adoption.
     expect(await brickDifferences(volume)).toEqual([]);
     expect((await writeUntilError(`${directories[50]}/file`, 64 * 1024, 120 * MiB)).errno).toBe('EDQUOT');
-  });
+    // Seven agents one after another, each with a whole adoption: a minute on two idle cores.
+  }, 300_000);
 
   it('is not begun while a brick is down', async () => {
     const pv = 'pvc-killed';
