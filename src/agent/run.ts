@@ -17,6 +17,7 @@ import { disruptionService, preStopView } from './disruption-views.ts';
 import { replacementService } from './replacement-views.ts';
 import { resolveService } from './resolve-views.ts';
 import { splitBrainService } from './split-brain-views.ts';
+import { volfilePlanService } from './volfile-plans.ts';
 import { createLogger } from './logger.ts';
 import { pageStatus } from './page-view.ts';
 import { RecentLog } from './recent-log.ts';
@@ -160,6 +161,7 @@ function apiServices(agent: Agent, recent: RecentLog): ApiServices {
     resolve: resolveService(agent),
     replacement: replacementService(agent),
     volfiles: () => volfileListView(agent),
+    volfilePlans: volfilePlanService(agent),
     peerQuotas: () => peerQuotasView(agent),
   };
 }

@@ -26,6 +26,7 @@ const CAPABILITIES = [
   'disruption',
   'volfile.reload',
   'volfile.restart',
+  'volfile.plan',
 ];
 
 export function versionView(agent: Agent, version: string): VersionView {

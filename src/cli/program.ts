@@ -273,7 +273,13 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
   query(volfile, 'status', 'What each process runs and what it should run.').action(async (_flags, command: Command) =>
     setExit(await volfileStatus(client(command), output, format(command))),
   );
-  addVolfileCommands(volfile, { version: options.version, output, setExit });
+  addVolfileCommands(volfile, {
+    version: options.version,
+    output,
+    setExit,
+    socketOption: () => socketOption(env),
+    client,
+  });
 
   program
     .command('config')

@@ -1,6 +1,9 @@
-/** The part of the command line that works on volfiles without an agent. */
+/** The part of the command line that judges volfiles: without an agent, or against what the processes of this pod run. */
 import { Option, type Command } from 'commander';
-import { volfileDiff, volfileLint, type DiffFlags, type LintFlags } from './commands/volfile-lint.ts';
+import type { VolfileReader } from '../volfile/status.ts';
+import type { AgentClient } from './client.ts';
+import { volfileDiff, volfileDiffRunning, volfilePlan, type DiffFlags } from './commands/volfile-diff.ts';
+import { volfileLint, type LintFlags } from './commands/volfile-lint.ts';
 import type { Output } from './output.ts';
 import type { ExitCode } from './program.ts';
 
@@ -8,10 +11,14 @@ export interface VolfileProgramOptions {
   version: string;
   output: Output;
   setExit: (code: ExitCode) => void;
+  socketOption: () => Option;
+  /** The agent of the command. */
+  client: (command: Command) => AgentClient;
 }
 
 /** @param volfile the command that gets `lint` and `diff` */
-export function addVolfileCommands(volfile: Command, { version, output, setExit }: VolfileProgramOptions): void {
+export function addVolfileCommands(volfile: Command, options: VolfileProgramOptions): void {
+  const { version, output, setExit, socketOption, client } = options;
   const lint = volfile
     .command('lint <file...>')
     .description('Look for faults in volfiles, without an agent; exit 1 on errors and warnings, 2 on unreadable files.')
@@ -26,12 +33,40 @@ export function addVolfileCommands(volfile: Command, { version, output, setExit 
   );
 
   const diff = volfile
-    .command('diff <old> <new>')
+    .command('diff <files...>')
+    .usage('[options] <old> <new>\n       brick-agent volfile diff --process brick|shd|client [options] <new>')
     .description('What a new volfile means for a process that runs the old one; exit 0 when it means the same, else 1.')
+    .addOption(
+      new Option('--process <name>', 'in place of <old>: what this process runs now; the agent is asked').choices([
+        'brick',
+        'shd',
+        'client',
+      ]),
+    )
+    .addOption(socketOption())
     .addOption(formats(['text', 'json']));
-  addJudgement(diff).action(async (before: string, after: string, flags: DiffFlags) =>
-    setExit(await volfileDiff(before, after, flags, output)),
-  );
+  addJudgement(diff).action(async (files: string[], flags: DiffFlags & { process?: VolfileReader }) => {
+    const [first, second] = files;
+    const json = flags.output === 'json';
+    if (first !== undefined && flags.process !== undefined && files.length === 1) {
+      setExit(await volfileDiffRunning(client(diff), flags.process, first, json, output));
+    } else if (first !== undefined && second !== undefined && flags.process === undefined && files.length === 2) {
+      setExit(await volfileDiff(first, second, flags, output));
+    } else {
+      diff.error('error: give two files, or --process and one');
+    }
+  });
+
+  volfile
+    .command('plan <files...>')
+    .description(
+      'What a ConfigMap of these files (or of a directory) would do to each process of this pod; exit 1 when anything, or not known.',
+    )
+    .addOption(socketOption())
+    .addOption(formats(['text', 'json']))
+    .action(async (files: string[], flags: { output: string }, command: Command) =>
+      setExit(await volfilePlan(client(command), files, flags.output === 'json', output)),
+    );
 }
 
 function formats(names: readonly string[]): Option {

@@ -3,9 +3,10 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { Loop, type LoopStats } from '../lib/loop.ts';
 import type { SignalOptions } from '../process/signal.ts';
+import type { Preview } from './preview.ts';
 import type { VolfileSet } from './read-set.ts';
 import type { VolfileStage } from './stage.ts';
-import type { VolfileStatus } from './status.ts';
+import type { VolfileReader, VolfileStatus } from './status.ts';
 import { ServedVolfile, type ServedTarget } from './served.ts';
 import { TargetState, type VolfileTarget } from './target.ts';
 import { VolfileWatch } from './watch.ts';
@@ -80,6 +81,21 @@ export class VolfileManager {
   status(): VolfileStatus[] {
     const served = this.#served?.status;
     return [...this.#targets.map((target) => target.status), ...(served === undefined ? [] : [served])];
+  }
+
+  /** What would follow for each process if the directory held these files and no others. Nothing is done. */
+  async preview(files: ReadonlyMap<string, string>): Promise<Preview[]> {
+    const previews: Preview[] = [];
+    for (const target of this.#targets) previews.push(await target.preview(files.get(target.status.file)));
+    const { file } = this.#options.served ?? {};
+    const served = file === undefined ? undefined : this.#served?.preview(files.get(file));
+    return served === undefined ? previews : [...previews, served];
+  }
+
+  /** The same of one process and its file; undefined when no such process is looked after. */
+  async previewOf(process: VolfileReader, text: string): Promise<Preview | undefined> {
+    if (process === 'client') return this.#served?.preview(text);
+    return await this.#targets.find((target) => target.status.process === process)?.preview(text);
   }
 
   loops(): LoopStats[] {

@@ -9,15 +9,17 @@ import { signalProven } from '../process/signal.ts';
 import { pathSeenBy, POLL_MS, seesFile, SETTLE_MS } from './apply.ts';
 import { parseGlusterArguments } from './cmdline.ts';
 import { OutcomeHistory } from './history.ts';
-import type { ExpectedFacts } from './lint/rule.ts';
+import type { ExpectedFacts, LintContext } from './lint/rule.ts';
 import { isType, optionOf, topOf, type Graph } from './model.ts';
+import { planChange } from './plan.ts';
+import { rejected, type Preview } from './preview.ts';
 import { hashText, type VolfileSet } from './read-set.ts';
 import { FileHistory, READ_WINDOW_MS } from './running.ts';
 import { StagedFile } from './staged-file.ts';
 import { settled, type Settled } from './state.ts';
 import type { VolfileStatus } from './status.ts';
 import { MIN_PROCESS_AGE_MS, type TargetOptions } from './target.ts';
-import { FileJudge, type Wanted } from './wanted.ts';
+import { FileJudge, hashOf, judgeText, type Wanted } from './wanted.ts';
 
 export interface ServedTarget {
   /** The clients' volfile in the volfile directory; clients ask for it without `.vol`. */
@@ -76,24 +78,47 @@ export class ServedVolfile {
     const wasServed = this.#isServed;
     this.#isServed = graph !== undefined && isHandingOut(graph);
     if (!this.#isServed) return wasServed;
-    const context = {
-      role: 'client',
-      expected: this.#target.expected ?? {},
-      gluster: '11',
-      xlators: undefined,
-    } as const;
+    const context = this.#context();
     const wanted = this.#judge.judge(set, context);
     const obstacle = await this.#staged.place(set, wanted, context, this.#versions);
     if (obstacle !== undefined) return this.#history.settle(obstacle, wanted);
-    if (!wanted.readable) return this.#history.settle(settled('Rejected', wanted.reason, wanted.message), wanted);
-    const error = wanted.problems.find(({ severity }) => severity === 'error');
-    if (wanted.graph === undefined || error !== undefined) {
-      const reason = wanted.graph === undefined ? 'SyntaxError' : 'LintError';
-      const message = `${error === undefined ? 'no graph' : `${error.id} in line ${error.line}: ${error.message}`}; clients are not told`;
-      return this.#history.settle(settled('Rejected', reason, message), wanted);
-    }
+    const refusal = refuse(wanted);
+    if (refusal !== undefined || !wanted.readable) return this.#history.settle(refusal ?? NOT_THERE, wanted);
     const next = await this.#tell(wanted, brick, signal);
     return this.#history.settle(next.settled, wanted, next.durationMs);
+  }
+
+  /** What would be done if the file held this text; undefined while the brick hands out no volfiles. */
+  preview(text: string | undefined): Preview | undefined {
+    if (!this.#isServed) return undefined;
+    const { file } = this.#target;
+    const wanted = judgeText(file, text, this.#context());
+    const refusal = refuse(wanted);
+    const now = this.#history.wanted;
+    const graph = now?.readable === true && now.sha256 === this.#served ? now.graph : undefined;
+    const of = {
+      process: 'client' as const,
+      file,
+      wantedHash: hashOf(wanted),
+      runningHash: this.#served,
+      problems: wanted.readable ? wanted.problems : [],
+    };
+    if (refusal !== undefined || !wanted.readable) {
+      const { outcome, reason, message } = refusal ?? NOT_THERE;
+      return { ...of, plan: rejected(wanted), action: 'refuse', outcome, reason, message };
+    }
+    const plan = graph === undefined ? undefined : planChange(graph, wanted);
+    if (wanted.sha256 === this.#served) {
+      const message = 'the brick hands out this file';
+      return { ...of, plan, action: 'none', outcome: 'Unchanged', reason: 'Served', message };
+    }
+    const message =
+      'the brick is told (SIGHUP) to have its clients fetch it again; they take options and trees while in use';
+    return { ...of, plan, action: 'reload', outcome: 'Applied', reason: 'Refetched', message };
+  }
+
+  #context(): LintContext {
+    return { role: 'client', expected: this.#target.expected ?? {}, gluster: '11', xlators: undefined };
   }
 
   async #tell(
@@ -189,6 +214,17 @@ export class ServedVolfile {
       return settled('Unverified', 'NotServed', `the brick does not hand it out: ${errorMessage(error)}`);
     }
   }
+}
+
+const NOT_THERE = settled('Rejected', 'FileMissing', 'the file is not there');
+
+/** Why clients are not told of it. */
+function refuse(wanted: Wanted): Settled | undefined {
+  if (!wanted.readable) return settled('Rejected', wanted.reason, wanted.message);
+  const error = wanted.problems.find(({ severity }) => severity === 'error');
+  if (wanted.graph !== undefined && error === undefined) return undefined;
+  const what = error === undefined ? 'no graph' : `${error.id} in line ${error.line}: ${error.message}`;
+  return settled('Rejected', wanted.graph === undefined ? 'SyntaxError' : 'LintError', `${what}; clients are not told`);
 }
 
 /** Whether a brick with this graph hands out volfiles. */

@@ -39,8 +39,8 @@ export function decide(situation: Situation): Decision {
   if (running?.sha256 === wanted.sha256) return runsIt(running);
   if (situation.poisoned) return settle('RestartRequired', 'Poisoned', POISONED);
   if (running === undefined) return settle('Unverified', 'RunningGraphUnknown', RUNNING_UNKNOWN);
-  const plan = planChange(running.graph, { graph: wanted.graph, problems: wanted.problems });
-  const changes = plan.kind === 'options' ? withoutAdded(plan.changes, running, situation.addedOptions) : [];
+  const plan = planAgainst(running, wanted, situation.addedOptions);
+  const changes = plan.kind === 'options' ? plan.changes : [];
   const obstacle = mustRestart(plan, changes);
   if (obstacle !== undefined) return obstacle;
   // A graph from the log has the options of the start, not those of reloads since; so the process is asked, with a reload.
@@ -86,6 +86,18 @@ function runsIt(running: RunningGraph): Decision {
   const message =
     'a reload with another file stopped half-way, and the process takes this one for unchanged: restart it, or change the file';
   return settle('RestartRequired', 'HalfApplied', message);
+}
+
+/** What the file would change in what runs. @param added keys of options that the command line of the process adds */
+export function planAgainst(
+  running: RunningGraph,
+  wanted: Pick<Wanted & { readable: true }, 'graph' | 'problems'>,
+  added: ReadonlySet<string>,
+): Plan {
+  const plan = planChange(running.graph, wanted);
+  if (plan.kind !== 'options') return plan;
+  const changes = withoutAdded(plan.changes, running, added);
+  return changes.length === 0 ? { kind: 'unchanged' } : { kind: 'options', changes };
 }
 
 /** The log shows the graph with what the command line and protocol/server put into it: not a difference of the file. */

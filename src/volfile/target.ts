@@ -10,15 +10,16 @@ import { OutcomeHistory } from './history.ts';
 import type { ExpectedFacts, LintContext } from './lint/rule.ts';
 import type { Graph } from './model.ts';
 import type { OptionChange } from './plan.ts';
+import { preview, type Preview } from './preview.ts';
 import { hashVolfile, type VolfileSet } from './read-set.ts';
 import { RestartDuty } from './restart-duty.ts';
 import type { RestartPorts } from './restart.ts';
 import { FileHistory } from './running.ts';
 import type { VolfileStage } from './stage.ts';
 import { StagedFile } from './staged-file.ts';
-import { decide, settled, type Decision, type Settled } from './state.ts';
+import { decide, settled, type Decision, type Settled, type Situation } from './state.ts';
 import type { ProcessName, VolfileStatus } from './status.ts';
-import { FileJudge, hashOf, type Wanted } from './wanted.ts';
+import { FileJudge, hashOf, judgeText, type Wanted } from './wanted.ts';
 
 export interface VolfileTarget {
   process: ProcessName;
@@ -116,13 +117,11 @@ export class TargetState {
    * @returns whether the status changed
    */
   async pass(set: VolfileSet, signal: AbortSignal, mayRestart = true): Promise<boolean> {
-    const { process: role, expected = {}, pidFile, exeNames = GLUSTER_EXE_NAMES } = this.#target;
+    const { process: role } = this.#target;
     const { clock } = this.#options;
-    const proof = await proveProcess({ ...this.#options.system, pidFile, exeNames });
+    const proof = await this.#prove();
     const known = proof.ok ? await this.#meet(proof) : undefined;
-    const installation = this.#known?.installation;
-    const gluster = this.#options.glusterVersion() ?? majorVersion(installation?.version);
-    const context: LintContext = { role, expected, gluster, xlators: installation?.xlators };
+    const context = this.#context();
     const wanted = this.#judge.judge(set, context);
     const obstacle = await this.#staged.place(set, wanted, context, this.#versions);
     known?.consult(this.#versions);
@@ -134,7 +133,7 @@ export class TargetState {
         proof,
         running: known?.running,
         poisoned: known?.poisoned ?? false,
-        gluster,
+        gluster: context.gluster,
         addedOptions: known?.args.addedOptions ?? new Set(),
       });
     if (this.#restart?.isUnderWay === true) {
@@ -190,6 +189,36 @@ export class TargetState {
       return this.#history.settle(settled('Pending', 'JustStarted', message, decision.changes), wanted);
     }
     return await this.#reload(known, wanted, decision.changes, signal);
+  }
+
+  /** What would be done if the file held this text. @param text undefined: if it were gone */
+  async preview(text: string | undefined): Promise<Preview> {
+    const { process, file } = this.#target;
+    const proof = await this.#prove();
+    const known = proof.ok && this.#known?.isStill(proof.process) === true ? this.#known : undefined;
+    const context = this.#context();
+    const situation: Situation = {
+      wanted: judgeText(file, text, context),
+      proof,
+      running: known?.running,
+      poisoned: known?.poisoned ?? false,
+      gluster: context.gluster,
+      addedOptions: known?.args.addedOptions ?? new Set(),
+    };
+    return preview({ process, file, situation, foreign: known?.readsAnother(file) });
+  }
+
+  async #prove(): Promise<ProcessProof> {
+    const { pidFile, exeNames = GLUSTER_EXE_NAMES } = this.#target;
+    return await proveProcess({ ...this.#options.system, pidFile, exeNames });
+  }
+
+  /** By what is known of the process that was met last. */
+  #context(): LintContext {
+    const { process: role, expected = {} } = this.#target;
+    const installation = this.#known?.installation;
+    const gluster = this.#options.glusterVersion() ?? majorVersion(installation?.version);
+    return { role, expected, gluster, xlators: installation?.xlators };
   }
 
   async #reload(known: KnownProcess, wanted: Readable, changes: OptionChange[], signal: AbortSignal): Promise<boolean> {

@@ -3,7 +3,7 @@ import { lintVolfile } from './lint/lint.ts';
 import type { LintContext } from './lint/rule.ts';
 import type { Graph } from './model.ts';
 import { WHOLE_FILE, type Problem } from './problem.ts';
-import type { VolfileSet } from './read-set.ts';
+import { hashText, type VolfileSet } from './read-set.ts';
 
 export type Wanted =
   | { readable: true; sha256: string; graph: Graph | undefined; problems: readonly Problem[]; changedAt: number }
@@ -35,6 +35,12 @@ export class FileJudge {
     }
     return this.#judged;
   }
+}
+
+/** A text that is no file yet. @param text undefined: the file is not there */
+export function judgeText(file: string, text: string | undefined, context: LintContext): Wanted {
+  if (text === undefined) return { readable: false, reason: 'FileMissing', message: `${file} is not among the files` };
+  return { readable: true, sha256: hashText(text), ...lintVolfile(Buffer.from(text), context), changedAt: 0 };
 }
 
 export function hashOf(wanted: Wanted | undefined): string | undefined {

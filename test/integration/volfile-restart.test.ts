@@ -3,6 +3,7 @@ import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { Check } from 'typebox/value';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { volfileListSchema, type VolfileView } from '../../src/agent/http/schemas.ts';
+import { volfilePlanListSchema, type VolfilePlanView } from '../../src/agent/http/volfile-plan-schemas.ts';
 import { SETTLE_MS } from '../../src/heal/disruption.ts';
 import type { LabAgent } from '../lab/agent.ts';
 import { ConfigMap } from '../lab/config-map.ts';
@@ -28,12 +29,13 @@ let supervisors: Supervisor[];
 /** What a person edits. The bricks read the lab's own directory, which is made the staging directory. */
 let source: ConfigMap;
 const good: string[] = [];
+let names: string[] = [];
 
 beforeAll(async () => {
   lab = await Lab.create({ name: 'volfile-restart' });
   volume = await lab.volume({ name: 'vol1', type: 'replica' });
   source = new ConfigMap(`${volume.dir}/source`);
-  const names = [...volume.bricks.map(({ volfileName }) => volfileName), volume.shd.volfileName, `${volume.name}.vol`];
+  names = [...volume.bricks.map(({ volfileName }) => volfileName), volume.shd.volfileName, `${volume.name}.vol`];
   const texts = await Promise.all(names.map(async (name) => [name, await volume.configMap.text(name)] as const));
   await rm(volume.configMap.dir, { recursive: true });
   await mkdir(volume.configMap.dir);
@@ -86,6 +88,56 @@ async function startedGraph(index: number): Promise<string> {
   const log = await readFile(volume.brick(index).logFile, 'utf8');
   return log.slice(log.lastIndexOf('Final graph:'));
 }
+
+describe('what a ConfigMap would do', () => {
+  it('is said by the agent of each brick before it is applied, and nothing is done', async () => {
+    const [agent] = agents;
+    if (agent === undefined) throw new Error('no agent');
+    await lab.waitFor('what runs', async () => {
+      const { json } = await agent.api('GET', '/v1/volfiles');
+      return Check(volfileListSchema, json) && json.items.every(({ reason }) => reason === 'SameFile');
+    });
+    const { pid } = volume.brick(0);
+    const before = await agent.api('GET', '/v1/volfiles');
+    const files = Object.fromEntries(
+      await Promise.all([...names].map(async (name) => [name, await source.text(name)] as const)),
+    );
+    const plan = async (change: Record<string, string>): Promise<VolfilePlanView[]> => {
+      const { json } = await agent.api('POST', '/v1/volfiles/plan', { files: { ...files, ...change } });
+      if (!Check(volfilePlanListSchema, json)) throw new Error(JSON.stringify(json));
+      return json.items;
+    };
+    const same = await plan({});
+    expect(same.map(({ process, kind, action }) => [process, kind, action])).toEqual([
+      ['brick', 'unchanged', 'none'],
+      ['shd', 'unchanged', 'none'],
+    ]);
+    const text = good[0] ?? '';
+    const name = volume.brick(0).volfileName;
+    const [tree] = await plan({ [name]: withTranslator(text, 'features/upcall') });
+    expect(tree).toMatchObject({ kind: 'topology', action: 'restart', restartBy: 'agent' });
+    const live = text.replace('count-fop-hits off', 'count-fop-hits on');
+    expect((await plan({ [name]: live }))[0]).toMatchObject({
+      kind: 'options',
+      action: 'reload',
+      changes: [{ key: 'count-fop-hits', from: 'off', to: 'on', live: 'logged' }],
+    });
+    const fatal = text.replace(/ *option auth-path .*\n/, '');
+    expect((await plan({ [name]: fatal }))[0]).toMatchObject({ kind: 'rejected', action: 'refuse' });
+
+    const path = `${volume.dir}/candidate.vol`;
+    await writeFile(path, live);
+    const diff = await agent.cli('volfile', 'diff', '--process', 'brick', path);
+    expect(diff.stdout).toContain('brick: options: the same translators, other options; a running process takes it');
+    expect(diff.stdout).toContain('"off" -> "on" (live)');
+    expect(diff.code).toBe(1);
+    const dir = await agent.cli('volfile', 'plan', `${source.dir}/..data`);
+    expect([dir.code, dir.stdout]).toEqual([0, expect.stringMatching(/^brick: unchanged[^]*\nshd: unchanged/)]);
+
+    expect((await agent.api('GET', '/v1/volfiles')).json).toEqual(before.json);
+    expect(volume.brick(0).pid).toBe(pid);
+  });
+});
 
 describe('policy auto', () => {
   it('takes a new tree to all bricks of a set under I/O, one after the other, without an error for a client', async () => {

@@ -35,7 +35,14 @@ import type {
   AdoptionService,
   RepairService,
   ScanService,
+  VolfilePlanService,
 } from '../../src/agent/http/services.ts';
+import type {
+  VolfileDiffRequest,
+  VolfilePlanListView,
+  VolfilePlanRequest,
+  VolfilePlanView,
+} from '../../src/agent/http/volfile-plan-schemas.ts';
 import type { Condition } from '../../src/lib/conditions.ts';
 import { AgentError } from '../../src/lib/errors.ts';
 import type { QuotaView } from '../../src/quota/pv-state.ts';
@@ -255,6 +262,39 @@ export class FakeHeal implements HealService {
     const operation = this.operations.get(id) ?? operationView(id, kind);
     this.operations.set(id, operation);
     return operation;
+  }
+}
+
+export function volfilePlan(): VolfilePlanView {
+  return {
+    process: 'brick',
+    file: 'brick.vol',
+    kind: 'options',
+    action: 'restart',
+    restartBy: 'person',
+    outcome: 'RestartRequired',
+    reason: 'OptionNeedsRestart',
+    message: 'only a restart changes o2-thread-count',
+    wantedSha256: 'a'.repeat(64),
+    runningSha256: null,
+    changes: [{ volume: 'v', type: 'a/b', key: 'k', from: null, to: '1', live: 'restart' }],
+    differences: [],
+    problems: [{ id: 'VF010', severity: 'warning', line: 3, column: null, message: 'twice', remedy: 'once' }],
+  };
+}
+
+/** Answers always the same, and keeps what it was asked. */
+class FakeVolfilePlans implements VolfilePlanService {
+  readonly calls: (VolfileDiffRequest | VolfilePlanRequest)[] = [];
+
+  async diff(request: VolfileDiffRequest): Promise<VolfilePlanView> {
+    this.calls.push(request);
+    return await Promise.resolve(volfilePlan());
+  }
+
+  async plan(request: VolfilePlanRequest): Promise<VolfilePlanListView> {
+    this.calls.push(request);
+    return await Promise.resolve({ items: [volfilePlan()] });
   }
 }
 
@@ -538,6 +578,7 @@ export class FakeServices implements ApiServices {
   });
 
   readonly volfiles: ApiServices['volfiles'] = () => this.volfileList;
+  readonly volfilePlans = new FakeVolfilePlans();
 
   readonly peerQuotas: ApiServices['peerQuotas'] = () => ({
     volumeId: '2b9e329c-bdb8-11ee-989f-4e09040b9c74',

@@ -63,7 +63,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<Server
   resolveRoutes(server, options.services.resolve);
   replacementRoutes(server, options.services.replacement);
   splitBrainRoutes(server, options.services.splitBrain);
-  volfileRoutes(server, options.services.volfiles);
+  volfileRoutes(server, options.services);
   peerRoute(server, options.services.peerQuotas);
   await server.ready();
   return server;

@@ -15,6 +15,12 @@ import type { ChangelogChange, NameRemovalRequest, ResolutionView, ResolveReques
 import type { DoctorView } from './doctor-schema.ts';
 import type { PageQuery, PageStatus } from './page-status.ts';
 import type {
+  VolfileDiffRequest,
+  VolfilePlanListView,
+  VolfilePlanRequest,
+  VolfilePlanView,
+} from './volfile-plan-schemas.ts';
+import type {
   AdoptAnswer,
   AdoptionStatusView,
   AdoptQuestion,
@@ -111,6 +117,13 @@ export interface ReplacementService {
   mark(brick: number, signal: AbortSignal): Promise<void>;
 }
 
+export interface VolfilePlanService {
+  /** @throws AgentError `BadRequest`, `NotFound`, `VolfileInvalid` */
+  diff(request: VolfileDiffRequest): Promise<VolfilePlanView>;
+  /** @throws AgentError `NotFound` when no volfiles are watched */
+  plan(request: VolfilePlanRequest): Promise<VolfilePlanListView>;
+}
+
 export interface OpsServices {
   livez: readonly HealthCheck[];
   readyz: readonly HealthCheck[];
@@ -142,5 +155,6 @@ export interface ApiServices {
   resolve: ResolveService;
   replacement: ReplacementService;
   volfiles: () => VolfileListView;
+  volfilePlans: VolfilePlanService;
   peerQuotas: () => PeerQuotas;
 }

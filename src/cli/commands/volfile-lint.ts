@@ -1,16 +1,9 @@
-/** `volfile lint` and `volfile diff`: what the agent would say of volfiles, without an agent. */
+/** `volfile lint`: what the agent would say of volfiles, without an agent. */
 import { errorMessage } from '../../lib/errors.ts';
+import { problemView } from '../../volfile/diff.ts';
 import { listXlatorTypes } from '../../volfile/installation.ts';
-import { lintFiles, type LintedFile, type LintFilesOptions } from '../../volfile/lint/files.ts';
+import { lintFiles, type LintedSource, type LintFilesOptions } from '../../volfile/lint/files.ts';
 import type { LintRole } from '../../volfile/lint/rule.ts';
-import {
-  describeChange,
-  planAction,
-  planChange,
-  type OptionChange,
-  type Plan,
-  type PlanAction,
-} from '../../volfile/plan.ts';
 import { formatProblem, type Problem, type Severity } from '../../volfile/problem.ts';
 import { printJson, type Output } from '../output.ts';
 import type { ExitCode } from '../program.ts';
@@ -29,13 +22,7 @@ export interface LintFlags extends VolfileFlags {
   failOn: Severity;
 }
 
-export interface DiffFlags extends VolfileFlags {
-  output: 'text' | 'json';
-}
-
 const SEVERITIES: readonly Severity[] = ['error', 'warning', 'hint'];
-
-type Readable = LintedFile & { readable: true };
 
 /** Exit 1 on a finding of the severity asked for or worse, 2 when a file cannot be read. @param version of this program */
 export async function volfileLint(
@@ -54,32 +41,16 @@ export async function volfileLint(
   return problems.some(({ severity }) => SEVERITIES.indexOf(severity) <= limit) ? 1 : 0;
 }
 
-/** Exit 1 when the new file means something else, or is not acceptable; 2 when the files cannot be compared. */
-export async function volfileDiff(before: string, after: string, flags: DiffFlags, output: Output): Promise<ExitCode> {
-  const [old, next] = (await lintReadable([before, after], flags, output)) ?? [];
-  if (old === undefined || next === undefined) return 2;
-  if (old.graph === undefined) {
-    for (const problem of old.problems) output.error(printable(formatProblem(before, problem)));
-    output.error(`brick-agent: ${printable(before)} cannot be parsed, so there is nothing to compare with`);
-    return 2;
-  }
-  const plan = planChange(old.graph, next);
-  const action = planAction(plan, flags.glusterVersion);
-  if (flags.output === 'json') printJson(output, planView(plan, action));
-  else printPlan(plan, action, after, output);
-  return plan.kind === 'unchanged' ? 0 : 1;
-}
-
 /** Undefined when something cannot be read, which is told. */
-async function lintReadable(
+export async function lintReadable(
   paths: readonly string[],
   flags: VolfileFlags,
   output: Output,
-): Promise<Readable[] | undefined> {
+): Promise<LintedSource[] | undefined> {
   const xlators = await installedTypes(flags.xlatorDir, output);
   if (xlators === false) return undefined;
   const options: LintFilesOptions = { role: flags.role, gluster: flags.glusterVersion, xlators };
-  const readable: Readable[] = [];
+  const readable: LintedSource[] = [];
   for (const file of await lintFiles(paths, options)) {
     if (file.readable) readable.push(file);
     else output.error(`brick-agent: ${printable(file.file)}: ${printable(file.message)}`);
@@ -100,7 +71,7 @@ async function installedTypes(dir: string | undefined, output: Output): Promise<
   return false;
 }
 
-function printText(files: readonly Readable[], problems: readonly Problem[], output: Output): void {
+function printText(files: readonly LintedSource[], problems: readonly Problem[], output: Output): void {
   for (const { file, problems: found } of files) {
     for (const problem of found) output.line(printable(formatProblem(file, problem)));
   }
@@ -118,59 +89,6 @@ function counts(problems: readonly Problem[]): { errors: number; warnings: numbe
   return { errors: count('error'), warnings: count('warning'), hints: count('hint') };
 }
 
-function fileView({ file, role, problems }: Readable): Record<string, unknown> {
+function fileView({ file, role, problems }: LintedSource): Record<string, unknown> {
   return { file, role: role ?? null, problems: problems.map(problemView) };
-}
-
-/** As in the API: null where the file as a whole is meant. */
-function problemView({ line, column, ...rest }: Problem): Record<string, unknown> {
-  return { ...rest, line: line === 0 ? null : line, column: line === 0 ? null : column };
-}
-
-const MEANINGS: Readonly<Record<Plan['kind'], string>> = {
-  unchanged: 'unchanged: both files mean the same',
-  options: 'options: the same translators, other options',
-  topology: 'topology: other translators',
-  rejected: 'rejected: the new file is not acceptable',
-};
-
-const ACTIONS: Readonly<Record<PlanAction, string>> = {
-  none: 'nothing to do',
-  reload: 'a running process takes it on reload',
-  restart: 'the process has to be restarted',
-  refuse: 'the process is left alone',
-};
-
-/** describeChange says itself what needs a restart. */
-const NOTES: Readonly<Record<OptionChange['live'], string>> = {
-  logged: ' (live)',
-  silent: ' (live)',
-  restart: '',
-  unknown: ' (live or not: this option is not known)',
-};
-
-function printPlan(plan: Plan, action: PlanAction, file: string, output: Output): void {
-  output.line(`${MEANINGS[plan.kind]}; ${ACTIONS[action]}`);
-  if (plan.kind === 'options')
-    for (const change of plan.changes) output.line(`  ${printable(describeChange(change))}${NOTES[change.live]}`);
-  if (plan.kind === 'topology') for (const text of plan.differences) output.line(`  ${printable(text)}`);
-  if (plan.kind === 'rejected') {
-    for (const problem of plan.problems) output.line(`  ${printable(formatProblem(file, problem))}`);
-  }
-}
-
-function changeView({ volume, type, key, from, to, live }: OptionChange): Record<string, unknown> {
-  return { volume, type, key, from: from ?? null, to: to ?? null, live };
-}
-
-function planView(plan: Plan, action: PlanAction): Record<string, unknown> {
-  const { kind } = plan;
-  const changes = kind === 'options' ? plan.changes : [];
-  return {
-    kind,
-    action,
-    changes: changes.map(changeView),
-    differences: kind === 'topology' ? plan.differences : [],
-    problems: kind === 'rejected' ? plan.problems.map(problemView) : [],
-  };
 }

@@ -16,29 +16,43 @@ export interface LintFilesOptions extends Pick<LintContext, 'gluster' | 'xlators
   role: LintRole | 'auto';
 }
 
-export type LintedFile =
-  /** `role` and `graph` are undefined when the file cannot be parsed. */
-  | { file: string; readable: true; role: LintRole | undefined; graph: Graph | undefined; problems: Problem[] }
-  | { file: string; readable: false; message: string };
+export interface LintedSource {
+  file: string;
+  readable: true;
+  /** Undefined, as the graph is, when the file cannot be parsed. */
+  role: LintRole | undefined;
+  graph: Graph | undefined;
+  problems: Problem[];
+}
+
+export type LintedFile = LintedSource | { file: string; readable: false; message: string };
 
 /** One result for each path, in their order. */
 export async function lintFiles(paths: readonly string[], options: LintFilesOptions): Promise<LintedFile[]> {
   const files: { file: string; parsed: ParseResult | { unreadable: string } }[] = [];
   for (const file of paths) files.push({ file, parsed: await parseFile(file) });
-  const bricks = files.flatMap(({ parsed }) => ('ok' in parsed && parsed.ok ? brickAddress(parsed.graph) : []));
+  const sources = files.flatMap(({ file, parsed }) => ('ok' in parsed ? [{ file, parsed }] : []));
+  const linted = new Map(lintSources(sources, options).map((source) => [source.file, source]));
   return files.map(({ file, parsed }) => {
-    if ('unreadable' in parsed) return { file, readable: false, message: parsed.unreadable };
+    const source = linted.get(file);
+    if (source !== undefined) return source;
+    return { file, readable: false, message: 'unreadable' in parsed ? parsed.unreadable : '' };
+  });
+}
+
+/** The same of files that were read and parsed already. */
+export function lintSources(
+  sources: readonly { file: string; parsed: ParseResult }[],
+  options: LintFilesOptions,
+): LintedSource[] {
+  const bricks = sources.flatMap(({ parsed }) => (parsed.ok ? brickAddress(parsed.graph) : []));
+  return sources.map(({ file, parsed }) => {
     if (!parsed.ok) return { file, readable: true, role: undefined, graph: undefined, problems: parsed.problems };
     const { graph } = parsed;
     const role = options.role === 'auto' ? guessRole(file, graph) : options.role;
     const { gluster, xlators } = options;
-    return {
-      file,
-      readable: true,
-      role,
-      graph,
-      problems: lintGraph(graph, { role, expected: { bricks }, gluster, xlators }),
-    };
+    const problems = lintGraph(graph, { role, expected: { bricks }, gluster, xlators });
+    return { file, readable: true, role, graph, problems };
   });
 }
 

@@ -96,6 +96,21 @@ describe("the clients' volfile", () => {
     expect(gluster.hups).toEqual([]);
   });
 
+  it('is judged before it is there, and nobody is told', async () => {
+    expect(served.preview(B)).toBeUndefined();
+    handed = A;
+    await see(A, LONG_AGO);
+    const said = (text: string | undefined): unknown[] => {
+      const { plan, action, reason } = served.preview(text) ?? {};
+      return [plan?.kind, action, reason];
+    };
+    expect(said(A)).toEqual(['unchanged', 'none', 'Served']);
+    expect(said(B)).toEqual(['unchanged', 'reload', 'Refetched']);
+    expect(said(BROKEN)).toEqual(['rejected', 'refuse', 'LintError']);
+    expect(said(undefined)).toEqual(['rejected', 'refuse', 'FileMissing']);
+    expect(gluster.hups).toEqual([]);
+  });
+
   it('waits while the brick would read another file of its own with the signal', async () => {
     handed = B;
     const settledBrick = brick;

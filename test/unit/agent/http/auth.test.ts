@@ -116,6 +116,16 @@ describe('the rate limit', () => {
     expect(reply.json()).toMatchObject({ status: 429, reason: 'TooManyRequests', title: 'Too many requests' });
   });
 
+  it('is a smaller one for volfiles, which take time to judge', async () => {
+    const statuses: number[] = [];
+    for (let n = 0; n < 6; n += 1) {
+      const request = { method: 'POST', url: '/v1/volfiles/plan', payload: { files: {} }, headers: withToken } as const;
+      statuses.push((await server.inject(request)).statusCode);
+    }
+    expect(statuses).toEqual([200, 200, 200, 200, 200, 429]);
+    expect(await statusesOf(1, { url: '/v1/version', headers: withToken })).toEqual([200]);
+  });
+
   it('counts each address for itself', async () => {
     await statusesOf(LIMIT + 1, { url: '/v1/version' });
     const other = await server.inject({ url: '/v1/version', headers: withToken, remoteAddress: '10.0.0.2' });

@@ -22,6 +22,11 @@ import {
 } from '../../../../src/agent/http/schemas.ts';
 import type { Server } from '../../../../src/agent/http/server.ts';
 import { AgentError } from '../../../../src/lib/errors.ts';
+import {
+  MAX_TEXT_LENGTH,
+  volfilePlanListSchema,
+  volfilePlanSchema,
+} from '../../../../src/agent/http/volfile-plan-schemas.ts';
 import { FakeServices, silentPino } from '../../../support/fake-api.ts';
 
 const PROBLEM = /^application\/problem\+json(; charset=utf-8)?$/;
@@ -121,6 +126,47 @@ describe('what agents ask one another', () => {
   ])('is refused when it is none (case %#)', async (payload) => {
     expect((await post(payload)).statusCode).toBe(400);
     expect(services.splitBrain.calls).toEqual([]);
+  });
+});
+
+describe('volfiles that are judged by request', () => {
+  const post = async (url: string, payload: object) =>
+    await server.inject({ method: 'POST', url: `/v1/volfiles/${url}`, payload });
+  const longest = '\n'.repeat(MAX_TEXT_LENGTH);
+
+  it('are answered, up to their bounds', async () => {
+    for (const body of [
+      { old: longest, new: longest },
+      { process: 'brick', new: '' },
+      { old: '', new: '', role: 'auto', glusterVersion: '10' },
+    ]) {
+      const reply = await post('diff', body);
+      expect([reply.statusCode, Check(volfilePlanSchema, reply.json())]).toEqual([200, true]);
+    }
+    const files = { 'a.vol': longest, 'b-1_2.VOL': longest };
+    const reply = await post('plan', { files });
+    expect([reply.statusCode, Check(volfilePlanListSchema, reply.json())]).toEqual([200, true]);
+    expect(services.volfilePlans.calls.at(-1)).toEqual({ files });
+  });
+
+  it.each<[string, object, number]>([
+    ['diff', {}, 400],
+    ['diff', { old: 'x' }, 400],
+    ['diff', { new: 5, old: '' }, 400],
+    ['diff', { new: `${longest}x`, old: '' }, 400],
+    ['diff', { new: '', process: 'glusterd' }, 400],
+    ['diff', { new: '', old: '', path: '/etc/passwd' }, 400],
+    ['diff', { new: longest, old: longest, role: longest }, 413],
+    ['plan', {}, 400],
+    ['plan', { files: { 'a/b.vol': '' } }, 400],
+    ['plan', { files: { 'a.vol': null } }, 400],
+    ['plan', { files: { 'a.vol': `${longest}x` } }, 400],
+    ['plan', { files: Object.fromEntries(Array.from({ length: 65 }, (_, n) => [`${n}.vol`, ''])) }, 400],
+  ])('are refused by %s where they are none (case %#)', async (url, payload, status) => {
+    const reply = await post(url, payload);
+    expect(reply.statusCode).toBe(status);
+    expect(reply.headers['content-type']).toMatch(/^application\/problem\+json/);
+    expect(services.volfilePlans.calls).toEqual([]);
   });
 });
 
