@@ -275,6 +275,23 @@ describe('volfile diff', () => {
     expect((await run('diff', await file('old.vol', BRICK), join(dir, 'missing'))).code).toBe(2);
   });
 
+  it.each([[['one.vol']], [['one.vol', 'two.vol', 'three.vol']], [['--process', 'brick', 'one.vol', 'two.vol']]])(
+    'takes two files, or a process and one (%j)',
+    async (args) => {
+      expect(await run('diff', ...args)).toMatchObject({ code: 2, out: '' });
+    },
+  );
+
+  it('asks no agent about what is no text', async () => {
+    const path = join(dir, 'latin1.vol');
+    await writeFile(path, Buffer.from([0xe9]));
+    for (const command of [['diff', '--process', 'brick'], ['plan']]) {
+      const { code, err } = await run(...command, path);
+      expect([code, err]).toEqual([2, expect.stringContaining('latin1.vol: it is not UTF-8 text')]);
+      expect(await run(...command, join(dir, 'missing'))).toMatchObject({ code: 2 });
+    }
+  });
+
   it('gives JSON without secrets', async () => {
     const secret = (word: string): string =>
       edit(BRICK, 'option transport-type tcp', `option transport-type tcp\n    option auth.login.me.password ${word}`);
