@@ -1,26 +1,22 @@
-/** What waits for heal, with paths and blame, 10,000 objects on each of two bricks: the agents' lists against `glfsheal info`. */
+/** What waits for heal, with paths and blame, 10,000 objects on each of two bricks: the agents' streams against `glfsheal info`. */
 import { writeFile } from 'node:fs/promises';
-import { HealEntryReader } from '../src/agent/heal-entry-reader.ts';
-import { entryView, replicaSetOf } from '../src/agent/heal-insight.ts';
-import { describeEntry } from '../src/heal/entry.ts';
-import { PAGE_ENTRIES } from '../src/heal/pv-tally.ts';
-import { systemClock } from '../src/lib/clock.ts';
-import { silentLog } from '../src/lib/log.ts';
-import type { Brick } from '../test/lab/brick.ts';
+import { Check } from 'typebox/value';
+import { healEntrySchema, healSchema } from '../src/agent/http/schemas.ts';
+import { startAgent, type LabAgent } from '../test/lab/agent.ts';
 import { pendingOn } from '../test/lab/inspect.ts';
 import { Lab } from '../test/lab/lab.ts';
+import { waitFor } from '../test/lab/wait.ts';
 import { benchLine, type BenchLine } from './line.ts';
 
 const FILES = 10_000;
 /** Writers at a time: a FUSE client answers them together. */
 const WRITERS = 16;
-const VOLUME = 'vol1';
-/** Longer than any page takes, in milliseconds. */
+/** Longer than any list takes, in milliseconds. */
 const DEADLINE_MS = 60_000;
 
 export async function healList(): Promise<BenchLine[]> {
   await using lab = await Lab.create({ name: 'bench-heal-list' });
-  const volume = await lab.volume({ name: VOLUME, type: 'replica', bricks: 3 });
+  const volume = await lab.volume({ name: 'vol1', type: 'replica', bricks: 3 });
   await volume.start();
   const client = await volume.mount();
   await volume.brick(2).kill('SIGKILL');
@@ -28,11 +24,18 @@ export async function healList(): Promise<BenchLine[]> {
   const survivors = [volume.brick(0), volume.brick(1)];
   const pending = await pendingOn(volume.brick(0));
   if (pending < FILES) throw new Error(`${pending} entries are pending, not ${FILES}`);
+  const agents: LabAgent[] = [];
+  for (const brick of survivors) agents.push(await startAgent(lab, volume, brick, { bundle: true }));
+  // They have looked at the backlog that they found, as any agent has before somebody asks.
+  for (const agent of agents) await waitFor('its first look', async () => await hasLooked(agent), { timeoutMs: 60_000 });
 
   const start = performance.now();
-  const counts = await Promise.all(survivors.map(list));
+  const lists = await Promise.all(agents.map(list));
   const ours = performance.now() - start;
-  if (counts.some((count) => count !== pending)) throw new Error(`listed ${counts.join(' and ')}, not ${pending}`);
+  for (const text of lists) {
+    const listed = blamedWithPath(text);
+    if (listed !== pending) throw new Error(`listed ${listed} with path and blame, not ${pending}`);
+  }
 
   const peerStart = performance.now();
   const { stdout, stderr } = await lab.glfsheal(volume);
@@ -43,25 +46,22 @@ export async function healList(): Promise<BenchLine[]> {
   return [benchLine('heal.list-10k', ours, peer, 'ms', 'glfsheal info')];
 }
 
-/** As one agent does it, with the start of its thread, up to the text of the answer. @returns entries with a path and a blame */
-async function list(brick: Brick): Promise<number> {
-  const reader = new HealEntryReader({ brickPath: brick.path, clock: systemClock, log: silentLog });
-  const set = replicaSetOf({ volume: VOLUME, volumeType: 'Replica3', brickIndex: brick.index });
-  let listed = 0;
-  let bytes = 0;
-  for (let after: string | undefined; ;) {
-    const request = { index: 'xattrop' as const, after, limit: PAGE_ENTRIES };
-    const page = await reader.page(request, AbortSignal.timeout(DEADLINE_MS));
-    for (const entry of page?.entries ?? []) {
-      const described = describeEntry(entry, set);
-      if (described.paths.length > 0 && described.blames.length > 0) listed += 1;
-      bytes += JSON.stringify(entryView(described, undefined)).length;
-    }
-    after = page?.next;
-    if (after === undefined) break;
-  }
-  await reader.stop();
-  return bytes > 0 ? listed : 0;
+async function hasLooked(agent: LabAgent): Promise<boolean> {
+  const { json } = await agent.api('GET', '/v1/heal');
+  return Check(healSchema, json) && json.oldest !== null;
+}
+
+async function list(agent: LabAgent): Promise<string> {
+  const { text } = await agent.api('GET', '/v1/heal/entries.ndjson', undefined, { timeoutMs: DEADLINE_MS });
+  return text;
+}
+
+function blamedWithPath(text: string): number {
+  const lines = text.trimEnd().split('\n');
+  return lines.filter((line) => {
+    const entry: unknown = JSON.parse(line);
+    return Check(healEntrySchema, entry) && entry.paths.length > 0 && entry.blames.length > 0;
+  }).length;
 }
 
 async function writeFiles(dir: string): Promise<void> {

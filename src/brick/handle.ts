@@ -4,7 +4,7 @@ import { AgentError, errnoOf, errorMessage } from '../lib/errors.ts';
 /** open(2)'s O_PATH on Linux (asm-generic); Node does not name it. Such a descriptor opens nothing and cannot block on a FIFO. */
 const O_PATH = 0o10000000;
 const { O_DIRECTORY, O_NOFOLLOW } = fs.constants;
-const NOT_ASCII = /[^\0-\u{7f}]/u;
+export const NOT_ASCII = /[^\0-\u{7f}]/u;
 
 /**
  * A directory held by descriptor, so that what is done to it cannot end up elsewhere when a name is swapped for a symlink in
@@ -15,6 +15,7 @@ export class DirectoryHandle implements Disposable {
   readonly path: string;
   readonly #fd: number;
   #realPath: string | undefined;
+  #readPath: string | undefined;
 
   private constructor(fd: number) {
     this.#fd = fd;
@@ -61,6 +62,32 @@ export class DirectoryHandle implements Disposable {
   asciiPath(): string | undefined {
     const path = this.realPath();
     return path === undefined || NOT_ASCII.test(path) ? undefined : path;
+  }
+
+  /**
+   * Where to read much below it: the plain path as long as that leads to this very directory, since each look-up by way of
+   * /proc costs twice as much (measured); otherwise `path`. For reading only, and what was read counts when `isAtReadPath` says
+   * so afterwards: a mount may come in between.
+   */
+  readPath(): string {
+    if (this.#readPath === undefined) {
+      this.#readPath = this.asciiPath() ?? this.path;
+      if (!this.isAtReadPath()) this.#readPath = this.path;
+    }
+    return this.#readPath;
+  }
+
+  isAtReadPath(): boolean {
+    const path = this.#readPath;
+    if (path === undefined || path === this.path) return true;
+    try {
+      const { dev, ino } = fs.lstatSync(path, { bigint: true });
+      const own = this.stat();
+      return own.dev === dev && own.ino === ino;
+    } catch {
+      // Renamed, unmounted, or out of reach of this process's root; the descriptor still leads there.
+      return false;
+    }
   }
 
   /** The entry of that name, if it is a directory; see `open`. The name must be a single component. */

@@ -7,7 +7,7 @@
  */
 import fs from 'node:fs';
 import { getAttributeSync, listAttributesSync } from 'fs-xattr';
-import { errnoOf } from '../lib/errors.ts';
+import { AgentError, errnoOf, isAgentError } from '../lib/errors.ts';
 import { gfidFromBytes, ROOT_GFID, type Gfid } from '../lib/gfid.ts';
 import { GFID2PATH, GfidPaths, MAX_NAMES, parseGfid2Path, type NameRecord } from './gfid-path.ts';
 import { brickIo, type DirectoryHandle } from './handle.ts';
@@ -68,7 +68,7 @@ export function readHealPage(
   const page = window.page(root, index, after, limit);
   if (page === undefined) return undefined;
   const paths = new GfidPaths(root);
-  const directory = `${root.path}/.glusterfs/indices/${index}`;
+  const directory = `${root.readPath()}/.glusterfs/indices/${index}`;
   const entries: HealEntry[] = [];
   for (const gfid of page.names) {
     const object = readHealObject(root, paths, gfid);
@@ -76,19 +76,20 @@ export function readHealPage(
     if (!isBlaming(object) && fs.lstatSync(`${directory}/${gfid}`, { throwIfNoEntry: false }) === undefined) continue;
     entries.push({ gfid, object });
   }
+  // Else what was not there was not looked for in the right place.
+  if (!root.isAtReadPath()) throw new AgentError('BrickIo', 'the brick was moved, or mounted over, while it was read');
   return { entries, next: page.more ? page.names.at(-1) : undefined };
 }
 
 /** @throws AgentError `BrickIo` */
 export function readHealObject(root: DirectoryHandle, paths: GfidPaths, gfid: Gfid): HealObject | MissingObject {
   if (gfid === ROOT_GFID) return readDirectory(root, paths, gfid) ?? 'unresolved';
-  const found = readHandle(paths, `${root.path}/.glusterfs/${gfid.slice(0, 2)}/${gfid.slice(2, 4)}/${gfid}`);
+  const base = root.readPath();
+  const found = readHandle(paths, `${base}/.glusterfs/${gfid.slice(0, 2)}/${gfid.slice(2, 4)}/${gfid}`);
   if (found === 'directory') return readDirectory(root, paths, gfid) ?? 'unresolved';
   if (found !== undefined) return found;
   // Deleted while somebody has it open, the handle moves.
-  const unlinked = `${root.path}/.glusterfs/unlink/${gfid}`;
-  const isOpen = fs.lstatSync(unlinked, { throwIfNoEntry: false }) !== undefined;
-  const open = isOpen ? readHandle(paths, unlinked) : undefined;
+  const open = readHandle(paths, `${base}/.glusterfs/unlink/${gfid}`);
   return open === undefined || open === 'directory' ? 'gone' : open;
 }
 
@@ -114,7 +115,7 @@ export function findHealObject(
   const gfid = 'gfid' in wanted ? wanted.gfid : gfidAt(root, wanted.path);
   if (gfid === undefined) return undefined;
   const waitsIn = GFID_INDICES.filter((index) => {
-    const entry = `${root.path}/.glusterfs/indices/${index}/${gfid}`;
+    const entry = `${root.readPath()}/.glusterfs/indices/${index}/${gfid}`;
     return fs.lstatSync(entry, { throwIfNoEntry: false }) !== undefined;
   });
   return { gfid, object: readHealObject(root, new GfidPaths(root), gfid), waitsIn };
@@ -123,8 +124,9 @@ export function findHealObject(
 function readDirectory(root: DirectoryHandle, paths: GfidPaths, gfid: Gfid): HealObject | undefined {
   const path = paths.directory(gfid);
   if (path === undefined) return undefined;
-  const full = Buffer.from(path === '' ? root.path : `${root.path}/${path}`, 'latin1');
-  // The root's path is a link to what we hold, the only one to follow.
+  const base = root.readPath();
+  const full = Buffer.from(path === '' ? base : `${base}/${path}`, 'latin1');
+  // The root's path may be a link to what we hold, the only one to follow.
   return withDescriptor(full, O_PATH | O_DIRECTORY | (path === '' ? 0 : O_NOFOLLOW), (fd) => {
     const at = `/proc/self/fd/${fd}`;
     const keys = listAttributesSync(at);
@@ -135,18 +137,30 @@ function readDirectory(root: DirectoryHandle, paths: GfidPaths, gfid: Gfid): Hea
   });
 }
 
-/** @param handle the one link to it that is no name; a symlink without another name stands for a directory */
+/**
+ * Not by a descriptor, which costs as much as all the rest: no client reaches the handles, and a brick does not put another object
+ * in place of one. Symlinks alone are held, since fs-xattr follows them, and a client says where they lead.
+ *
+ * @param handle the one link to it that is no name; a symlink without another name stands for a directory
+ */
 function readHandle(paths: GfidPaths, handle: string): HealObject | 'directory' | undefined {
-  return withDescriptor(handle, O_PATH | O_NOFOLLOW, (fd) => {
-    const at = `/proc/self/fd/${fd}`;
-    const stat = fs.fstatSync(fd);
-    if (stat.isSymbolicLink() && stat.nlink === 1) return 'directory';
-    const keys = listAttributesSync(at);
-    const records = keys.filter((key) => key.startsWith(GFID2PATH)).slice(0, MAX_NAMES);
-    const names = [...new Set(paths.names(recordsOf(at, records), stat))];
-    const unknownNames = Math.max(0, stat.nlink - 1 - names.length);
-    return { type: typeOf(stat), paths: names, unknownNames, changedAt: stat.ctimeMs, ...attributesOf(at, keys) };
+  return unlessGone(handle, () => {
+    const stat = fs.lstatSync(handle, { throwIfNoEntry: false });
+    if (stat === undefined) return undefined;
+    if (!stat.isSymbolicLink()) return readObject(paths, handle, stat);
+    if (stat.nlink === 1) return 'directory';
+    return withDescriptor(handle, O_PATH | O_NOFOLLOW, (fd) =>
+      readObject(paths, `/proc/self/fd/${fd}`, fs.fstatSync(fd)),
+    );
   });
+}
+
+function readObject(paths: GfidPaths, at: string, stat: fs.Stats): HealObject {
+  const keys = listAttributesSync(at);
+  const records = keys.filter((key) => key.startsWith(GFID2PATH)).slice(0, MAX_NAMES);
+  const names = [...new Set(paths.names(recordsOf(at, records), stat))];
+  const unknownNames = Math.max(0, stat.nlink - 1 - names.length);
+  return { type: typeOf(stat), paths: names, unknownNames, changedAt: stat.ctimeMs, ...attributesOf(at, keys) };
 }
 
 export function* recordsOf(at: string, keys: readonly string[]): Generator<NameRecord> {
@@ -190,15 +204,23 @@ export function withDescriptor<T>(
   flags: number,
   read: (fd: number) => T | undefined,
 ): T | undefined {
-  let fd: number | undefined;
+  return unlessGone(path, () => {
+    const fd = fs.openSync(path, flags);
+    try {
+      return read(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  });
+}
+
+function unlessGone<T>(path: string | Buffer, read: () => T | undefined): T | undefined {
   try {
-    fd = fs.openSync(path, flags);
-    return read(fd);
+    return read();
   } catch (cause) {
+    if (isAgentError(cause)) throw cause;
     if (GONE.has(errnoOf(cause) ?? '') || errnoNumberOf(cause) === ENODATA) return undefined;
     throw brickIo(String(path), cause);
-  } finally {
-    if (fd !== undefined) fs.closeSync(fd);
   }
 }
 

@@ -129,6 +129,51 @@ describe('readHealPage', () => {
     expect(entries()[1]?.object).toBe('unresolved');
   });
 
+  it('reads a symlink of a user, and never what it leads to', () => {
+    const secret = brick.write('elsewhere', 'x');
+    setAttributeSync(secret, 'trusted.afr.vol1-client-9', Buffer.alloc(12, 1));
+    const gfid = randomUUID();
+    fs.symlinkSync(secret, `${brick.path}/link`);
+    fs.linkSync(`${brick.path}/link`, handleOf(gfid));
+    wait(gfid);
+    expect(entries()[0]?.object).toMatchObject({ type: 'symlink', counters: {} });
+  });
+
+  it('goes on with the brick that it holds when another directory has got its path', () => {
+    const gfid = makeFile('file');
+    record(`${brick.path}/file`, ROOT_GFID, 'file');
+    wait(gfid);
+    const moved = `${brick.path}-moved`;
+    using root = DirectoryHandle.open(brick.path);
+    if (root === undefined) throw new Error('no brick');
+    // Remembered, and wrong from then on, as after a mount over it.
+    root.realPath();
+    fs.renameSync(brick.path, moved);
+    fs.mkdirSync(brick.path);
+    try {
+      const page = readHealPage(root, new HealWindow(), { index: 'xattrop', after: undefined, limit: 100 });
+      expect(page?.entries).toMatchObject([{ gfid, object: { paths: ['file'] } }]);
+    } finally {
+      fs.rmdirSync(brick.path);
+      fs.renameSync(moved, brick.path);
+    }
+  });
+
+  it('gives no page of a brick whose path led elsewhere by its end', () => {
+    using root = DirectoryHandle.open(brick.path);
+    if (root === undefined) throw new Error('no brick');
+    expect(root.readPath()).toBe(brick.path);
+    const moved = `${brick.path}-moved`;
+    fs.renameSync(brick.path, moved);
+    try {
+      const read = () => readHealPage(root, new HealWindow(), { index: 'xattrop', after: undefined, limit: 100 });
+      expect(read).toThrow('was moved');
+    } finally {
+      fs.renameSync(moved, brick.path);
+    }
+    expect(root.isAtReadPath()).toBe(true);
+  });
+
   it('takes a symlink of a user for what it is, not for the handle of a directory', () => {
     const gfid = randomUUID();
     fs.symlinkSync('../../00/00/00000000-0000-0000-0000-000000000001/etc', `${brick.path}/link`);

@@ -40,13 +40,15 @@ export function healEntryRoutes(server: Server, entries: HealEntriesService): vo
       // The first page before the status: an index that is not there is a 404, not a broken stream.
       const first = await entries.page({ index, after, limit: Number(limit) });
       const lines = async function* lines(): AsyncGenerator<string> {
-        for (
-          let page = first;
-          ;
-          page = await entries.page({ index, after: page.next ?? undefined, limit: Number(limit) })
-        ) {
-          if (page.items.length > 0) yield page.items.map((item) => `${JSON.stringify(item)}\n`).join('');
-          if (page.next === null) return;
+        for (let page = first; ;) {
+          const { items, next } = page;
+          // Read by its thread while this one is written out.
+          const following = next === null ? undefined : entries.page({ index, after: next, limit: Number(limit) });
+          // It fails below; or nobody wants it any more.
+          following?.catch(() => undefined);
+          if (items.length > 0) yield items.map((item) => `${JSON.stringify(item)}\n`).join('');
+          if (following === undefined) return;
+          page = await following;
         }
       };
       return await reply.type('application/x-ndjson').send(Readable.from(lines()));
