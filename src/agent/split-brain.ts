@@ -25,7 +25,7 @@ import type { Log } from '../lib/log.ts';
 
 /** Objects in one question, also to a peer: some 10 ms of its brick's thread. */
 export const MAX_OBJECTS = 256;
-/** Entries of the index that one pass walks over, each some 30 µs of the listing thread; the next pass goes on from there. */
+/** Entries of the index that one pass walks over, each some 80 µs of the listing thread; the next pass goes on from there. */
 const WALKED = 10_000;
 const PAGE_ENTRIES = 1_000;
 /** Objects that somebody has hinted at, kept until the next pass. */
