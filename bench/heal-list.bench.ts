@@ -27,7 +27,8 @@ export async function healList(): Promise<BenchLine[]> {
   const agents: LabAgent[] = [];
   for (const brick of survivors) agents.push(await startAgent(lab, volume, brick, { bundle: true }));
   // They have looked at the backlog that they found, as any agent has before somebody asks.
-  for (const agent of agents) await waitFor('its first look', async () => await hasLooked(agent), { timeoutMs: 60_000 });
+  for (const agent of agents)
+    await waitFor('its first look', async () => await hasLooked(agent), { timeoutMs: 60_000 });
 
   const start = performance.now();
   const lists = await Promise.all(agents.map(list));
