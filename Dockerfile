@@ -9,7 +9,7 @@ WORKDIR /src
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY tsconfig.json ./
-COPY scripts/build.ts scripts/code-cache.ts scripts/defines.ts scripts/leave-out.ts scripts/
+COPY scripts/build.ts scripts/code-cache.ts scripts/defines.ts scripts/leave-out.ts scripts/load-late.ts scripts/
 COPY src src
 RUN node scripts/build.ts
 # What is not in the bundle: fs-xattr and nothing else.

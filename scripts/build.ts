@@ -2,20 +2,16 @@
 import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { extname, resolve } from 'node:path';
-import { build, transform } from 'esbuild';
+import { build, transform, type BuildOptions } from 'esbuild';
+import { WRAPPER } from '../src/lib/cached-script.ts';
 import { defines } from './defines.ts';
 import { leaveOut } from './leave-out.ts';
+import { loadLate } from './load-late.ts';
 
 const { version }: { version: string } = JSON.parse(readFileSync('package.json', 'utf8'));
 
 rmSync('dist', { recursive: true, force: true });
-const result = await build({
-  entryPoints: {
-    main: 'src/main.ts',
-    program: 'src/program.ts',
-    'brick-worker': 'src/brick/worker/thread.ts',
-    'scan-worker': 'src/brick/scan/thread.ts',
-  },
+const options = {
   outdir: 'dist',
   bundle: true,
   platform: 'node',
@@ -29,19 +25,37 @@ const result = await build({
   legalComments: 'linked',
   metafile: true,
   external: ['fs-xattr'],
-  plugins: [leaveOut],
   define: defines(version),
   banner: { js: "const importMetaUrl = require('node:url').pathToFileURL(__filename).href;" },
-});
+} satisfies BuildOptions;
+const results = [
+  await build({ ...options, entryPoints: { program: 'src/program.ts' }, plugins: [leaveOut, loadLate] }),
+  await build({
+    ...options,
+    entryPoints: {
+      main: 'src/main.ts',
+      'brick-worker': 'src/brick/worker/thread.ts',
+      'scan-worker': 'src/brick/scan/thread.ts',
+    },
+    plugins: [leaveOut],
+  }),
+];
 // The package around it is one of ES modules.
 writeFileSync('dist/package.json', '{ "type": "commonjs" }\n');
 // Its first line names the interpreter and its flags: it is started as a program.
 chmodSync('dist/main.js', 0o755);
-for (const [file, { bytes }] of Object.entries(result.metafile.outputs)) {
+for (const [file, { bytes }] of results.flatMap(({ metafile }) => Object.entries(metafile.outputs))) {
   if (file.endsWith('.js')) console.log(`${file}  ${(bytes / 1024).toFixed(0)} KiB`);
 }
 await buildPage('src/agent/http/page', 'dist/page');
+wrap('dist/program.js');
 compile('dist/main.js');
+
+/** On the first line, so that a line of the file is a line of the source map. */
+function wrap(file: string): void {
+  const [head, tail] = WRAPPER;
+  writeFileSync(file, `${head}${readFileSync(file, 'latin1')}${tail}`, 'latin1');
+}
 
 /** With the interpreter and its flags as they stand in the program's first line: compiled code is for these only. */
 function compile(main: string): void {

@@ -37,7 +37,7 @@ Object.assign(process.env, {
 });
 process.argv.splice(2, Infinity, 'run');
 
-const program = new CachedScript(PROGRAM);
+const program = await CachedScript.load(PROGRAM);
 // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the bundle of that file
 const { runMain } = program.run() as typeof bundle;
 void runMain();

@@ -3,11 +3,11 @@ import type { Plugin } from 'esbuild';
 
 /**
  * CommonJS cannot be shaken, and what is loaded stays resident beside every brick: servers of HTTPS and HTTP/2, the compilers in whose place
- * src/agent/http/compilers.ts stands, tests' requests without a socket, log transports in threads, and what the metrics library has for
- * clusters, push gateways and metrics of its own.
+ * src/agent/http/compilers.ts stands, tests' requests without a socket, log transports in threads, commands that are programs of their own, and
+ * what the metrics library has for clusters, push gateways and metrics of its own.
  */
 const NEVER_CALLED = [
-  /^(node:)?(https|http2)$/,
+  /^(node:)?(https|http2|child_process)$/,
   /^@fastify\/(ajv-compiler|fast-json-stringify-compiler)$/,
   /^light-my-request$/,
   /^thread-stream$/,

@@ -127,7 +127,7 @@ describe('the bundle', () => {
     const interpreter = firstLine.replace('#!/usr/bin/env -S ', '');
     const modulePath = resolve('src/lib/cached-script.ts');
     const look = `import { CachedScript } from ${JSON.stringify(modulePath)};
-      console.log(new CachedScript(${JSON.stringify(resolve('dist/program.js'))}).cacheTaken);`;
+      console.log((await CachedScript.load(${JSON.stringify(resolve('dist/program.js'))})).cacheTaken);`;
     await writeFile(`${lab.dir}/look.mjs`, look);
     const asked = await runCommand(['env', '-S', `${interpreter} ${lab.dir}/look.mjs`], { env: process.env });
     expect(asked).toMatchObject({ code: 0, stdout: 'true\n' });
