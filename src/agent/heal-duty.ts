@@ -4,6 +4,7 @@ import type { BrickWorker } from '../brick/worker/client.ts';
 import { brickSetOf } from '../heal/brick-set.ts';
 import { STALE_AFTER_MS } from '../heal/backlog.ts';
 import type { EventHint } from '../heal/gluster-event.ts';
+import type { PvUse } from '../heal/obstacle.ts';
 import { PvTallies } from '../heal/pv-tally.ts';
 import { Sightings } from '../heal/sightings.ts';
 import { ShdDaemon } from '../heal/shd-daemon.ts';
@@ -12,6 +13,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Gfid } from '../lib/gfid.ts';
 import type { Loop } from '../lib/loop.ts';
 import type { QuotaEnforcer } from '../quota/enforcer.ts';
+import { liveLimitBytes, usedBytes } from '../quota/pv-state.ts';
 import type { BrickClient } from '../rpc/brick-client.ts';
 import type { RpcObserver } from '../rpc/connection.ts';
 import { PID } from '../rpc/credential.ts';
@@ -196,7 +198,7 @@ export class HealDuty {
   }
 
   #createInsight(): HealInsight {
-    const { config, clock, processes, volfiles, signal } = this.#parts;
+    const { config, clock, processes, volfiles, quota, signal } = this.#parts;
     const tallies = new PvTallies({ source: this.#entries, clock, signal });
     return new HealInsight({
       config,
@@ -206,6 +208,7 @@ export class HealDuty {
       daemon: this.#shd,
       splitBrain: this.splitBrain,
       status: () => this.tracker.status(),
+      useOf: (pv) => useOf(quota, pv),
       processes: () => processes.views,
       volfiles,
       signal,
@@ -278,4 +281,13 @@ export class HealDuty {
       signal,
     });
   }
+}
+
+function useOf(quota: HealParts['quota'], pv: string): PvUse | undefined {
+  for (const state of quota.states()) {
+    if (state.pv !== pv) continue;
+    const [used, limit] = [usedBytes(state), liveLimitBytes(state)];
+    return used === undefined || limit === undefined ? undefined : { usedBytes: used, limitBytes: limit };
+  }
+  return undefined;
 }

@@ -11,13 +11,17 @@ import {
   type Finding,
   type HealSituation,
 } from '../heal/explain.ts';
+import type { PvUseOf } from '../heal/obstacle.ts';
+import type { HealOperation } from '../heal/operation.ts';
 import type { DaemonChild, EntrySource } from '../heal/ports.ts';
 import type { PvTally } from '../heal/pv-tally.ts';
 import type { Since, Sightings } from '../heal/sightings.ts';
 import type { HealStatus } from '../heal/tracker.ts';
 import { textToBytes } from '../lib/byte-text.ts';
-import { AgentError, errorMessage } from '../lib/errors.ts';
+import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import { gfidFromBytes, gfidToBytes, type Gfid } from '../lib/gfid.ts';
+import type { ProcessProof } from '../process/identity.ts';
+import { isStoppedState } from '../process/stat-line.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
 import type { Config } from './config/load.ts';
 import type { HealEntriesView, HealEntryView, HealExplainView, HealPvsView } from './http/schemas.ts';
@@ -28,6 +32,8 @@ import type { ProcessView } from './process-monitor.ts';
  * The daemon answers at once, or a frozen brick keeps it waiting for longer than anybody who asks would wait; in milliseconds.
  */
 const DAEMON_PATIENCE_MS = 8_000;
+/** Of the backlog, so many are looked at for what keeps them: some 20 ms of the listing thread. */
+const SAMPLED = 256;
 
 export interface HealInsightOptions {
   config: Pick<Config, 'volume' | 'volumeType' | 'brickIndex' | 'shdExpected'>;
@@ -38,6 +44,8 @@ export interface HealInsightOptions {
   splitBrain: Pick<SplitBrainWatch, 'known' | 'judge'> | undefined;
   daemon: { children(signal: AbortSignal): Promise<DaemonChild[]> };
   status: () => HealStatus;
+  /** What a PV holds and may hold on this brick. */
+  useOf: PvUseOf;
   processes: () => readonly ProcessView[];
   volfiles: () => readonly VolfileStatus[];
   /** Fires when the agent stops. */
@@ -88,7 +96,7 @@ export class HealInsight {
   /** @param subject a gfid or a path from the volume's root; undefined: the backlog as a whole */
   async explain(subject: string | undefined): Promise<HealExplainView> {
     const found = subject === undefined ? undefined : await this.#find(subject);
-    const situation = await this.#situation();
+    const situation = await this.#situation(found === undefined ? await this.#sample() : []);
     const { state, reason, message } = situation.backlog;
     return {
       backlog: { state, reason, message },
@@ -101,7 +109,7 @@ export class HealInsight {
 
   /** What stands in the way of any heal. */
   async findings(): Promise<Finding[]> {
-    return explainHeal(await this.#situation());
+    return explainHeal(await this.#situation(await this.#sample()));
   }
 
   /** @param subject a gfid or a path from the volume's root. @throws AgentError `NotFound`, `BadRequest` */
@@ -138,21 +146,37 @@ export class HealInsight {
     return { kind: 'SplitBrain', kinds, bricks: copies.map(({ brickIndex }) => brickIndex) };
   }
 
-  async #situation(): Promise<HealSituation> {
-    const { config, processes, volfiles, status } = this.#options;
+  async #situation(sample: readonly PendingEntry[]): Promise<HealSituation> {
+    const { config, processes, volfiles, status, useOf } = this.#options;
     const { operations, ...backlog } = status();
     const proof = processes().find(({ process }) => process === 'shd')?.proof;
-    const isDown = proof?.ok === false && ['NotRunning', 'PidFileMissing'].includes(proof.reason);
+    const daemonTrouble = troubleOf(proof);
+    const isAway = daemonTrouble !== undefined && daemonTrouble.kind !== 'Unproven';
     const shdFile = volfiles().find(({ process }) => process === 'shd');
     return {
       isDaemonExpected: config.shdExpected,
-      daemonTrouble: proof?.ok === false ? { isDown, message: proof.message } : undefined,
+      daemonTrouble,
       volfileErrors: (shdFile?.problems ?? []).filter(({ severity }) => severity === 'error'),
-      children: !config.shdExpected || isDown ? undefined : await this.#children(),
-      lastAnswer: operations.find(({ children }) => children.length > 0)?.children ?? [],
+      children: !config.shdExpected || isAway ? undefined : await this.#children(),
+      lastAnswer: lastAnswer(operations, proof),
       backlog,
+      sample,
+      useOf,
       self: this.#set?.self,
     };
+  }
+
+  /** Of the daemon's state and of the backlog more is known; what cannot be read is for the view of the backlog to say. */
+  async #sample(): Promise<PendingEntry[]> {
+    const { source, status, signal } = this.#options;
+    if ((status().pending.xattrop ?? 0) === 0) return [];
+    try {
+      const page = await source.page({ index: 'xattrop', after: undefined, limit: SAMPLED }, signal);
+      return (page?.entries ?? []).map((entry) => this.#describe(entry));
+    } catch (error) {
+      if (!isAgentError(error) || signal.aborted) throw error;
+      return [];
+    }
   }
 
   async #children(): Promise<DaemonChild[] | { error: string }> {
@@ -165,6 +189,28 @@ export class HealInsight {
       return { error: patience.aborted ? `no answer within ${DAEMON_PATIENCE_MS / 1000} s` : errorMessage(error) };
     }
   }
+}
+
+/** What the daemon that runs now said when it was last asked to heal; another one may have said it because of what was mended since. */
+function lastAnswer(
+  operations: readonly HealOperation[],
+  proof: ProcessProof | undefined,
+): HealSituation['lastAnswer'] {
+  const since = proof?.ok === true ? proof.process.startedAt : 0;
+  const answered = operations.filter(({ answeredAt = 0, children }) => children.length > 0 && answeredAt >= since);
+  return answered.toSorted((a, b) => (b.answeredAt ?? 0) - (a.answeredAt ?? 0))[0]?.children ?? [];
+}
+
+function troubleOf(proof: ProcessProof | undefined): HealSituation['daemonTrouble'] {
+  if (proof === undefined) return undefined;
+  if (!proof.ok) {
+    const isDown = ['NotRunning', 'PidFileMissing'].includes(proof.reason);
+    return { kind: isDown ? 'Down' : 'Unproven', message: proof.message };
+  }
+  const { pid, state } = proof.process;
+  if (!isStoppedState(state)) return undefined;
+  const message = `the self-heal daemon (pid ${pid}) is stopped by a signal or a debugger: nothing heals until it goes on`;
+  return { kind: 'Stopped', message };
 }
 
 /**

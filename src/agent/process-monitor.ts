@@ -7,16 +7,21 @@ export interface ProcessView {
   proof: ProcessProof | undefined;
   /** Undefined: not running, or not visible. */
   stats: ProcessStats | undefined;
+  /** Times that another process was found in its place, since the agent began to look. */
+  restarts: number;
 }
 
 /** Watches the processes by their pid files; reads /proc only. */
 export class ProcessMonitor {
   readonly #pidFiles: readonly { process: 'brick' | 'shd'; pidFile: string }[];
   #views: readonly ProcessView[];
+  /** Of those that were proven last, by process. */
+  readonly #keys = new Map<string, string>();
+  readonly #restarts = new Map<string, number>();
 
   constructor(pidFiles: readonly { process: 'brick' | 'shd'; pidFile: string }[]) {
     this.#pidFiles = pidFiles;
-    this.#views = pidFiles.map(({ process }) => ({ process, proof: undefined, stats: undefined }));
+    this.#views = pidFiles.map(({ process }) => ({ process, proof: undefined, stats: undefined, restarts: 0 }));
   }
 
   get views(): readonly ProcessView[] {
@@ -26,15 +31,33 @@ export class ProcessMonitor {
   /** Something that changes when the brick process does; undefined while it is not proven. */
   get brickKey(): string | undefined {
     const proof = this.#views.find(({ process }) => process === 'brick')?.proof;
-    return proof?.ok === true ? `${proof.process.pid}:${proof.process.startTicks}` : undefined;
+    return proof?.ok === true ? keyOf(proof) : undefined;
   }
 
   async pass(): Promise<void> {
     this.#views = await Promise.all(
       this.#pidFiles.map(async ({ process, pidFile }) => {
         const proof = await proveProcess({ pidFile, exeNames: GLUSTER_EXE_NAMES });
-        return { process, proof, stats: proof.ok ? await readProcessStats(proof.process.pid) : undefined };
+        const stats = proof.ok ? await readProcessStats(proof.process.pid) : undefined;
+        return { process, proof, stats, restarts: this.#countRestarts(process, proof) };
       }),
     );
   }
+
+  /** One that is not proven counts when its successor is: a pid file that cannot be read is no restart. */
+  #countRestarts(process: 'brick' | 'shd', proof: ProcessProof): number {
+    const before = this.#keys.get(process);
+    let restarts = this.#restarts.get(process) ?? 0;
+    if (proof.ok) {
+      const key = keyOf(proof);
+      if (before !== undefined && before !== key) restarts += 1;
+      this.#keys.set(process, key);
+      this.#restarts.set(process, restarts);
+    }
+    return restarts;
+  }
+}
+
+function keyOf({ process }: ProcessProof & { ok: true }): string {
+  return `${process.pid}:${process.startTicks}`;
 }

@@ -34,10 +34,11 @@ export function healthCheckAt({ monitor, processes }: Pick<Agent, 'monitor' | 'p
 }
 
 export function processSnapshots({ processes }: Agent): ProcessSnapshot[] {
-  return processes.views.map(({ process, proof, stats }) => {
+  return processes.views.map(({ process, proof, stats, restarts }) => {
     // Only a pid file that is missing or names nobody says that the process is not there; the rest is doubt.
     const isGone = proof?.ok === false && (proof.reason === 'NotRunning' || proof.reason === 'PidFileMissing');
-    return { process, up: proof?.ok === true ? true : isGone ? false : undefined, stats };
+    const up = proof?.ok === true ? true : isGone ? false : undefined;
+    return { process, up, stats, restarts: proof === undefined ? undefined : restarts };
   });
 }
 

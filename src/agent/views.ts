@@ -1,6 +1,7 @@
 /** What the API shows, made from what the parts know. */
 import type { HealOperation } from '../heal/operation.ts';
 import { AgentError } from '../lib/errors.ts';
+import { isStoppedState } from '../process/stat-line.ts';
 import type { AdoptView } from '../quota/adopter.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
 import type { Agent } from './agent.ts';
@@ -59,8 +60,25 @@ export function healView(agent: Agent): HealView {
     inPerSecond: inPerSecond ?? null,
     outPerSecond: outPerSecond ?? null,
     etaSeconds: etaSeconds ?? null,
+    daemon: daemonView(agent),
     operations: operations.map(operationView),
   };
+}
+
+function daemonView({ config, processes }: Agent): HealView['daemon'] {
+  const view = processes.views.find(({ process }) => process === 'shd');
+  if (!config.shdExpected || view === undefined) return null;
+  const { proof, restarts } = view;
+  if (proof?.ok === true) {
+    const { pid, startedAt } = proof.process;
+    const isStopped = isStoppedState(proof.process.state);
+    const message = isStopped ? 'stopped by a signal or a debugger: it heals nothing' : 'running';
+    const state = isStopped ? 'Stopped' : 'Running';
+    return { state, pid, startedAt: time(startedAt), restarts, message };
+  }
+  const isDown = proof !== undefined && ['NotRunning', 'PidFileMissing'].includes(proof.reason);
+  const message = proof?.message ?? 'not looked at yet';
+  return { state: isDown ? 'Down' : 'Unknown', pid: null, startedAt: null, restarts, message };
 }
 
 export function scanStatusView({ quota: { scanner } }: Agent): ScanStatusView {

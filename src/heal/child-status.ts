@@ -9,8 +9,8 @@ const STARTED = 'Started self-heal';
 const EXPLANATIONS: ReadonlyMap<string, string> = new Map([
   [
     'Brick is remote',
-    'the daemon heals only from bricks of its own host: the host name that the brick knows of itself must resolve to an ' +
-      "address of the daemon's pod; for the bricks of other pods this is as it should be",
+    "the daemon heals only from bricks of its own host: the host name that the brick knows of itself must be the daemon's own, or " +
+      "resolve to an address of the daemon's pod; for the bricks of other pods this is as it should be",
   ],
   [
     'Brick is not connected',

@@ -8,6 +8,7 @@ import type { BacklogView } from './backlog.ts';
 import type { ExplainedStatus } from './child-status.ts';
 import type { PendingEntry } from './entry.ts';
 import type { SplitKind } from './split-brain.ts';
+import { obstaclesAmong, obstaclesOf, type PvUseOf } from './obstacle.ts';
 import type { DaemonChild } from './ports.ts';
 
 export interface Finding {
@@ -19,12 +20,15 @@ export interface Finding {
   remedy: string | undefined;
 }
 
+/** `Stopped`: by a signal or a debugger. */
+export type DaemonTroubleKind = 'Down' | 'Stopped' | 'Unproven';
+
 /** What is known; a member that is undefined is not. */
 export interface HealSituation {
   /** Whether this pod has a self-heal daemon at all. */
   isDaemonExpected: boolean;
   /** Why the daemon's process is not there or not proven; undefined: it is. */
-  daemonTrouble: { isDown: boolean; message: string } | undefined;
+  daemonTrouble: { kind: DaemonTroubleKind; message: string } | undefined;
   /** Errors of the lint in the daemon's volfile. */
   volfileErrors: readonly { id: string; message: string; remedy: string }[];
   /** The bricks as the daemon is connected to them, or why it could not be asked. */
@@ -32,6 +36,9 @@ export interface HealSituation {
   /** What it said of them when it was last asked to heal. */
   lastAnswer: readonly ExplainedStatus[];
   backlog: BacklogView;
+  /** Some of what waits. */
+  sample: readonly PendingEntry[];
+  useOf: PvUseOf;
   /** This brick, as the set blames it. */
   self: string | undefined;
 }
@@ -50,8 +57,9 @@ export type Comparison =
 /** What stands in the way of any heal, and of this object's. The gravest first; never empty. */
 export function explainHeal(situation: HealSituation, subject?: ExplainSubject): Finding[] {
   const findings = [...daemonFindings(situation), ...childFindings(situation, subject?.entry)];
-  if (subject === undefined) findings.push(...backlogFindings(situation.backlog));
-  else findings.push(...(subject.isWaiting ? entryFindings(subject) : [notWaiting(subject.entry)]));
+  if (subject === undefined) {
+    findings.push(...obstaclesAmong(situation.sample, situation.useOf), ...backlogFindings(situation.backlog));
+  } else findings.push(...(subject.isWaiting ? entryFindings(subject, situation.useOf) : [notWaiting(subject.entry)]));
   const isObstructed = findings.some(({ severity }) => severity !== 'info');
   if (!isObstructed && isPending(situation.backlog, subject)) {
     findings.push(WAITS, ...(subject?.comparison === undefined ? [SEEN_ELSEWHERE] : [REFUSED_ELSEWHERE]));
@@ -87,6 +95,12 @@ const REFUSED_ELSEWHERE: Finding = {
   remedy: 'run brick-agent quota list in the pod of the blamed brick',
 };
 
+const DAEMON_REMEDIES: Record<DaemonTroubleKind, string | undefined> = {
+  Down: 'start it; its log says why it ended',
+  Stopped: 'let it go on (kill -CONT its pid), or restart it',
+  Unproven: undefined,
+};
+
 function daemonFindings({ isDaemonExpected, daemonTrouble, volfileErrors, children }: HealSituation): Finding[] {
   if (!isDaemonExpected) {
     const message = 'this pod has no self-heal daemon, so nothing is healed from this brick';
@@ -99,12 +113,9 @@ function daemonFindings({ isDaemonExpected, daemonTrouble, volfileErrors, childr
     remedy: `${remedy}, and restart the self-heal daemon`,
   }));
   if (daemonTrouble !== undefined) {
-    findings.push({
-      reason: daemonTrouble.isDown ? 'HealDaemonDown' : 'HealDaemonUnproven',
-      severity: daemonTrouble.isDown ? 'error' : 'warning',
-      message: daemonTrouble.message,
-      remedy: daemonTrouble.isDown ? 'start it; its log says why it ended' : undefined,
-    });
+    const { kind, message } = daemonTrouble;
+    const severity = kind === 'Unproven' ? 'warning' : 'error';
+    findings.push({ reason: `HealDaemon${kind}`, severity, message, remedy: DAEMON_REMEDIES[kind] });
   } else if (children !== undefined && 'error' in children) {
     findings.push({
       reason: 'HealDaemonSilent',
@@ -122,10 +133,14 @@ function childFindings({ children, lastAnswer, self }: HealSituation, entry: Pen
   for (const { name, pendingName, isConnected, xlator } of known) {
     if (isConnected !== false) continue;
     const isBlamed = entry?.blames.some(({ child }) => child === pendingName) === true;
+    // The daemon serves all sets of a distributed volume; this brick's objects are healed to and from its own alone.
+    const isOther = self !== undefined && !known.some((other) => other.xlator === xlator && other.pendingName === self);
     findings.push({
       reason: isBlamed ? 'SinkDown' : 'BrickNotConnected',
-      severity: entry === undefined || isBlamed ? 'error' : 'warning',
-      message: `the self-heal daemon has no connection to ${name} of ${xlator}${isBlamed ? ', which missed the changes' : ''}`,
+      severity: isOther ? 'info' : entry === undefined || isBlamed ? 'error' : 'warning',
+      message:
+        `the self-heal daemon has no connection to ${name} of ${xlator}` +
+        (isOther ? ', another set: nothing of this brick waits for it' : isBlamed ? ', which missed the changes' : ''),
       remedy: 'start that brick, or check remote-host and remote-port of the volume in the volfile of the daemon',
     });
   }
@@ -153,20 +168,9 @@ function backlogFindings({ state, reason, message }: BacklogView): Finding[] {
   return [{ reason, severity, message, remedy: undefined }];
 }
 
-function entryFindings({ entry, comparison }: ExplainSubject): Finding[] {
+function entryFindings({ entry, comparison }: ExplainSubject, useOf: PvUseOf): Finding[] {
   const blamed = entry.blames.map(({ child }) => child).join(', ');
-  const findings: Finding[] = [];
-  const metadataBlame = Math.max(0, ...entry.blames.filter(({ isSelf }) => !isSelf).map(({ metadata }) => metadata));
-  if (entry.isNamespace && metadataBlame > 0) {
-    findings.push({
-      reason: 'NamespaceLoop',
-      severity: 'error',
-      message:
-        `a quota directory with pending metadata (${metadataBlame} for ${blamed}): the brick that missed it refuses to have its ` +
-        'namespace attribute removed, so with GlusterFS 11 this heal begins anew for ever',
-      remedy: `on the backend of ${blamed}: setfattr -x trusted.glusterfs.namespace <brick>${entry.paths[0] ?? '/…'}, then brick-agent heal start`,
-    });
-  }
+  const findings = obstaclesOf(entry, useOf);
   if (comparison?.kind === 'SplitBrain') return [...findings, splitBrain(comparison.kinds)];
   if (comparison?.kind === 'None' && (entry.state === 'BlamesAll' || entry.state === 'BlamesItself')) {
     const message = 'the other bricks were asked: there is a copy that nobody blames, so this is no split-brain';

@@ -65,6 +65,8 @@ export class HealRun {
   #idle: { since: number; work: number | undefined } | undefined;
   /** Times that it was asked again since anything was healed, and monotonic when the last time was. */
   #again = { times: 0, at: 0 };
+  /** Somebody has asked for it once more. */
+  #isAskedFor = false;
 
   constructor(options: HealRunOptions) {
     const { id, kind, clock, view } = options;
@@ -76,6 +78,7 @@ export class HealRun {
       state: 'Pending',
       accepted: undefined,
       children: [],
+      answeredAt: undefined,
       startedAt: clock.now(),
       finishedAt: undefined,
       backlogAtStart: workOf(view),
@@ -90,6 +93,11 @@ export class HealRun {
 
   get isFinished(): boolean {
     return isFinished(this.#operation);
+  }
+
+  /** Asked for while it is under way: the daemon may rest, or be another one. A full walk is not begun anew. */
+  askFor(): void {
+    this.#isAskedFor = this.#options.kind === 'index' && this.#operation.state === 'Running';
   }
 
   /** Talks to the daemon: asks it to start, or how far it is. Expected failures end in the operation. @throws AgentError `Aborted` */
@@ -131,7 +139,7 @@ export class HealRun {
     const explained = children.map(explain);
     const accepted = explained.some(hasStarted);
     this.#answer = summarise(explained);
-    this.#operation = { ...this.#operation, children: explained };
+    this.#operation = { ...this.#operation, children: explained, answeredAt: clock.now() };
     if (accepted) {
       this.#acceptedAt = clock.monotonic();
       if (this.#before?.daemon.key !== daemon.key) this.#before = undefined;
@@ -163,15 +171,31 @@ export class HealRun {
 
   /** While the daemon rests although objects wait. What it answers does not matter: it crawls, or it does not. */
   async #askAgain(signal: AbortSignal): Promise<void> {
-    const { daemon, kind, clock } = this.#options;
+    const { kind, clock } = this.#options;
     const now = clock.monotonic();
+    if (this.#isAskedFor) {
+      this.#isAskedFor = false;
+      this.#again = { times: 0, at: now };
+      await this.#ask(signal);
+      return;
+    }
     if (this.#idle === undefined || kind !== 'index' || this.#again.times >= MAX_RECRAWLS) return;
     if (now - Math.max(this.#idle.since, this.#again.at) < RECRAWL_MS) return;
     this.#again = { times: this.#again.times + 1, at: now };
+    await this.#ask(signal);
+  }
+
+  /** What it answers is told, and decides nothing any more. */
+  async #ask(signal: AbortSignal): Promise<void> {
+    const { daemon, kind } = this.#options;
     try {
-      await daemon.start(kind, signal);
+      const children = (await daemon.start(kind, signal)).children.map(explain);
+      if (children.length === 0) return;
+      this.#answer = summarise(children);
+      this.#operation = { ...this.#operation, children, answeredAt: this.#options.clock.now() };
     } catch (error) {
       if (isAgentError(error, 'Aborted')) throw error;
+      this.#lost = { since: this.#lost?.since ?? this.#options.clock.monotonic(), message: errorMessage(error) };
     }
   }
 
@@ -227,7 +251,8 @@ export class HealRun {
       this.#finish('Unknown', `${this.#answer}; ${view.message}`);
       return;
     }
-    this.#operation = { ...this.#operation, message: `${this.#answer}; ${view.message}` };
+    const lost = this.#lost === undefined ? '' : `; the daemon cannot be asked: ${this.#lost.message}`;
+    this.#operation = { ...this.#operation, message: `${this.#answer}; ${view.message}${lost}` };
     const now = this.#options.clock.monotonic();
     if (this.#isIdle(view, now)) {
       const outcome = this.#outcome === undefined ? '' : `: ${describeOutcome(this.#outcome)}`;

@@ -23,6 +23,8 @@ export interface HealOperation {
   accepted: boolean | undefined;
   /** What the daemon said of each brick. */
   children: readonly ExplainedStatus[];
+  /** When it said so; undefined: it has not. */
+  answeredAt: number | undefined;
   startedAt: number;
   finishedAt: number | undefined;
   /** Entries of the xattrop and entry-changes indices together; undefined: not known. */

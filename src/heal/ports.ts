@@ -111,7 +111,7 @@ export interface CrawlReport {
 
 /** The self-heal daemon of this pod, proven before each call. */
 export interface HealDaemon {
-  /** @throws AgentError `ProcessUnproven`, `RpcDisconnected`, `Timeout` (it may have started), `Aborted`, `RpcProtocol` */
+  /** @throws AgentError `ProcessUnproven`, `RpcDisconnected`, `Timeout` (it may have started), `Conflict` (its process is stopped), `Aborted`, `RpcProtocol` */
   start(kind: HealKind, signal: AbortSignal): Promise<HealStart>;
   /** The newest crawls of that kind. @throws as `start` */
   crawls(kind: HealKind, signal: AbortSignal): Promise<CrawlReport>;

@@ -1,5 +1,7 @@
 /** The self-heal daemon of this pod over its unix socket, proven before every call. */
 import type { Clock } from '../lib/clock.ts';
+import { AgentError } from '../lib/errors.ts';
+import { isStoppedState } from '../process/stat-line.ts';
 import type { RpcObserver } from '../rpc/connection.ts';
 import type { HealChild, HealOperationName } from '../rpc/heal-reply.ts';
 import { ManagementClient } from '../rpc/management-client.ts';
@@ -29,13 +31,13 @@ export class ShdDaemon implements HealDaemon {
   }
 
   async start(kind: HealKind, signal: AbortSignal): Promise<HealStart> {
-    const proven = await proveShd(this.#options, signal);
+    const proven = await this.#prove(signal);
     const children = await this.#ask(kind === 'full' ? 'full-heal' : 'index-heal', proven, signal);
     return { daemon: identityOf(proven), children: children.flatMap(statusOf) };
   }
 
   async crawls(kind: HealKind, signal: AbortSignal): Promise<CrawlReport> {
-    const proven = await proveShd(this.#options, signal);
+    const proven = await this.#prove(signal);
     const daemon = identityOf(proven);
     if (proven.sets.some((set) => set.kind === 'disperse')) return { daemon, crawls: undefined };
     const children = await this.#ask('statistics', proven, signal);
@@ -48,7 +50,7 @@ export class ShdDaemon implements HealDaemon {
    * @throws as `start`
    */
   async children(signal: AbortSignal): Promise<DaemonChild[]> {
-    const proven = await proveShd(this.#options, signal);
+    const proven = await this.#prove(signal);
     // A disperse translator knows no such question.
     const replicas = proven.sets.filter(({ kind }) => kind === 'replicate');
     const answers = replicas.length === 0 ? [] : await this.#ask('count', { ...proven, sets: replicas }, signal);
@@ -63,6 +65,15 @@ export class ShdDaemon implements HealDaemon {
   /** Ends the calls that are under way. */
   close(): void {
     this.#client.close();
+  }
+
+  /** One that is stopped would not answer: that is known at once, and need not be waited for. */
+  async #prove(signal: AbortSignal): Promise<ProvenShd> {
+    const proven = await proveShd(this.#options, signal);
+    const { pid, state } = proven.process;
+    if (!isStoppedState(state)) return proven;
+    const message = `the self-heal daemon (pid ${pid}) is stopped by a signal or a debugger; let it go on (kill -CONT ${pid})`;
+    throw new AgentError('Conflict', message);
   }
 
   async #ask(op: HealOperationName, proven: ProvenShd, signal: AbortSignal): Promise<HealChild[]> {

@@ -92,10 +92,14 @@ export class HealTracker {
     return { ...view, oldest, operations: this.#entries.map(({ run }) => run.operation).reverse() };
   }
 
-  /** Asks for a heal; it begins with the next pass. While one of that kind is unfinished, that one is returned. */
+  /** Asks for a heal; it begins with the next pass. While one of that kind is unfinished, that one is returned, and the daemon asked once more. */
   start(kind: HealKind): HealOperation {
     const unfinished = this.#entries.find(({ run }) => !run.isFinished && run.operation.kind === kind);
-    if (unfinished !== undefined) return unfinished.run.operation;
+    if (unfinished !== undefined) {
+      unfinished.run.askFor();
+      this.#options.wake?.();
+      return unfinished.run.operation;
+    }
     const { clock, daemon } = this.#options;
     const view = this.#backlog.view(clock.monotonic());
     const run = new HealRun({ id: randomUUID(), kind, daemon, clock, view });

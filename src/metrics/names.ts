@@ -123,6 +123,11 @@ export const METRICS = {
     help: '1 when the process behind the pid file is proven to be the one meant, 0 when it is not there; absent while unknown.',
     labels: ['process'],
   },
+  gluster_process_restarts_total: {
+    type: 'counter',
+    help: 'Times that another process was found behind the pid file, since the agent started.',
+    labels: ['process'],
+  },
   gluster_process_start_time_seconds: {
     type: 'gauge',
     help: 'Unix time at which the process started.',

@@ -314,7 +314,8 @@ describe('an agent beside a brick that knows what another one missed', () => {
       const found = await explain();
       return found.includes('HealDaemonDown') ? found : undefined;
     });
-    expect(reasons).toEqual(['HealDaemonDown', expect.any(String)]);
+    // Whether the directory above is among the objects that are looked at for it depends on its gfid.
+    expect(reasons.filter((reason) => reason !== 'NamespaceLoop')).toEqual(['HealDaemonDown', expect.any(String)]);
   });
 });
 

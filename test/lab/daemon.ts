@@ -42,6 +42,8 @@ export abstract class Daemon implements PodPlaces {
   readonly socket: string;
   readonly pidFile: string;
   readonly logFile: string;
+  /** What it takes for the name of its host when it starts; undefined: this machine's. */
+  hostname: string | undefined;
   protected readonly context: LabContext;
   readonly #what: string;
   #process: LabProcess | undefined;
@@ -76,10 +78,11 @@ export abstract class Daemon implements PodPlaces {
     // A killed process leaves its socket; a connect to it must not look like an answer of the new one.
     await rm(this.socket, { force: true });
     const { root, labDir } = this.context;
+    const { runDir, logDir, hostname } = this;
     const started = await LabProcess.start({
       labDir,
       what: this.#what,
-      command: inNamespace({ root, labDir, runDir: this.runDir, logDir: this.logDir }, this.command()),
+      command: inNamespace({ root, labDir, runDir, logDir, hostname }, this.command()),
       outputFile: `${this.logDir}/output`,
       logFile: this.logFile,
     });

@@ -114,13 +114,17 @@ export interface NamespacePlan {
   labDir: string;
   runDir: string;
   logDir: string;
+  /** That the process knows of itself; undefined: this machine's. */
+  hostname?: string | undefined;
 }
 
 /** The command line that runs `command` where GlusterFS is, in a private mount namespace. */
 export function inNamespace(plan: NamespacePlan, command: readonly string[]): string[] {
   const script = join(import.meta.dirname, 'namespace.sh');
   const places = [plan.root, plan.labDir, plan.runDir, plan.logDir, join(plan.labDir, 'hosts')];
-  return ['unshare', '--mount', '--propagation', 'private', 'sh', script, ...places, ...command];
+  const mounted = ['unshare', '--mount', '--propagation', 'private', 'sh', script, ...places, ...command];
+  if (plan.hostname === undefined) return mounted;
+  return ['unshare', '--uts', 'sh', '-c', 'echo "$0" >/proc/sys/kernel/hostname; exec "$@"', plan.hostname, ...mounted];
 }
 
 export async function tail(path: string, lines: number = TAIL_LINES): Promise<string> {

@@ -248,6 +248,7 @@ export class FakeHeal implements HealService {
       inPerSecond: 0.5,
       outPerSecond: 20.25,
       etaSeconds: 61,
+      daemon: { state: 'Running', pid: 77, startedAt: TIME, restarts: 2, message: 'running' },
       operations: [...this.operations.values()],
     };
   }

@@ -60,6 +60,7 @@ const PROCESSES: ProcessSnapshot[] = [
   {
     process: 'brick',
     up: true,
+    restarts: 1,
     stats: {
       cpuSeconds: 12.5,
       rssBytes: 150_000_000,
@@ -70,7 +71,7 @@ const PROCESSES: ProcessSnapshot[] = [
       startTimeSeconds: 1_767_323_045.25,
     },
   },
-  { process: 'shd', up: false, stats: undefined },
+  { process: 'shd', up: false, restarts: 0, stats: undefined },
 ];
 
 /** A size of each kind: in the first bucket, on a bound, beyond the last; and clients that call themselves what they like. */

@@ -252,6 +252,20 @@ export const healSchema = Type.Object({
   inPerSecond: Nullable(Type.Number()),
   outPerSecond: Nullable(Type.Number()),
   etaSeconds: Nullable(Type.Number()),
+  daemon: Nullable(
+    Type.Object(
+      {
+        state: Type.Enum(['Running', 'Stopped', 'Down', 'Unknown'], {
+          description: 'Stopped: by a signal or a debugger; it is there and does nothing until it is told to go on.',
+        }),
+        pid: Nullable(Type.Integer()),
+        startedAt: Nullable(Time),
+        restarts: Type.Integer({ description: 'Since the agent started.' }),
+        message: Type.String(),
+      },
+      { description: 'The self-heal daemon of this pod; null: it has none.' },
+    ),
+  ),
   operations: Type.Array(healOperationSchema),
 });
 

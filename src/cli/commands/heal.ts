@@ -70,7 +70,16 @@ export function printHeal(output: Output, heal: HealView): void {
   if (heal.outPerSecond !== null && heal.inPerSecond !== null) {
     output.line(`Rate        ${heal.outPerSecond.toFixed(1)}/s out, ${heal.inPerSecond.toFixed(1)}/s in`);
   }
+  if (heal.daemon !== null) output.line(`Daemon      ${daemonText(heal.daemon)}`);
   if (heal.etaSeconds !== null) output.line(`Done in     about ${formatDuration(heal.etaSeconds * 1000)}`);
+}
+
+function daemonText({ state, pid, startedAt, restarts, message }: NonNullable<HealView['daemon']>): string {
+  const what =
+    pid === null || startedAt === null ? `${state}: ${message}` : `pid ${pid} since ${startedAt}, ${message}`;
+  return restarts === 0
+    ? what
+    : `${what}; restarted ${restarts === 1 ? 'once' : `${restarts} times`} since the agent started`;
 }
 
 function operationTable(operations: readonly HealOperationView[]): string {

@@ -4,6 +4,8 @@ import type { Collector } from '../registry.ts';
 export interface ProcessSnapshot {
   process: string;
   up: boolean | undefined;
+  /** Undefined: nobody has looked yet. */
+  restarts: number | undefined;
   stats:
     | {
         cpuSeconds: number;
@@ -21,9 +23,10 @@ export function processCollector(snapshot: () => readonly ProcessSnapshot[]): Co
   return {
     name: 'process',
     collect(emit) {
-      for (const { process, up, stats } of snapshot()) {
+      for (const { process, up, stats, restarts } of snapshot()) {
         const labels = { process };
         emit('gluster_process_up', labels, up === undefined ? undefined : Number(up));
+        emit('gluster_process_restarts_total', labels, restarts);
         if (stats === undefined) continue;
         emit('gluster_process_start_time_seconds', labels, stats.startTimeSeconds);
         emit('gluster_process_cpu_seconds_total', labels, stats.cpuSeconds);

@@ -32,11 +32,12 @@ function running(startTicks: number, ageMs: number): ProcessView {
     process: 'brick',
     proof: { ok: true, process, evidence: 'lock', pidFileWrittenAt: clock.now() - ageMs },
     stats: undefined,
+    restarts: 0,
   };
 }
 
 function unproven(reason: ProofFailure): ProcessView {
-  return { process: 'brick', proof: { ok: false, reason, message: reason }, stats: undefined };
+  return { process: 'brick', proof: { ok: false, reason, message: reason }, stats: undefined, restarts: 0 };
 }
 
 /** Looks and tries, ten seconds apart. */

@@ -22,6 +22,8 @@ function situation(fields: Partial<HealSituation> = {}, pending = counts(3)): He
     volfileErrors: [],
     children: [brick(0), brick(1), brick(2)],
     lastAnswer: [],
+    sample: [],
+    useOf: () => undefined,
     backlog: backlog.view(0),
     self: 'vol1-client-0',
     ...fields,
@@ -61,14 +63,20 @@ describe('explainHeal of the backlog', () => {
   });
 
   it('names a daemon that is down, and one that is not proven but runs', () => {
-    const down = { isDown: true, message: 'pid 7 is gone' };
+    const down = { kind: 'Down', message: 'pid 7 is gone' } as const;
     expect(explainHeal(situation({ daemonTrouble: down, children: undefined }))[0]).toMatchObject({
       reason: 'HealDaemonDown',
       severity: 'error',
       message: 'pid 7 is gone',
     });
-    const unproven = { isDown: false, message: 'no permission' };
+    const unproven = { kind: 'Unproven', message: 'no permission' } as const;
     expect(reasons(situation({ daemonTrouble: unproven }))).toEqual(['HealDaemonUnproven', 'Waiting']);
+    const stopped = { kind: 'Stopped', message: 'pid 7 is stopped' } as const;
+    expect(explainHeal(situation({ daemonTrouble: stopped, children: undefined }))[0]).toMatchObject({
+      reason: 'HealDaemonStopped',
+      severity: 'error',
+      remedy: expect.stringContaining('kill -CONT'),
+    });
   });
 
   it('names each error of its volfile with the remedy', () => {
@@ -85,6 +93,23 @@ describe('explainHeal of the backlog', () => {
     const [first, ...others] = explainHeal(situation({ children }));
     expect(first).toMatchObject({ reason: 'BrickNotConnected', message: expect.stringContaining('vol1-client-2') });
     expect(others.map(({ reason }) => reason)).toEqual(['Waiting']);
+  });
+
+  it('makes no alarm of a brick of another set, where nothing of this one waits for it', () => {
+    const other = { ...brick(5, false), xlator: 'vol1-replicate-1' };
+    const [own, ...rest] = explainHeal(situation({ children: [brick(0), brick(1, false), brick(2), other] }));
+    expect(own).toMatchObject({ severity: 'error', message: expect.stringContaining('vol1-client-1') });
+    expect(rest.find(({ reason }) => reason === 'BrickNotConnected')).toMatchObject({
+      severity: 'info',
+      message: expect.stringContaining('vol1-client-5 of vol1-replicate-1, another set'),
+    });
+    expect(reasons(situation({ children: [brick(0), other] }))).toContain('WaitsForCrawl');
+  });
+
+  it('names what keeps some of the backlog, and then no crawl is waited for', () => {
+    const use = { usedBytes: 2n, limitBytes: 1n };
+    const full = situation({ sample: [entry({ kinds: ['data'] })], useOf: () => use });
+    expect(reasons(full)).toEqual(['PvOverLimit', 'Waiting']);
   });
 
   it('says that the daemon does not answer', () => {

@@ -92,6 +92,26 @@ describe('HealTracker', () => {
     expect(tracker.start('index').id).not.toBe(first.id);
   });
 
+  it('asks the daemon once more for whoever asks again, and tells what it says then', async () => {
+    source.now = counts(3);
+    const { id } = tracker.start('index');
+    tracker.start('full');
+    await pass();
+    daemon.answers = [[child(0, 'Brick is remote')]];
+    tracker.start('index');
+    tracker.start('full');
+    await pass();
+    await pass();
+    expect(daemon.starts.toSorted()).toEqual(['full', 'index', 'index']);
+    expect(tracker.operation(id)).toMatchObject({ state: 'Running', children: [{ status: 'Brick is remote' }] });
+    const stopped = new AgentError('Conflict', 'it is stopped');
+    [daemon.answers, daemon.reports] = [[stopped], [stopped]];
+    tracker.start('index');
+    await pass();
+    await pass();
+    expect(tracker.operation(id)?.message).toContain('the daemon cannot be asked: it is stopped');
+  });
+
   it('goes on looking while the daemon does not answer', async () => {
     const answer = Promise.withResolvers<HealStart>();
     daemon.start = async () => await answer.promise;

@@ -36,7 +36,7 @@ describe('a value that is not known', () => {
     const text = await render([
       brickCollector(() => unknownBrick),
       healCollector(() => ({ state: 'Unknown', pending, ...rates })),
-      processCollector(() => [{ process: 'brick', up: undefined, stats: undefined }]),
+      processCollector(() => [{ process: 'brick', up: undefined, restarts: undefined, stats: undefined }]),
       quotaCollector({ hasSynced: false, refusals: [], states: () => [pvState('pvc-1', 1n, true)] }),
     ]);
     expect([...namesIn(text)].toSorted()).toEqual([

@@ -1,0 +1,273 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { setAttributeSync } from 'fs-xattr';
+import { Check } from 'typebox/value';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  healEntriesSchema,
+  healExplainSchema,
+  healOperationSchema,
+  healSchema,
+  type HealOperationView,
+  type HealView,
+} from '../../src/agent/http/schemas.ts';
+import { systemClock } from '../../src/lib/clock.ts';
+import { startAgent, type LabAgent } from '../lab/agent.ts';
+import { brickDifferences, pendingHeals, pendingOn } from '../lab/inspect.ts';
+import { Lab } from '../lab/lab.ts';
+import type { Mount } from '../lab/mount.ts';
+import { createPv, LIMIT_XATTR, NAMESPACE_XATTR, type Pv } from '../lab/pv.ts';
+import type { Volume } from '../lab/volume.ts';
+
+const MiB = 1024 ** 2;
+const LIMIT = 32 * MiB;
+/** Of the first set: what it misses, only the agents of its set know. */
+const SINK = 2;
+/** A volfile that is changed right before a daemon starts could also have been changed after that. */
+const SURELY_BEFORE_MS = 200;
+/** The agent looks every 200 ms. */
+const SURELY_AFTER_MS = 400;
+/** A crawl over this backlog takes well under a second. */
+const CRAWLED_MS = 2_000;
+
+let lab: Lab;
+let volume: Volume;
+let csi: Mount;
+let client: Mount;
+let pv: Pv;
+/** Beside a brick of each set. */
+let first: LabAgent;
+let second: LabAgent;
+
+beforeAll(async () => {
+  lab = await Lab.create({ name: 'heal-obstacles' });
+  volume = await lab.volume({ name: 'vol1', type: 'replica', sets: 2 });
+  await systemClock.sleep(SURELY_BEFORE_MS);
+  await volume.start();
+  csi = await volume.mount({ pid: -14 });
+  // Without Kadalu's record, so that the limit is what the mount is told, as after `setfattr`.
+  pv = await createPv(csi, 'pvc-1', undefined);
+  setAttributeSync(pv.path, NAMESPACE_XATTR, 'true');
+  setLimit(LIMIT);
+  client = await volume.mount();
+  const env = {
+    BRICK_AGENT_HEAL_INTERVAL_MS: '200',
+    BRICK_AGENT_IDENTITY_INTERVAL_MS: '500',
+    BRICK_AGENT_QUOTA_VERIFY_INTERVAL_MS: '1000',
+  };
+  [first, second] = await Promise.all([
+    startAgent(lab, volume, volume.brick(0), { env }),
+    startAgent(lab, volume, volume.brick(3), { env }),
+  ]);
+});
+afterAll(async () => lab.destroy());
+
+async function healOf(agent: LabAgent): Promise<HealView> {
+  const { json } = await agent.api('GET', '/v1/heal');
+  if (!Check(healSchema, json)) throw new Error(`not a status: ${JSON.stringify(json)}`);
+  return json;
+}
+
+async function findingsOf(agent: LabAgent) {
+  const { json } = await agent.api('GET', '/v1/heal/explain');
+  if (!Check(healExplainSchema, json)) throw new Error(`not an explanation: ${JSON.stringify(json)}`);
+  return json.findings;
+}
+
+async function finding(agent: LabAgent, reason: string) {
+  return await lab.waitFor(`${reason} to be told`, async () => {
+    const findings = await findingsOf(agent);
+    return findings.find((found) => found.reason === reason);
+  });
+}
+
+/** What the operation that somebody asks for now has come to, as soon as that is so. */
+async function heal(agent: LabAgent, isEnough: (operation: HealOperationView) => boolean): Promise<HealOperationView> {
+  const { json: asked } = await agent.api('POST', '/v1/heal', { kind: 'index' });
+  if (!Check(healOperationSchema, asked)) throw new Error(`not an operation: ${JSON.stringify(asked)}`);
+  return await lab.waitFor('the operation', async () => {
+    const { json } = await agent.api('GET', `/v1/operations/${asked.id}`);
+    return Check(healOperationSchema, json) && isEnough(json) ? json : undefined;
+  });
+}
+
+const isOver = ({ state }: HealOperationView): boolean => !['Pending', 'Running'].includes(state);
+
+function setLimit(bytes: number): void {
+  setAttributeSync(pv.path, LIMIT_XATTR, String(bytes));
+}
+
+/** Some on each set, as their names hash. */
+async function write(prefix: string, files: number, bytes: number): Promise<void> {
+  for (let index = 0; index < files; index += 1)
+    await writeFile(`${client.path}/${pv.relativePath}/${prefix}-${index}`, Buffer.alloc(bytes, 1));
+}
+
+/** @returns what waits on the first set. Of a look that began before the last write nothing follows. */
+async function settled(): Promise<number> {
+  const writtenAt = new Date(Date.now() + SURELY_AFTER_MS).toISOString();
+  return await lab.waitFor('the writes to settle', async () => {
+    const { pending, observedAt } = await healOf(first);
+    if (observedAt === null || observedAt < writtenAt) return undefined;
+    return pending.dirty === 0 && pending.xattrop !== null && pending.xattrop > 0 ? pending.xattrop : undefined;
+  });
+}
+
+/** The daemon is down while its file changes. */
+async function restartDaemon(change: (good: string) => string): Promise<void> {
+  const { shd, configMap } = volume;
+  await configMap.swap({ [shd.volfileName]: change(good) });
+  await systemClock.sleep(SURELY_BEFORE_MS);
+  await shd.start();
+}
+
+let good = '';
+
+describe('a distributed volume that misses something in one set', () => {
+  it('is told so by the agents of that set, and by those of another only that theirs is whole', async () => {
+    await volume.brick(SINK).kill('SIGKILL');
+    await write('big', 12, MiB);
+    const pending = await settled();
+    const { stdout } = await lab.glfsheal(volume, 'info-summary');
+    const totals = [...stdout.matchAll(/^Total Number of entries: (\S+)$/gm)].map(([, total]) => total);
+    expect(totals).toEqual([String(pending), String(pending), '-', '0', '0', '0']);
+    expect(await healOf(first)).toMatchObject({ state: 'Progressing', pending: { xattrop: pending } });
+    expect(await healOf(second)).toMatchObject({ state: 'Complete', pending: { xattrop: 0 } });
+    const { json } = await first.api('GET', '/v1/heal/entries');
+    if (!Check(healEntriesSchema, json)) throw new Error('not a page');
+    const blamed = new Set(json.items.flatMap(({ blames }) => blames.map(({ child }) => child)));
+    expect([...blamed]).toEqual(['vol1-client-2']);
+    expect(await finding(first, 'BrickNotConnected')).toMatchObject({ severity: 'error' });
+    expect(await finding(second, 'BrickNotConnected')).toMatchObject({
+      severity: 'info',
+      message: expect.stringContaining('another set'),
+    });
+    expect((await second.cli('heal', 'explain')).code).toBe(0);
+  });
+});
+
+describe('a self-heal daemon', () => {
+  it('that is frozen is told so at once, and goes on afterwards', async () => {
+    volume.shd.pause();
+    await lab.waitFor('it to be seen', async () => (await healOf(first)).daemon?.state === 'Stopped');
+    const failed = await heal(first, isOver);
+    expect(failed).toMatchObject({ state: 'Failed', accepted: null, message: expect.stringContaining('kill -CONT') });
+    expect(await finding(first, 'HealDaemonStopped')).toMatchObject({ severity: 'error' });
+    expect((await first.cli('heal', 'status')).stdout).toContain('stopped by a signal');
+    volume.shd.resume();
+    await lab.waitFor('it to go on', async () => (await healOf(first)).daemon?.state === 'Running');
+    const accepted = await heal(first, ({ state }) => state !== 'Pending');
+    expect(accepted).toMatchObject({ state: 'Running', accepted: true });
+  });
+
+  it('that was restarted is counted', async () => {
+    expect((await healOf(first)).daemon).toMatchObject({ pid: volume.shd.pid, restarts: 0 });
+    await volume.shd.kill('SIGKILL');
+    await lab.waitFor('it to be missed', async () => (await healOf(first)).daemon?.state === 'Down');
+    await volume.shd.start();
+    const daemon = await lab.waitFor('the new one', async () => {
+      const { daemon } = await healOf(first);
+      return daemon?.state === 'Running' ? daemon : undefined;
+    });
+    expect(daemon).toMatchObject({ pid: volume.shd.pid, restarts: 1 });
+    expect((await first.cli('heal', 'status')).stdout).toContain('restarted once since the agent started');
+    const { text } = await first.ops('/metrics');
+    expect(text).toMatch(/^gluster_process_restarts_total\{process="shd"[^}]*\} 1$/m);
+    expect(text).toMatch(/^gluster_process_restarts_total\{process="brick"[^}]*\} 0$/m);
+  });
+});
+
+describe('a PV that holds more than its limit', () => {
+  it('is refused by the brick that missed it, and heals when the limit is raised', async () => {
+    // Nothing heals before the limit is lower than what is missing.
+    await volume.shd.stop();
+    await volume.brick(SINK).start();
+    await csi.waitConnected();
+    await client.waitConnected();
+    setLimit(2 * MiB);
+    await volume.shd.start();
+    await lab.waitFor('the first refusal', async () =>
+      (await readFile(volume.brick(SINK).logFile, 'utf8')).includes('Disk quota exceeded'),
+    );
+    const told = await finding(first, 'PvOverLimit');
+    expect(told).toMatchObject({
+      severity: 'error',
+      message: expect.stringMatching(/^pvc-1 holds \S+ MiB here and its limit is 2 MiB: vol1-client-2 .*EDQUOT/),
+      remedy: expect.stringContaining('raise its limit'),
+    });
+    const { code, stdout } = await first.cli('heal', 'explain');
+    expect([code, stdout]).toEqual([1, expect.stringContaining('ERROR PvOverLimit')]);
+    // It is not only late: the daemon has been through.
+    await heal(first, ({ state }) => state === 'Running');
+    await systemClock.sleep(CRAWLED_MS);
+    expect(await pendingOn(volume.brick(0))).toBeGreaterThan(0);
+    expect((await findingsOf(second)).map(({ reason }) => reason)).not.toContain('PvOverLimit');
+    setLimit(LIMIT);
+    await heal(first, isOver);
+    await lab.waitFor('heal of all', async () => (await pendingHeals(volume)) === 0);
+    expect(await brickDifferences(volume)).toEqual([]);
+    expect((await healOf(first)).state).toBe('Complete');
+  });
+});
+
+describe('a self-heal daemon that runs and heals nothing', () => {
+  it('is explained when its volfile lacks the healers, or does not make it one', async () => {
+    const { shd } = volume;
+    good = await volume.configMap.text(shd.volfileName);
+    await volume.brick(SINK).kill('SIGKILL');
+    await write('small', 8, 1024);
+    const pending = await settled();
+    await shd.stop();
+    await restartDaemon((text) => text.replaceAll(/ *option (data|metadata|entry)-self-heal on\n/g, ''));
+    await volume.brick(SINK).start();
+    await client.waitConnected();
+    expect(await finding(first, 'HealDaemonVolfile')).toMatchObject({
+      severity: 'error',
+      message: expect.stringMatching(/^VF202: .*crawls end well and heal nothing/),
+      remedy: expect.stringContaining('restart the self-heal daemon'),
+    });
+    await lab.waitFor('its crawls', async () => {
+      const { children } = await heal(first, ({ state }) => state !== 'Pending');
+      return children.filter(({ status }) => status === 'Started self-heal').length === 6;
+    });
+    await systemClock.sleep(CRAWLED_MS);
+    expect(await pendingOn(volume.brick(0))).toBe(pending);
+
+    await shd.stop();
+    await restartDaemon((text) => text.replaceAll('iam-self-heal-daemon yes', 'iam-self-heal-daemon no'));
+    const mute = await lab.waitFor('the other error', async () =>
+      (await findingsOf(second)).find(({ message }) => message.startsWith('VF201')),
+    );
+    expect(mute.remedy).toContain('add "option iam-self-heal-daemon yes"');
+    const refused = await heal(second, isOver);
+    expect(refused).toMatchObject({ state: 'Failed', message: expect.stringContaining('iam-self-heal-daemon') });
+    expect(shd.running).toBe(true);
+  });
+
+  it('is explained when it takes the brick for that of another host', async () => {
+    const { shd } = volume;
+    const hosts = `${lab.dir}/hosts`;
+    const before = await readFile(hosts, 'utf8');
+    await shd.stop();
+    // With the same name as the brick's it is taken for local, whatever that resolves to.
+    shd.hostname = 'elsewhere';
+    await writeFile(hosts, '127.0.0.1 localhost\n');
+    await restartDaemon((text) => text);
+    const operation = await lab.waitFor('its answer', async () => {
+      const asked = await heal(first, ({ state }) => state !== 'Pending');
+      return asked.children.every(({ status }) => status === 'Brick is remote') ? asked : undefined;
+    });
+    expect(operation.children[0]?.explanation).toContain('resolve to an address of the daemon');
+    expect(await finding(first, 'BrickIsRemote')).toMatchObject({
+      severity: 'error',
+      message: expect.stringContaining('takes vol1-client-0, the brick of its own pod'),
+      remedy: expect.stringContaining('host name'),
+    });
+    expect((await first.cli('heal', 'explain')).code).toBe(1);
+    await shd.stop();
+    shd.hostname = undefined;
+    await writeFile(hosts, before);
+    await shd.start();
+    await lab.waitFor('the heal', async () => (await healOf(first)).state === 'Complete');
+    expect((await findingsOf(first)).map(({ reason }) => reason)).not.toContain('BrickIsRemote');
+  });
+});
