@@ -1,6 +1,7 @@
 /** Stages volfiles before the processes start, so that a broken ConfigMap never keeps a pod from coming up with its last good one. */
 import { errorMessage } from '../lib/errors.ts';
 import type { ExpectedFacts, LintRole } from '../volfile/lint/rule.ts';
+import { NeighbourFiles, withNeighbours } from '../volfile/neighbours.ts';
 import type { Problem } from '../volfile/problem.ts';
 import { readVolfileSet } from '../volfile/read-set.ts';
 import { isHandingOut } from '../volfile/served.ts';
@@ -24,8 +25,14 @@ export async function stageVolfiles(config: Config): Promise<StagedVolfile[]> {
   const stage = new VolfileStage(volfileStaging);
   const set = await readVolfileSet(volfileDir);
   // Nothing runs yet that could show its version and its translators.
-  const judge = (file: string, role: LintRole, expected: ExpectedFacts): Wanted =>
-    new FileJudge(file).judge(set, { role, expected, gluster: undefined, xlators: undefined });
+  const neighbours = new NeighbourFiles([brickVolfile, shdVolfile, clientVolfile]).look((name) => {
+    const entry = set.files.get(name);
+    return entry?.ok === true ? entry : undefined;
+  });
+  const judge = (file: string, role: LintRole, known: ExpectedFacts): Wanted => {
+    const expected = withNeighbours(known, role, neighbours);
+    return new FileJudge(file).judge(set, { role, expected, gluster: undefined, xlators: undefined });
+  };
   const put = async (file: string, wanted: Wanted): Promise<StagedVolfile> => {
     const problems = wanted.readable ? wanted.problems : [];
     try {

@@ -1,5 +1,6 @@
 /** What a brick's and a self-heal daemon's volfile say about themselves, for whoever talks to these processes. */
 import { booleanOption, childrenOf, healVolumes, isType, optionOf, topOf, type Graph, type Volume } from './model.ts';
+import type { Position } from './problem.ts';
 
 export interface BrickFacts {
   /** The child of protocol/server that clients ask for as `remote-subvolume`; Gluster's brick name. */
@@ -31,6 +32,31 @@ export function brickFacts(graph: Graph): BrickFacts | undefined {
     authPath: optionOf(server, 'auth-path'),
     simpleQuota: quota !== undefined && !booleanOption(quota, 'pass-through', true),
   };
+}
+
+/** What clients must agree with. */
+export interface IndexFacts {
+  name: string;
+  listenPort: number;
+  /** Beginnings of the names under which blame is noted; undefined without features/index. */
+  watch: string[] | undefined;
+  at: Position;
+}
+
+/** Undefined when the graph is not a brick's, or does not name its port. */
+export function indexFacts(graph: Graph): IndexFacts | undefined {
+  const facts = brickFacts(graph);
+  if (facts?.listenPort === undefined) return undefined;
+  const { name, listenPort } = facts;
+  const server = topOf(graph);
+  const index = findBelow(graph, server, 'features/index');
+  // Both lists are one for 11.1, which takes a blank for a part of the name (measured).
+  const watch = index && ['xattrop-pending-watchlist', 'xattrop64-watchlist'].flatMap((key) => prefixes(index, key));
+  return { name, listenPort, watch, at: (index ?? server).at };
+}
+
+function prefixes(index: Volume, key: string): string[] {
+  return (optionOf(index, key) ?? '').split(',').filter((prefix) => prefix !== '');
 }
 
 export interface HealChild {

@@ -3,8 +3,9 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { Loop, type LoopStats } from '../lib/loop.ts';
 import type { SignalOptions } from '../process/signal.ts';
+import { NeighbourFiles, NO_NEIGHBOURS, type Neighbours } from './neighbours.ts';
 import type { Preview } from './preview.ts';
-import type { VolfileSet } from './read-set.ts';
+import { hashText, type VolfileSet } from './read-set.ts';
 import type { VolfileStage } from './stage.ts';
 import type { VolfileReader, VolfileStatus } from './status.ts';
 import { ServedVolfile, type ServedTarget } from './served.ts';
@@ -53,6 +54,7 @@ export class VolfileManager {
   readonly #served: ServedVolfile | undefined;
   readonly #watch: VolfileWatch;
   readonly #loop: Loop;
+  readonly #neighbours: NeighbourFiles;
   #set: VolfileSet | undefined;
   /** Passes run one after the other: two signals to one process would make evidence of each other. */
   #queue: Promise<void> = Promise.resolve();
@@ -62,6 +64,7 @@ export class VolfileManager {
     this.#options = options;
     const { clock, dir, log, signal } = options;
     this.#targets = options.targets.map((target) => new TargetState(target, options));
+    this.#neighbours = new NeighbourFiles(this.#names());
     this.#served = options.served && new ServedVolfile(options.served, options);
     const interval = (): number => this.#intervalMs();
     this.#loop = new Loop({
@@ -85,17 +88,22 @@ export class VolfileManager {
 
   /** What would follow for each process if the directory held these files and no others. Nothing is done. */
   async preview(files: ReadonlyMap<string, string>): Promise<Preview[]> {
+    const neighbours = new NeighbourFiles(this.#names()).look((name) => {
+      const text = files.get(name);
+      return text === undefined ? undefined : { sha256: hashText(text), bytes: Buffer.from(text) };
+    });
     const previews: Preview[] = [];
-    for (const target of this.#targets) previews.push(await target.preview(files.get(target.status.file)));
+    for (const target of this.#targets) previews.push(await target.preview(files.get(target.status.file), neighbours));
     const { file } = this.#options.served ?? {};
-    const served = file === undefined ? undefined : this.#served?.preview(files.get(file));
+    const served = file === undefined ? undefined : this.#served?.preview(files.get(file), neighbours);
     return served === undefined ? previews : [...previews, served];
   }
 
   /** The same of one process and its file; undefined when no such process is looked after. */
   async previewOf(process: VolfileReader, text: string): Promise<Preview | undefined> {
-    if (process === 'client') return this.#served?.preview(text);
-    return await this.#targets.find((target) => target.status.process === process)?.preview(text);
+    const neighbours = this.#set === undefined ? NO_NEIGHBOURS : this.#look(this.#set);
+    if (process === 'client') return this.#served?.preview(text, neighbours);
+    return await this.#targets.find((target) => target.status.process === process)?.preview(text, neighbours);
   }
 
   loops(): LoopStats[] {
@@ -129,14 +137,28 @@ export class VolfileManager {
     const { onChange, signal } = this.#options;
     const set = this.#set;
     if (set === undefined || signal.aborted) return;
+    const neighbours = this.#look(set);
     for (const target of this.#targets) {
       const mayRestart = this.#targets.every((other) => other === target || !other.isRestarting);
-      if (await target.pass(set, signal, mayRestart)) onChange?.(target.status);
+      if (await target.pass(set, signal, mayRestart, neighbours)) onChange?.(target.status);
     }
     const brick = this.#targets.find((target) => target.status.process === 'brick');
     if (brick === undefined || this.#served === undefined) return;
-    const changed = await this.#served.pass(set, brick.status, brick.graph, signal);
+    const changed = await this.#served.pass(set, brick.status, brick.graph, signal, neighbours);
     if (changed && this.#served.status !== undefined) onChange?.(this.#served.status);
+  }
+
+  /** The files of this pod's processes. */
+  #names(): string[] {
+    const { targets, served } = this.#options;
+    return [...targets.map(({ file }) => file), ...(served === undefined ? [] : [served.file])];
+  }
+
+  #look(set: VolfileSet): Neighbours {
+    return this.#neighbours.look((name) => {
+      const entry = set.files.get(name);
+      return entry?.ok === true ? entry : undefined;
+    });
   }
 
   #intervalMs(): number {

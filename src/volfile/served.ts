@@ -11,6 +11,7 @@ import { parseGlusterArguments } from './cmdline.ts';
 import { OutcomeHistory } from './history.ts';
 import type { ExpectedFacts, LintContext } from './lint/rule.ts';
 import { isType, optionOf, topOf, type Graph } from './model.ts';
+import { NO_NEIGHBOURS, withNeighbours, type Neighbours } from './neighbours.ts';
 import { planChange } from './plan.ts';
 import { rejected, type Preview } from './preview.ts';
 import { hashText, type VolfileSet } from './read-set.ts';
@@ -74,11 +75,17 @@ export class ServedVolfile {
    * @param graph of that file
    * @returns whether the status changed
    */
-  async pass(set: VolfileSet, brick: VolfileStatus, graph: Graph | undefined, signal: AbortSignal): Promise<boolean> {
+  async pass(
+    set: VolfileSet,
+    brick: VolfileStatus,
+    graph: Graph | undefined,
+    signal: AbortSignal,
+    neighbours = NO_NEIGHBOURS,
+  ): Promise<boolean> {
     const wasServed = this.#isServed;
     this.#isServed = graph !== undefined && isHandingOut(graph);
     if (!this.#isServed) return wasServed;
-    const context = this.#context();
+    const context = this.#context(neighbours);
     const wanted = this.#judge.judge(set, context);
     const obstacle = await this.#staged.place(set, wanted, context, this.#versions);
     if (obstacle !== undefined) return this.#history.settle(obstacle, wanted);
@@ -89,10 +96,10 @@ export class ServedVolfile {
   }
 
   /** What would be done if the file held this text; undefined while the brick hands out no volfiles. */
-  preview(text: string | undefined): Preview | undefined {
+  preview(text: string | undefined, neighbours = NO_NEIGHBOURS): Preview | undefined {
     if (!this.#isServed) return undefined;
     const { file } = this.#target;
-    const wanted = judgeText(file, text, this.#context());
+    const wanted = judgeText(file, text, this.#context(neighbours));
     const refusal = refuse(wanted);
     const now = this.#history.wanted;
     const graph = now?.readable === true && now.sha256 === this.#served ? now.graph : undefined;
@@ -117,8 +124,9 @@ export class ServedVolfile {
     return { ...of, plan, action: 'reload', outcome: 'Applied', reason: 'Refetched', message };
   }
 
-  #context(): LintContext {
-    return { role: 'client', expected: this.#target.expected ?? {}, gluster: '11', xlators: undefined };
+  #context(neighbours: Neighbours): LintContext {
+    const expected = withNeighbours(this.#target.expected ?? {}, 'client', neighbours);
+    return { role: 'client', expected, gluster: '11', xlators: undefined };
   }
 
   async #tell(

@@ -9,6 +9,7 @@ import { KnownProcess } from './known-process.ts';
 import { OutcomeHistory } from './history.ts';
 import type { ExpectedFacts, LintContext } from './lint/rule.ts';
 import type { Graph } from './model.ts';
+import { NO_NEIGHBOURS, withNeighbours, type Neighbours } from './neighbours.ts';
 import type { OptionChange } from './plan.ts';
 import { preview, type Preview } from './preview.ts';
 import { hashVolfile, type VolfileSet } from './read-set.ts';
@@ -113,15 +114,16 @@ export class TargetState {
   /**
    * Looks at the file and the process, and acts where it is safe.
    *
+   * @param neighbours what the other files of the pod say
    * @param mayRestart false while another process of this pod is being restarted
    * @returns whether the status changed
    */
-  async pass(set: VolfileSet, signal: AbortSignal, mayRestart = true): Promise<boolean> {
+  async pass(set: VolfileSet, signal: AbortSignal, mayRestart = true, neighbours = NO_NEIGHBOURS): Promise<boolean> {
     const { process: role } = this.#target;
     const { clock } = this.#options;
     const proof = await this.#prove();
     const known = proof.ok ? await this.#meet(proof) : undefined;
-    const context = this.#context();
+    const context = this.#context(neighbours);
     const wanted = this.#judge.judge(set, context);
     const obstacle = await this.#staged.place(set, wanted, context, this.#versions);
     known?.consult(this.#versions);
@@ -192,11 +194,11 @@ export class TargetState {
   }
 
   /** What would be done if the file held this text. @param text undefined: if it were gone */
-  async preview(text: string | undefined): Promise<Preview> {
+  async preview(text: string | undefined, neighbours = NO_NEIGHBOURS): Promise<Preview> {
     const { process, file } = this.#target;
     const proof = await this.#prove();
     const known = proof.ok && this.#known?.isStill(proof.process) === true ? this.#known : undefined;
-    const context = this.#context();
+    const context = this.#context(neighbours);
     const situation: Situation = {
       wanted: judgeText(file, text, context),
       proof,
@@ -214,11 +216,11 @@ export class TargetState {
   }
 
   /** By what is known of the process that was met last. */
-  #context(): LintContext {
+  #context(neighbours: Neighbours): LintContext {
     const { process: role, expected = {} } = this.#target;
     const installation = this.#known?.installation;
     const gluster = this.#options.glusterVersion() ?? majorVersion(installation?.version);
-    return { role, expected, gluster, xlators: installation?.xlators };
+    return { role, expected: withNeighbours(expected, role, neighbours), gluster, xlators: installation?.xlators };
   }
 
   async #reload(known: KnownProcess, wanted: Readable, changes: OptionChange[], signal: AbortSignal): Promise<boolean> {

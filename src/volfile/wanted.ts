@@ -26,7 +26,8 @@ export class FileJudge {
       return { readable: false, reason: 'FileMissing', message: `${file} is not in ${set.dataDir}` };
     }
     if (!entry.ok) return { readable: false, reason: 'FileUnreadable', message: `${file}: ${entry.problem}` };
-    const key = [entry.sha256, entry.frozen, context.gluster, context.xlators?.size].join(' ');
+    const { expected, gluster, xlators } = context;
+    const key = [entry.sha256, entry.frozen, gluster, xlators?.size, JSON.stringify(expected)].join(' ');
     if (this.#judged === undefined || this.#key !== key) {
       const { graph, problems } = lintVolfile(entry.bytes, context);
       if (entry.frozen) problems.push(subPathProblem(file));

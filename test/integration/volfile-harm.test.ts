@@ -2,13 +2,18 @@
  * What the lint keeps away from bricks and self-heal daemons. Each file is put in by hand first, which shows the harm; then it is
  * offered as the agent does it, and the same process comes up unharmed from what is staged.
  */
-import { access, readFile, writeFile } from 'node:fs/promises';
+import { access, readdir, readFile, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
+import { gfidFromBytes } from '../../src/lib/gfid.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { BrickClient } from '../../src/rpc/brick-client.ts';
 import { findInstallation } from '../../src/volfile/installation.ts';
+import { lintVolfile } from '../../src/volfile/lint/lint.ts';
 import type { LintContext } from '../../src/volfile/lint/rule.ts';
+import type { Graph } from '../../src/volfile/model.ts';
+import { neighboursOf } from '../../src/volfile/neighbours.ts';
+import { MAX_VOLFILE_BYTES, parseText } from '../../src/volfile/parse.ts';
 import { readVolfileSet } from '../../src/volfile/read-set.ts';
 import { VolfileStage } from '../../src/volfile/stage.ts';
 import { FileJudge, type Wanted } from '../../src/volfile/wanted.ts';
@@ -66,6 +71,12 @@ class Offers {
 function errorsOf(wanted: Wanted): string[] {
   if (!wanted.readable) throw new Error(wanted.message);
   return wanted.problems.filter(({ severity }) => severity === 'error').map(({ id }) => id);
+}
+
+function graphOf(text: string): Graph {
+  const parsed = parseText(text);
+  if (!parsed.ok) throw new Error(JSON.stringify(parsed.problems));
+  return parsed.graph;
 }
 
 describe('a brick', () => {
@@ -217,6 +228,45 @@ describe('a brick', () => {
     await access(ran);
   });
 
+  it('listens elsewhere (VF105) with another port', async () => {
+    const elsewhere = await lab.nextPort();
+    const bad = good.replace(/listen-port .*/, `listen-port ${elsewhere}`);
+    await writeFile(brick.volfile, bad);
+    void brick.start().catch(() => undefined);
+    await lab.waitFor('a listener', async () => {
+      await probeConnect({ host: '127.0.0.1', port: elsewhere });
+      return true;
+    });
+    await expect(probeConnect({ host: '127.0.0.1', port: brick.port })).rejects.toThrow('ECONNREFUSED');
+    await end();
+    expect(await offered(bad)).toEqual(keptAway('VF105'));
+  });
+
+  it("serves nobody (VF016) with a client's file, though it lives", async () => {
+    const bad = await readFile(volume.clientVolfile, 'utf8');
+    await writeFile(brick.volfile, bad);
+    void brick.start().catch(() => undefined);
+    await lab.waitFor('its socket', async () => {
+      await probeConnect({ path: brick.socket });
+      return true;
+    });
+    await expect(probeConnect({ host: '127.0.0.1', port: brick.port })).rejects.toThrow('ECONNREFUSED');
+    expect(brick.running).toBe(true);
+    await end();
+    expect(await offered(bad)).toEqual(keptAway('VF016'));
+  });
+
+  it('would take a file that the agent reads no further (VF004)', async () => {
+    const big = `${'# comment\n'.repeat(MAX_VOLFILE_BYTES / 10)}${good}`;
+    await writeFile(brick.volfile, big);
+    await brick.start();
+    expect(await connects()).toBe('yes');
+    await end();
+    await writeFile(brick.volfile, good);
+    const { wanted, staging } = await offers.offer(brick.volfileName, big);
+    expect([wanted, staging]).toEqual([expect.objectContaining({ reason: 'FileUnreadable' }), 'kept']);
+  });
+
   it('looks at no volume-id that is empty (VF007)', async () => {
     // With any other that is wrong it does not come up, see above.
     const bad = good.replace(/option volume-id .*/, 'option volume-id ""');
@@ -299,7 +349,157 @@ describe('a replica set', () => {
     await shd.kill();
   });
 
+  describe('that waits', () => {
+    const names = [0, 1, 2].map((index) => `vol1-client-${index}`).join(',');
+    const children = (list: string): Change => {
+      return (text) => text.replace(/(type cluster\/replicate\n[^]*?subvolumes ).*/, `$1${list}`);
+    };
+    const otherNames: Change = (text) => text.replace(names, names.replaceAll('vol1', 'vol2'));
+    let all: Offers;
+    beforeAll(async () => {
+      const bricks = volume.bricks.map(({ name, port }) => ({ name, listenPort: port, watch: ['trusted.afr.vol1-'] }));
+      all = new Offers(volume, { role: 'shd', expected: { bricks }, gluster: '11', xlators: undefined });
+      await miss('waits');
+    });
+
+    /** The daemon does not live or does not heal. */
+    async function isLeftWaiting(text: string): Promise<void> {
+      const { shd } = volume;
+      await writeFile(shd.volfile, text);
+      await shd.start().catch(() => undefined);
+      await new Promise((resolve) => setTimeout(resolve, HEALED_BY_THEN_MS / 2));
+      for (const brick of volume.bricks.slice(0, 2)) expect(await pendingOn(brick)).toBeGreaterThan(0);
+      if (shd.running) await shd.kill();
+    }
+
+    it.each<[string, string, Change]>([
+      ['VF013', 'a brick named twice in place of another', children('vol1-client-0 vol1-client-1 vol1-client-1')],
+      ['VF204', 'one replica', children('vol1-client-0')],
+      ['VF205', 'too few pending names', (text) => text.replace(names, names.replace(/,vol1-client-2/, ''))],
+      ['VF207', 'no hosts', without('remote-host')],
+      ['VF207', 'no bricks', without('remote-subvolume')],
+      [
+        'VF209',
+        'one brick as two',
+        (text) => {
+          const [, one, two] = volume.bricks;
+          return text.replaceAll(String(two?.port), String(one?.port)).replaceAll(two?.path ?? '', one?.path ?? '');
+        },
+      ],
+      ['VF212', 'names that no brick notes', otherNames],
+      [
+        'VF301',
+        'a host with a port',
+        (text) => text.replaceAll('remote-host 127.0.0.1', 'remote-host 127.0.0.1:24007'),
+      ],
+    ])('is not healed (%s) by a daemon with %s', async (id, _what, change) => {
+      const bad = change(goodShd);
+      expect(bad).not.toBe(goodShd);
+      await isLeftWaiting(bad);
+      await writeFile(volume.shd.volfile, goodShd);
+      const { wanted, staging } = await all.offer(volume.shd.volfileName, bad);
+      expect([errorsOf(wanted), staging]).toEqual([expect.arrayContaining([id]), 'kept']);
+    });
+
+    it('is not healed (VF213) by a daemon that asks one port for two bricks, which is only warned of', async () => {
+      const [one, , two] = volume.bricks;
+      const bad = goodShd.replace(`remote-port ${two?.port}`, `remote-port ${one?.port}`);
+      await isLeftWaiting(bad);
+      expect(await readFile(volume.shd.logFile, 'utf8')).toContain('remote-error=Brick not found');
+      expect(await warningsOf(bad)).toContain('VF213');
+    });
+
+    it('ends a daemon with too few pending names (VF205)', async () => {
+      const few: Change = (text) => text.replace(names, 'vol1-client-0');
+      await writeFile(volume.shd.volfile, few(goodShd));
+      await volume.shd.start().catch(() => undefined);
+      expect(await volume.shd.exited()).toMatchObject({ signal: 'SIGSEGV' });
+    });
+
+    it('is forgotten, and not healed (VF011), by a daemon with a brick that no set names', async () => {
+      const { shd } = volume;
+      const bad = children('vol1-client-0 vol1-client-1')(goodShd);
+      await writeFile(shd.volfile, bad);
+      await shd.start();
+      // For two bricks that blame nobody else there is nothing to heal.
+      await lab.waitFor('the index emptied', async () => (await pendingOn(volume.brick(0))) === 0);
+      await shd.kill();
+      await expect(access(`${volume.brick(2).path}/waits`)).rejects.toThrow('ENOENT');
+      await writeFile(shd.volfile, goodShd);
+      const { wanted, staging } = await all.offer(shd.volfileName, bad);
+      expect([errorsOf(wanted), staging]).toEqual([['VF011'], 'kept']);
+      await miss('waits-too');
+    });
+
+    it('is healed by a daemon with more names than replicas (VF214), below cluster/distribute (VF206): warnings', async () => {
+      const change: Change = (text) =>
+        text
+          .replace(names, `${names},vol1-client-3`)
+          .replace(
+            /volume glustershd\n([^]*subvolumes ).*/,
+            'volume vol1-dht\n    type cluster/distribute\n    subvolumes vol1-replicate-0\nend-volume\n\n' +
+              'volume glustershd\n$1vol1-dht',
+          );
+      const odd = change(goodShd);
+      expect(await warningsOf(odd)).toEqual(expect.arrayContaining(['VF206', 'VF214']));
+      await writeFile(volume.shd.volfile, odd);
+      await volume.shd.start();
+      await lab.waitFor('the heal', async () => (await pendingOn(volume.brick(0))) === 0);
+      await volume.shd.kill();
+      await writeFile(volume.shd.volfile, goodShd);
+    });
+
+    async function warningsOf(text: string): Promise<string[]> {
+      const { wanted } = await all.offer(volume.shd.volfileName, text);
+      if (!wanted.readable) throw new Error(wanted.message);
+      expect(errorsOf(wanted)).toEqual([]);
+      return wanted.problems.filter(({ severity }) => severity === 'warning').map(({ id }) => id);
+    }
+  });
+
+  it('has bricks that note nothing under names that they do not watch (VF135), and something under a beginning', async () => {
+    const [first, second] = volume.bricks;
+    if (first === undefined || second === undefined) throw new Error('no bricks');
+    const goods = [await readFile(first.volfile, 'utf8'), await readFile(second.volfile, 'utf8')] as const;
+    const watching: [Brick, string, string][] = [
+      // 11.1 takes the blank for a part of the name.
+      [first, goods[0], '"trusted.afr.vol2-, trusted.afr.vol1-"'],
+      [second, goods[1], 'trusted.afr.vol2-,trusted.afr.vol1'],
+    ];
+    const sets = neighboursOf([graphOf(await readFile(volume.clientVolfile, 'utf8'))]).sets;
+    const warned: boolean[] = [];
+    for (const [brick, good, list] of watching) {
+      const text = good.replace(/(option xattrop-pending-watchlist ).*/, `$1${list}`);
+      const { problems } = lintVolfile(Buffer.from(text), {
+        role: 'brick',
+        expected: { sets },
+        gluster: '11',
+        xlators: undefined,
+      });
+      warned.push(problems.some(({ id }) => id === 'VF135'));
+      await brick.kill();
+      await writeFile(brick.volfile, text);
+      await brick.start();
+    }
+    expect(warned).toEqual([true, false]);
+    await miss('under-other-names');
+    expect([await isNoted(first, 'under-other-names'), await isNoted(second, 'under-other-names')]).toEqual([
+      false,
+      true,
+    ]);
+    for (const [brick, good] of watching) {
+      await brick.kill();
+      await writeFile(brick.volfile, good);
+      await brick.start();
+    }
+  });
+
   it.each<[string, string, Change]>([
+    [
+      'VF011',
+      'with its index beside the way',
+      (text) => text.replace('subvolumes vol1-index', 'subvolumes vol1-io-threads'),
+    ],
     ['VF131', 'without a watchlist', without('xattrop-dirty-watchlist', 'xattrop-pending-watchlist')],
     [
       'VF132',
@@ -314,11 +514,9 @@ describe('a replica set', () => {
     await brick.kill();
     await writeFile(brick.volfile, bad);
     await brick.start();
-    const before = [await pendingOn(brick), await pendingOn(other)];
-    await miss(`unnoticed-${id}`);
-    const after = [await pendingOn(brick), await pendingOn(other)];
-    expect(after[0]).toBe(before[0]);
-    expect(after[1]).toBeGreaterThan(before[1] ?? 0);
+    const unnoticed = `unnoticed-${id}`;
+    await miss(unnoticed);
+    expect([await isNoted(brick, unnoticed), await isNoted(other, unnoticed)]).toEqual([false, true]);
 
     const expected = {
       directory: brick.path,
@@ -333,9 +531,17 @@ describe('a replica set', () => {
     await brick.kill();
     await brick.start();
     await miss(`noticed-${id}`);
-    expect(await pendingOn(brick)).toBeGreaterThan(before[0] ?? 0);
+    expect(await isNoted(brick, `noticed-${id}`)).toBe(true);
   });
 });
+
+/** Whether the brick knows that the file waits for heal. */
+async function isNoted(brick: Brick, name: string): Promise<boolean> {
+  const gfid = brick.xattr(name, 'trusted.gfid');
+  if (gfid === undefined) throw new Error(`${name} is not on the brick`);
+  const noted = await readdir(`${brick.path}/.glusterfs/indices/xattrop`);
+  return noted.includes(gfidFromBytes(gfid));
+}
 
 /** What a good daemon needs after its start; it is waited for no longer either. In milliseconds. */
 const HEALED_BY_THEN_MS = 4000;

@@ -3,13 +3,13 @@ import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { withDeadline } from '../../lib/deadline.ts';
 import { errorMessage } from '../../lib/errors.ts';
-import { brickFacts } from '../facts.ts';
 import { roleOf, topOf, type Graph } from '../model.ts';
 import { MAX_VOLFILE_BYTES, parseVolfile, tooLarge, type ParseResult } from '../parse.ts';
+import { neighboursOf } from '../neighbours.ts';
 import type { Problem } from '../problem.ts';
 import { READ_DEADLINE_MS, readVolfile } from '../read-set.ts';
 import { lintGraph } from './lint.ts';
-import type { BrickAddress, LintContext, LintRole } from './rule.ts';
+import type { LintContext, LintRole } from './rule.ts';
 
 export interface LintFilesOptions extends Pick<LintContext, 'gluster' | 'xlators'> {
   /** `auto`: as each file looks. */
@@ -45,13 +45,13 @@ export function lintSources(
   sources: readonly { file: string; parsed: ParseResult }[],
   options: LintFilesOptions,
 ): LintedSource[] {
-  const bricks = sources.flatMap(({ parsed }) => (parsed.ok ? brickAddress(parsed.graph) : []));
+  const { bricks, sets } = neighboursOf(sources.flatMap(({ parsed }) => (parsed.ok ? parsed.graph : [])));
   return sources.map(({ file, parsed }) => {
     if (!parsed.ok) return { file, readable: true, role: undefined, graph: undefined, problems: parsed.problems };
     const { graph } = parsed;
     const role = options.role === 'auto' ? guessRole(file, graph) : options.role;
     const { gluster, xlators } = options;
-    const problems = lintGraph(graph, { role, expected: { bricks }, gluster, xlators });
+    const problems = lintGraph(graph, { role, expected: { bricks, sets }, gluster, xlators });
     return { file, readable: true, role, graph, problems };
   });
 }
@@ -64,11 +64,6 @@ async function parseFile(path: string): Promise<ParseResult | { unreadable: stri
   } catch (error) {
     return { unreadable: errorMessage(error) };
   }
-}
-
-function brickAddress(graph: Graph): BrickAddress[] {
-  const facts = brickFacts(graph);
-  return facts?.listenPort === undefined ? [] : [{ name: facts.name, listenPort: facts.listenPort }];
 }
 
 /** The name under which glusterd and Kadalu write the self-heal daemon's file, and its top. */

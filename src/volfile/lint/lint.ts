@@ -8,12 +8,14 @@ import { OPTION_RULES } from './options.ts';
 import type { LintContext, Rule } from './rule.ts';
 import { SHD_RULES } from './shd.ts';
 import { STRUCTURE_RULES } from './structure.ts';
+import { WATCHLIST_RULES } from './watchlist.ts';
 
 export const RULES: readonly Rule[] = [
   ...STRUCTURE_RULES,
   ...BRICK_SERVER_RULES,
   ...BRICK_STORAGE_RULES,
   ...SHD_RULES,
+  ...WATCHLIST_RULES,
   ...OPTION_RULES,
 ];
 

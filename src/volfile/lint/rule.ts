@@ -1,5 +1,6 @@
 /** What a lint rule is: a stable id, a severity, and a pure look at a graph. */
 import { posix } from 'node:path';
+import type { HealSet } from '../facts.ts';
 import type { Graph, Volume } from '../model.ts';
 import type { Position, Severity } from '../problem.ts';
 
@@ -13,12 +14,16 @@ export interface ExpectedFacts {
   listenPort?: number;
   /** Bricks whose own volfiles are at hand, which the volfiles of clients must agree with. */
   bricks?: readonly BrickAddress[];
+  /** Replica and disperse sets of clients' volfiles that are at hand, which the volfile of a brick must agree with. */
+  sets?: readonly HealSet[];
 }
 
 export interface BrickAddress {
   /** What clients ask for as `remote-subvolume`. */
   name: string;
   listenPort: number;
+  /** Beginnings of the xattr names under which it notes what waits for heal; undefined: not known. */
+  watch?: readonly string[] | undefined;
 }
 
 /** What a volfile is linted as. */

@@ -60,20 +60,26 @@ const tooFew = onHealers((volume, graph) => {
   };
 });
 
-const pendingMismatch = onHealers((volume, graph) => {
-  const pending = optionOf(volume, 'afr-pending-xattr');
-  const count = childrenOf(graph, volume).length;
-  if (pending === undefined || pending.split(',').length === count) return undefined;
-  return {
-    message: `afr-pending-xattr of volume ${quote(volume.name)} names ${pending.split(',').length} of ${count} replicas`,
-    remedy: 'name one for each, in their order',
-  };
-});
+function pendingNames(check: (names: number, replicas: number) => string | undefined): Rule['check'] {
+  return onHealers((volume, graph) => {
+    const pending = optionOf(volume, 'afr-pending-xattr');
+    const count = childrenOf(graph, volume).length;
+    const names = pending?.split(',').length ?? count;
+    const what = check(names, count);
+    if (what === undefined) return undefined;
+    const message = `afr-pending-xattr of volume ${quote(volume.name)} names ${names} of ${count} replicas: ${what}`;
+    return { message, remedy: 'name one for each, in their order' };
+  });
+}
+
+/** 11.1 dies (SIGSEGV) when the first brick has answered, clients and self-heal daemons alike (measured). */
+const tooFewNames = pendingNames((names, count) => (names < count ? 'the process crashes' : undefined));
+const tooManyNames = pendingNames((names, count) => (names > count ? 'the last are ignored' : undefined));
 
 function distributed(graph: Graph): Finding[] {
   return volumesOfType(graph, 'cluster/distribute').map((volume) => ({
     at: volume.at,
-    message: `volume ${quote(volume.name)} distributes: a self-heal daemon works below that`,
+    message: `volume ${quote(volume.name)} distributes: a self-heal daemon works below that and heals all the same`,
     remedy: 'put the replica or disperse sets right below the top',
   }));
 }
@@ -112,6 +118,23 @@ function oneBrickTwice(graph: Graph): Finding[] {
   });
 }
 
+/** Without glusterd one port is one process, and one process is one brick: the other is refused ("Brick not found"). */
+function onePortTwoBricks(graph: Graph): Finding[] {
+  const first = new Map<string, { name: string; brick: string }>();
+  return volumesOfType(graph, 'protocol/client').flatMap((client) => {
+    const host = optionOf(client, 'remote-host');
+    const brick = optionOf(client, 'remote-subvolume');
+    const port = portNumber(optionOf(client, 'remote-port'));
+    if (host === undefined || brick === undefined || port === undefined) return [];
+    const address = `${host.toLowerCase()} ${port}`;
+    const other = first.get(address);
+    first.set(address, other ?? { name: client.name, brick });
+    if (other === undefined || other.brick === brick) return [];
+    const message = `${quote(client.name)} asks port ${port} of ${quote(host)} for ${quote(brick)}, but ${quote(other.name)} asks the same port for ${quote(other.brick)}: one of them is not there`;
+    return { at: client.at, message, remedy: 'correct remote-host or remote-port of one' };
+  });
+}
+
 /** Bricks on several hosts may share a name, so one port of several that fits is enough. */
 function portMismatch(graph: Graph, { expected }: LintContext): Finding[] {
   const clients = volumesOfType(graph, 'protocol/client');
@@ -140,11 +163,13 @@ export const SHD_RULES: readonly Rule[] = [
   { id: 'VF202', severity: 'error', roles: ['shd'], check: healsNothing },
   { id: 'VF203', severity: 'warning', roles: ['shd'], check: healingOff },
   { id: 'VF204', severity: 'error', roles: ['shd', 'client'], check: tooFew },
-  { id: 'VF205', severity: 'error', roles: ['shd', 'client'], check: pendingMismatch },
-  { id: 'VF206', severity: 'error', roles: ['shd'], check: distributed },
+  { id: 'VF205', severity: 'error', roles: ['shd', 'client'], check: tooFewNames },
+  { id: 'VF206', severity: 'warning', roles: ['shd'], check: distributed },
   { id: 'VF207', severity: 'error', roles: ['shd', 'client'], check: unaddressed },
   { id: 'VF208', severity: 'hint', roles: ['shd', 'client'], check: unported },
   { id: 'VF209', severity: 'error', roles: ['shd', 'client'], check: oneBrickTwice },
   { id: 'VF210', severity: 'warning', roles: ['shd', 'client'], check: portMismatch },
   { id: 'VF211', severity: 'warning', roles: ['shd', 'client'], check: ownBrickMissing },
+  { id: 'VF213', severity: 'warning', roles: ['shd', 'client'], check: onePortTwoBricks },
+  { id: 'VF214', severity: 'warning', roles: ['shd', 'client'], check: tooManyNames },
 ];

@@ -1,5 +1,5 @@
 /** Options of the translators of a self-heal daemon, as 11.1 knows them: read in its source. */
-import { ANY, BOOL, INT, int, INT_MAX, logged, restart, size, time, word, type XlatorOptions } from './spec.ts';
+import { ANY, BOOL, HOST, INT, int, INT_MAX, logged, restart, size, time, word, type XlatorOptions } from './spec.ts';
 
 const SHD_THREADS = int(1, 64);
 
@@ -12,7 +12,7 @@ export const CLUSTER_OPTIONS: Record<string, XlatorOptions> = {
     'send-gids': logged(BOOL),
     'strict-locks': logged(BOOL),
     // A change of host or subvolume makes the reconfiguration fail, and a second graph is started beside the first.
-    'remote-host': restart(ANY),
+    'remote-host': restart(HOST),
     'remote-subvolume': restart(ANY),
     'remote-port': restart(int(1, 65_535)),
     username: restart(ANY),

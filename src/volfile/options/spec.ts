@@ -19,6 +19,7 @@ export interface XlatorOptions {
 
 export const ANY: ValueKind = { kind: 'any' };
 export const BOOL: ValueKind = { kind: 'bool' };
+export const HOST: ValueKind = { kind: 'host' };
 export const PATH: ValueKind = { kind: 'path' };
 export const TIME: ValueKind = { kind: 'time' };
 export const INT: ValueKind = { kind: 'int' };

@@ -4,6 +4,7 @@
  * It matters that this happens before a reload: 11.1 stores a new value first and checks it afterwards, then stops half-way
  * through the graph (measured with `thread-count 9999`).
  */
+import { isIPv6 } from 'node:net';
 import { parseBoolean } from '../model.ts';
 
 /** Bounds are inclusive; a size in bytes, a time in seconds. */
@@ -11,6 +12,8 @@ export type ValueKind =
   | { kind: 'any' }
   | { kind: 'bool' }
   | { kind: 'path' }
+  /** A host name or an address, without a port. */
+  | { kind: 'host' }
   | { kind: 'int'; min?: number; max?: number }
   | { kind: 'size'; min?: number; max?: number }
   | { kind: 'time'; min?: number; max?: number }
@@ -58,6 +61,8 @@ export function checkValue(spec: ValueKind, value: string): ValueFault | undefin
       return value.startsWith('/') && !value.includes('../')
         ? undefined
         : { what: 'form', expected: 'an absolute path without ../' };
+    case 'host':
+      return isHost(value) ? undefined : { what: 'form', expected: 'a host name or an address, nothing else' };
     case 'word':
       return spec.words.includes(value) ? undefined : { what: 'form', expected: `one of ${spec.words.join(', ')}` };
     case 'int':
@@ -69,6 +74,11 @@ export function checkValue(spec: ValueKind, value: string): ValueFault | undefin
     case 'percent-or-size':
       return checkPercentOrSize(value);
   }
+}
+
+/** 11.1 refuses `host:port` and whatever has a character that no name has, and its process ends (measured). */
+function isHost(value: string): boolean {
+  return /^[\w.-]+$/.test(value) || isIPv6(value.replace(/%.*/, ''));
 }
 
 function checkNumber(

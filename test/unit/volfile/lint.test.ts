@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { healSets } from '../../../src/volfile/facts.ts';
 import { lintVolfile, MAX_FINDINGS, RULES } from '../../../src/volfile/lint/lint.ts';
 import type { LintContext } from '../../../src/volfile/lint/rule.ts';
 import { formatProblem, hasErrors } from '../../../src/volfile/problem.ts';
-import { BRICK_CONTEXT, BRICK_PATH, CLIENT_CONTEXT, edit, lintIds, sample, SHD_CONTEXT } from './samples.ts';
+import { BRICK_CONTEXT, BRICK_PATH, CLIENT_CONTEXT, edit, graphOf, lintIds, sample, SHD_CONTEXT } from './samples.ts';
 
 const BRICK = sample('replica-brick.vol');
 const SHD = sample('replica-shd.vol');
@@ -14,7 +15,18 @@ type Row = [id: string, what: string, bad: string, context?: Partial<LintContext
 
 const option = (after: string, line: string): string => edit(BRICK, after, `${after}\n    ${line}`);
 
+/** @param watch beginnings of the names that it notes */
+function brickAt(watch: string[]) {
+  return { name: BRICK_PATH, listenPort: 24_007, watch };
+}
+
 const BRICK_ROWS: Row[] = [
+  [
+    'VF135',
+    'names that are not watched',
+    edit(BRICK, 'trusted.afr.vol1-', 'trusted.afr.vol2-'),
+    { expected: { sets: healSets(graphOf(SHD)) } },
+  ],
   ['VF010', 'an option twice', option('thread-count 16', 'option thread-count 8')],
   ['VF011', 'a volume nobody uses', `volume x\n type debug/trace\n option k v\nend-volume\n${BRICK}`],
   [
@@ -106,6 +118,23 @@ const SHD_ROWS: Row[] = [
   ['VF208', 'no port', edit(SHD, 'option remote-port 24007', '')],
   ['VF209', 'a brick twice', edit(SHD, 'server-vol1-1-0.vol1', 'Server-vol1-0-0.vol1')],
   ['VF210', 'a port of no brick', SHD, { expected: { bricks: [{ name: BRICK_PATH, listenPort: 24_008 }] } }],
+  ['VF212', 'names that no brick notes', SHD, { expected: { bricks: [brickAt(['trusted.afr.pool-'])] } }],
+  ['VF212', 'a brick that notes nothing', SHD, { expected: { bricks: [brickAt([])] } }],
+  [
+    'VF213',
+    'one port for two bricks',
+    edit(
+      edit(SHD, 'server-vol1-1-0.vol1', 'server-vol1-0-0.vol1'),
+      `remote-subvolume ${BRICK_PATH}`,
+      'remote-subvolume /bricks/other',
+    ),
+  ],
+  [
+    'VF214',
+    'too many pending names',
+    edit(SHD, 'vol1-client-0,vol1-client-1,vol1-client-2', 'vol1-client-0,vol1-client-1,vol1-client-2,vol1-client-9'),
+  ],
+  ['VF301', 'a host with a port', edit(SHD, 'server-vol1-1-0.vol1', 'server-vol1-1-0.vol1:24007')],
   ['VF211', 'not its own brick', SHD, { expected: { brickName: '/bricks/elsewhere' } }],
 ];
 
@@ -114,6 +143,7 @@ const CLIENT_ROWS: Row[] = [
   ['VF016', 'no brick named', edit(CLIENT, /type protocol\/client/g, 'type features/upcall')],
   ['VF204', 'one replica', edit(CLIENT, 'subvolumes vol1-client-0 vol1-client-1', 'subvolumes vol1-client-0')],
   ['VF205', 'pending names', edit(CLIENT, 'cluster/replicate', 'cluster/replicate\n option afr-pending-xattr a')],
+  ['VF212', 'names of its own', CLIENT, { expected: { bricks: [brickAt(['trusted.afr.pool-'])] } }],
   ['VF207', 'no brick', edit(CLIENT, `option remote-subvolume ${BRICK_PATH}`, '')],
   ['VF208', 'no port', edit(CLIENT, 'option remote-port 24007', '')],
   ['VF209', 'a brick twice', edit(CLIENT, 'host-1', 'host-0')],
@@ -165,6 +195,34 @@ describe('lintVolfile', () => {
     const bricks = [24_007, 24_008].map((listenPort) => ({ name: BRICK_PATH, listenPort }));
     bricks.push({ name: '/bricks/other', listenPort: 1 });
     expect(lintIds(ported, { ...CLIENT_CONTEXT, expected: { bricks } })).toEqual([]);
+  });
+
+  it.each<[string, string[], boolean]>([
+    ['a beginning', ['trusted.afr.vol1'], true],
+    ['one of several', ['trusted.afr.pool-', 'trusted.afr.vol1-'], true],
+    ['the names themselves', [0, 1, 2].map((index) => `trusted.afr.vol1-client-${index}`), true],
+    ['some of the names', ['trusted.afr.vol1-client-0', 'trusted.afr.vol1-client-1'], false],
+    ['an end', ['vol1-client-'], false],
+    ['a name and more', ['trusted.afr.vol1-client-0-x'], false],
+    ['what 11.1 makes of a blank after the comma', [' trusted.afr.vol1-'], false],
+  ])('compares names with what a brick watches: %s', (_what, watch, fits) => {
+    const expected = { bricks: [brickAt(watch)] };
+    expect(lintIds(SHD, { ...SHD_CONTEXT, expected }).includes('VF212')).toBe(!fits);
+    const brick = edit(BRICK, 'trusted.afr.vol1-\n', `"${watch.join(',')}"\n`);
+    const sets = healSets(graphOf(SHD));
+    expect(lintIds(brick, { ...BRICK_CONTEXT, expected: { sets } }).includes('VF135')).toBe(!fits);
+  });
+
+  it('says nothing of names where it does not know the brick, or the brick has no index', () => {
+    const bricks = [
+      { ...brickAt(['x']), name: '/bricks/other' },
+      { ...brickAt(['x']), listenPort: 1 },
+    ];
+    expect(lintIds(SHD, { ...SHD_CONTEXT, expected: { bricks } })).not.toContain('VF212');
+    const unknown = { name: BRICK_PATH, listenPort: 24_007 };
+    expect(lintIds(SHD, { ...SHD_CONTEXT, expected: { bricks: [unknown] } })).toEqual([]);
+    const sets = healSets(graphOf(DISPERSE_SHD));
+    expect(lintIds(BRICK, { ...BRICK_CONTEXT, expected: { sets } })).not.toContain('VF135');
   });
 
   it('has a case for every rule, and no id twice', () => {

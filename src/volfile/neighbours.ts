@@ -1,0 +1,66 @@
+/** What the volfiles of one pod have to say about each other: a brick's and those of its clients must agree. */
+import { indexFacts, healSets, type HealSet } from './facts.ts';
+import type { BrickAddress, ExpectedFacts, LintRole } from './lint/rule.ts';
+import { isType, topOf, type Graph } from './model.ts';
+import { parseVolfile } from './parse.ts';
+
+export interface Neighbours {
+  /** Bricks whose own files are at hand. */
+  bricks: readonly BrickAddress[];
+  /** Sets of the clients' files, the self-heal daemon's among them. */
+  sets: readonly HealSet[];
+}
+
+export const NO_NEIGHBOURS: Neighbours = { bricks: [], sets: [] };
+
+export function neighboursOf(graphs: readonly Graph[]): Neighbours {
+  const isBrick = (graph: Graph): boolean => isType(topOf(graph), 'protocol/server');
+  return {
+    bricks: graphs.filter(isBrick).flatMap((graph) => indexFacts(graph) ?? []),
+    sets: graphs.filter((graph) => !isBrick(graph)).flatMap((graph) => healSets(graph)),
+  };
+}
+
+/** @param expected what is known from elsewhere; of a brick that it names, the file says more */
+export function withNeighbours(expected: ExpectedFacts, role: LintRole, neighbours: Neighbours): ExpectedFacts {
+  if (role === 'brick') return { ...expected, sets: neighbours.sets };
+  const watchOf = new Map(neighbours.bricks.map(({ name, watch }) => [name, watch]));
+  const bricks = (expected.bricks ?? []).map(({ name, listenPort, watch }): BrickAddress => {
+    return { name, listenPort, watch: watch ?? watchOf.get(name) };
+  });
+  return { ...expected, bricks };
+}
+
+/** Parses each content once. */
+export class NeighbourFiles {
+  readonly #names: readonly string[];
+  readonly #graphs = new Map<string, { sha256: string; graph: Graph | undefined }>();
+  #last: { key: string; neighbours: Neighbours } = { key: '', neighbours: NO_NEIGHBOURS };
+
+  /** @param names of the files of this pod's processes; others of the directory are of no concern */
+  constructor(names: readonly string[]) {
+    this.#names = names;
+  }
+
+  /** @param files by name; undefined for one that cannot be read */
+  look(read: (name: string) => { sha256: string; bytes: Uint8Array } | undefined): Neighbours {
+    const found = this.#names.flatMap((name) => {
+      const file = read(name);
+      return file === undefined ? [] : [{ name, ...file }];
+    });
+    const key = found.map(({ sha256 }) => sha256).join();
+    if (key === this.#last.key) return this.#last.neighbours;
+    const graphs = found.flatMap(({ name, sha256, bytes }) => this.#graphOf(name, sha256, bytes) ?? []);
+    this.#last = { key, neighbours: neighboursOf(graphs) };
+    return this.#last.neighbours;
+  }
+
+  #graphOf(name: string, sha256: string, bytes: Uint8Array): Graph | undefined {
+    const known = this.#graphs.get(name);
+    if (known?.sha256 === sha256) return known.graph;
+    const parsed = parseVolfile(bytes);
+    const graph = parsed.ok ? parsed.graph : undefined;
+    this.#graphs.set(name, { sha256, graph });
+    return graph;
+  }
+}
