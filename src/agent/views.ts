@@ -243,6 +243,7 @@ function volfileView(
       remedy,
     })),
     changes: [...changes, ...status.differences],
+    conditions: status.conditions,
     lastReload:
       status.lastReload === undefined
         ? null

@@ -1,6 +1,8 @@
 /** What became of the files of one process: the file, the last word on it and the words before, and the signals that were sent. */
+import { updateConditions, type Condition } from '../lib/conditions.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import { judgeVolfile, type ConditionFacts, type StagedFacts } from './conditions.ts';
 import type { PlanAction } from './plan.ts';
 import type { Settled } from './state.ts';
 import {
@@ -28,6 +30,9 @@ export class OutcomeHistory {
   #lastSuccessAt: number | undefined;
   readonly #counts = { reload: { succeeded: 0, failed: 0 }, restart: { succeeded: 0, failed: 0 } };
   #since: number;
+  #conditions: Condition[] = [];
+  /** Counts the contents that the wanted file has had. */
+  #generation = 0;
 
   constructor(options: OutcomeHistoryOptions) {
     this.#options = options;
@@ -45,7 +50,7 @@ export class OutcomeHistory {
   }
 
   /** All of the status that is no business of the running process. */
-  get status(): Omit<VolfileStatus, 'file' | 'runningHash' | 'restartWaitsFor'> {
+  get status(): Omit<VolfileStatus, 'file' | 'runningHash' | 'restartWaitsFor' | 'conditions'> {
     return {
       process: this.#options.process,
       wantedHash: hashOf(this.#wanted),
@@ -58,6 +63,17 @@ export class OutcomeHistory {
       restarts: { ...this.#counts.restart },
       history: [...this.#records],
     };
+  }
+
+  get conditions(): Condition[] {
+    return [...this.#conditions];
+  }
+
+  /** To be called when all that they are made of is known: at first, and after each pass. */
+  judge(facts: ConditionFacts, staged: StagedFacts | undefined): void {
+    const inputs = judgeVolfile(facts, staged);
+    const { clock } = this.#options;
+    this.#conditions = updateConditions(this.#conditions, inputs, clock.now(), this.#generation);
   }
 
   /** The same file, judged anew. */
@@ -80,6 +96,7 @@ export class OutcomeHistory {
     const wantedHash = hashOf(wanted);
     const isSame =
       before.outcome === next.outcome && before.reason === next.reason && hashOf(this.#wanted) === wantedHash;
+    if (this.#generation === 0 || hashOf(this.#wanted) !== wantedHash) this.#generation += 1;
     this.#last = next;
     this.#wanted = wanted;
     if (isSame) return before.message !== next.message;

@@ -8,6 +8,7 @@ import { GLUSTER_EXE_NAMES, isSameProcess, proveProcess, readProcess, type Proce
 import { signalProven } from '../process/signal.ts';
 import { pathSeenBy, POLL_MS, seesFile, SETTLE_MS } from './apply.ts';
 import { parseGlusterArguments } from './cmdline.ts';
+import type { ConditionFacts } from './conditions.ts';
 import { OutcomeHistory } from './history.ts';
 import type { ExpectedFacts, LintContext } from './lint/rule.ts';
 import { isType, optionOf, topOf, type Graph } from './model.ts';
@@ -64,7 +65,10 @@ export class ServedVolfile {
 
   /** Undefined while the brick hands out no volfiles. */
   get status(): VolfileStatus | undefined {
-    if (!this.#isServed) return undefined;
+    return this.#isServed ? { ...this.#facts(), conditions: this.#history.conditions } : undefined;
+  }
+
+  #facts(): ConditionFacts {
     return { ...this.#history.status, file: this.#target.file, runningHash: this.#served, restartWaitsFor: undefined };
   }
 
@@ -81,6 +85,20 @@ export class ServedVolfile {
     graph: Graph | undefined,
     signal: AbortSignal,
     neighbours = NO_NEIGHBOURS,
+  ): Promise<boolean> {
+    try {
+      return await this.#pass(set, brick, graph, signal, neighbours);
+    } finally {
+      this.#history.judge(this.#facts(), this.#staged.facts);
+    }
+  }
+
+  async #pass(
+    set: VolfileSet,
+    brick: VolfileStatus,
+    graph: Graph | undefined,
+    signal: AbortSignal,
+    neighbours: Neighbours,
   ): Promise<boolean> {
     const wasServed = this.#isServed;
     this.#isServed = graph !== undefined && isHandingOut(graph);

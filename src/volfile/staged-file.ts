@@ -1,5 +1,6 @@
 /** One file of the staging directory: what a process starts from, and what it goes back to when it could not live with that. */
 import { errorMessage } from '../lib/errors.ts';
+import type { StagedFacts } from './conditions.ts';
 import type { LintContext } from './lint/rule.ts';
 import type { VolfileSet } from './read-set.ts';
 import type { FileHistory } from './running.ts';
@@ -29,6 +30,11 @@ export class StagedFile {
     this.#file = file;
     this.#stage = stage;
     this.#judge = new FileJudge(file);
+  }
+
+  /** Undefined without staged mode. */
+  get facts(): StagedFacts | undefined {
+    return this.#stage === undefined ? undefined : { hash: this.#current?.sha256 };
   }
 
   /**

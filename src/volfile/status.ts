@@ -1,4 +1,5 @@
 /** What became of a volfile: the words that the API, the metrics and the command line share. */
+import type { Condition } from '../lib/conditions.ts';
 import type { OptionChange, PlanAction } from './plan.ts';
 import type { Problem } from './problem.ts';
 
@@ -117,6 +118,8 @@ export interface VolfileStatus {
   restarts: { succeeded: number; failed: number };
   /** Why a restart that this agent is to do has not begun; undefined: it has none to do. */
   restartWaitsFor: string | undefined;
+  /** Valid, Staged (in staged mode), InForce, RestartRequired (not of clients); see conditions.ts. */
+  conditions: Condition[];
   /** Newest last; see HISTORY_LENGTH. */
   history: OutcomeRecord[];
 }

@@ -6,6 +6,7 @@ import type { SignalOptions } from '../process/signal.ts';
 import { answers, reload } from './apply.ts';
 import { majorVersion } from './installation.ts';
 import { KnownProcess } from './known-process.ts';
+import type { ConditionFacts } from './conditions.ts';
 import { OutcomeHistory } from './history.ts';
 import type { ExpectedFacts, LintContext } from './lint/rule.ts';
 import type { Graph } from './model.ts';
@@ -88,9 +89,14 @@ export class TargetState {
     const { process, file, restart: ports } = target;
     const staged = this.#staged;
     this.#restart = ports && new RestartDuty({ process, file, ports, staged, returnDeadlineMs, clock, log, system });
+    this.#history.judge(this.#facts(), this.#staged.facts);
   }
 
   get status(): VolfileStatus {
+    return { ...this.#facts(), conditions: this.#history.conditions };
+  }
+
+  #facts(): ConditionFacts {
     const running = this.#live ? this.#known?.running : undefined;
     return {
       ...this.#history.status,
@@ -119,6 +125,14 @@ export class TargetState {
    * @returns whether the status changed
    */
   async pass(set: VolfileSet, signal: AbortSignal, mayRestart = true, neighbours = NO_NEIGHBOURS): Promise<boolean> {
+    try {
+      return await this.#pass(set, signal, mayRestart, neighbours);
+    } finally {
+      this.#history.judge(this.#facts(), this.#staged.facts);
+    }
+  }
+
+  async #pass(set: VolfileSet, signal: AbortSignal, mayRestart: boolean, neighbours: Neighbours): Promise<boolean> {
     const { process: role } = this.#target;
     const { clock } = this.#options;
     const proof = await this.#prove();

@@ -375,6 +375,10 @@ export const volfileSchema = Type.Object({
   since: Nullable(Time),
   problems: Type.Array(volfileProblemSchema),
   changes: Type.Array(Type.String()),
+  conditions: Type.Array(conditionSchema, {
+    description:
+      'Valid, Staged (in staged mode only), InForce, RestartRequired (not of clients). The generation counts what the file has held.',
+  }),
   lastReload: Nullable(
     Type.Object({
       how: Type.Enum(['reload', 'restart']),

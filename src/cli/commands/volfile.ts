@@ -22,6 +22,10 @@ export async function volfileStatus(client: AgentClient, output: Output, json: b
   return exit;
 }
 
+function conditionText({ type, status, reason }: VolfileItem['conditions'][number]): string {
+  return `${type} ${status}${status === 'True' ? '' : ` (${reason})`}`;
+}
+
 export function printVolfiles(output: Output, list: VolfileListView): void {
   if (!list.configured) {
     output.line('Volfiles    not watched: no volfileDir is configured');
@@ -43,6 +47,7 @@ export function printVolfiles(output: Output, list: VolfileListView): void {
   );
   for (const item of list.items) {
     if (!GOOD.has(item.outcome)) output.line(`${item.process}: ${printable(item.message)}`);
+    output.line(`${item.process}: ${item.conditions.map(conditionText).join(', ')}`);
     if (item.restart.waitsFor !== null) output.line(`  the restart waits: ${printable(item.restart.waitsFor)}`);
     for (const change of item.changes) output.line(`  ${printable(change)}`);
     for (const problem of item.problems) {
