@@ -28,7 +28,7 @@ export class BrickMonitor {
   #fence: Fence = { open: false, reason: 'the brick has not been looked at yet' };
   /** `device:inode` at the first proof. */
   #place: string | undefined;
-  #conditions: Condition[] = [];
+  #conditions: readonly Condition[] = [];
   #capacity: BrickCapacity | undefined;
   #healthCheckAt: number | undefined;
 

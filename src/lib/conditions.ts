@@ -28,17 +28,25 @@ const isoTime = ((): ((ms: number) => string) => {
   };
 })();
 
-/** The new list, with `lastTransitionTime` kept for every condition whose status did not change. Does not alter `old`. */
+/**
+ * The new list, with `lastTransitionTime` kept for every condition whose status did not change. Does not alter `old`, and gives it
+ * back when nothing has changed: 10,000 PVs are judged every half minute, mostly as before.
+ */
 export function updateConditions(
   old: readonly Condition[],
   inputs: readonly ConditionInput[],
   now: number,
   observedGeneration = 0,
-): Condition[] {
+): readonly Condition[] {
   const time = isoTime(now);
-  return inputs.map((input) => {
+  const next = inputs.map((input) => {
     const before = old.find((condition) => condition.type === input.type);
-    const lastTransitionTime = before && before.status === input.status ? before.lastTransitionTime : time;
-    return { ...input, observedGeneration, lastTransitionTime };
+    if (before === undefined) return { ...input, observedGeneration, lastTransitionTime: time };
+    const { status, reason, message, lastTransitionTime } = before;
+    if (status !== input.status) return { ...input, observedGeneration, lastTransitionTime: time };
+    const isSame =
+      reason === input.reason && message === input.message && before.observedGeneration === observedGeneration;
+    return isSame ? before : { ...input, observedGeneration, lastTransitionTime };
   });
+  return next.length === old.length && next.every((condition, index) => condition === old[index]) ? old : next;
 }

@@ -14,6 +14,9 @@ export type LiveResult =
   /** The brick does not know the directory. */
   | { kind: 'missing' };
 
+/** Directories above PVs that are remembered. In Kadalu's layout 256 of them have many PVs below, and each of the others mostly one. */
+const MAX_ABOVE = 1_024;
+
 /** A directory that was no namespace on the disk until now, and is empty: no limit to ask for before it is set, and nothing counted. */
 export interface FreshDirectory {
   /** Gfid of the directory above; undefined: not known. */
@@ -31,8 +34,10 @@ export interface FreshDirectory {
 export class LiveQuota {
   readonly #brick: QuotaBrick;
   #generation = -1;
-  /** Directories looked up since the last handshake, by path. Bounded by the PVs and their parents. */
+  /** PVs looked up since the last handshake, by path. */
   #gfids = new Map<string, Gfid>();
+  /** Directories above PVs, by path, the one used last at the end. */
+  #above = new Map<string, Gfid>();
 
   constructor(brick: QuotaBrick) {
     this.#brick = brick;
@@ -104,18 +109,28 @@ export class LiveQuota {
     const generation = this.#brick.generation;
     if (generation !== this.#generation) {
       this.#gfids = new Map();
+      this.#above = new Map();
       this.#generation = generation;
     }
     const known = this.#gfids.get(path) ?? (await this.#below(parent, path, signal));
     if (known !== undefined) return known;
+    const names = path.split('/');
     let gfid: Gfid = ROOT_GFID;
-    let walked = '';
-    for (const name of path.split('/')) {
-      walked = walked === '' ? name : `${walked}/${name}`;
-      const next = this.#gfids.get(walked) ?? (await this.#lookUp(gfid, name, walked, signal));
+    for (const [index, name] of names.slice(0, -1).entries()) {
+      const next = await this.#directory(gfid, name, names.slice(0, index + 1).join('/'), signal);
       if (next === undefined) return undefined;
       gfid = next;
     }
+    return await this.#lookUp(gfid, names.at(-1) ?? '', path, signal);
+  }
+
+  async #directory(parent: Gfid, name: string, path: string, signal: AbortSignal): Promise<Gfid | undefined> {
+    const gfid = this.#above.get(path) ?? (await this.#ask(parent, name, signal));
+    if (gfid === undefined) return undefined;
+    this.#above.delete(path);
+    this.#above.set(path, gfid);
+    const [longestUnused] = this.#above.keys();
+    if (this.#above.size > MAX_ABOVE && longestUnused !== undefined) this.#above.delete(longestUnused);
     return gfid;
   }
 
@@ -131,13 +146,18 @@ export class LiveQuota {
   }
 
   async #lookUp(parent: Gfid, name: string, path: string, signal: AbortSignal): Promise<Gfid | undefined> {
+    const gfid = await this.#ask(parent, name, signal);
+    if (gfid !== undefined) this.#gfids.set(path, gfid);
+    return gfid;
+  }
+
+  async #ask(parent: Gfid, name: string, signal: AbortSignal): Promise<Gfid | undefined> {
     const { generation } = this.#brick;
     const gfid = await this.#brick.lookup(parent, name, signal);
     if (gfid === undefined) return undefined;
     if (this.#brick.generation !== generation || generation !== this.#generation) {
       throw new AgentError('RpcDisconnected', 'the brick restarted during a look-up');
     }
-    this.#gfids.set(path, gfid);
     return gfid;
   }
 }

@@ -48,7 +48,7 @@ export interface PvState {
   repair: RepairView | undefined;
   /** The copy that the endless heal of its directory is for, e.g. `pool1-client-2`; undefined: none is seen. */
   healLoopSink: string | undefined;
-  conditions: Condition[];
+  conditions: readonly Condition[];
 }
 
 /** One PV as the API and the command line show it. Byte counts are decimal strings: they can pass 2^53. */
@@ -95,7 +95,7 @@ export function viewOf(state: PvState, layout: QuotaLayout): QuotaView {
       usage: usageView(state.scan, countedBytes(state)),
       repair: repairView(state.repair),
       observedGeneration: state.generation,
-      conditions: state.conditions,
+      conditions: [...state.conditions],
     },
   };
 }

@@ -3,7 +3,7 @@ import { errorMessage, isAgentError } from '../lib/errors.ts';
 import { faultPoint } from '../lib/fault-point.ts';
 import type { Log } from '../lib/log.ts';
 import { mapPool } from '../lib/pool.ts';
-import type { BackendChange } from '../brick/quota-xattrs.ts';
+import type { BackendChange, BackendRead } from '../brick/quota-xattrs.ts';
 import { planBackend } from './backend-plan.ts';
 import { desiredQuota } from './desired.ts';
 import { brickLimit, type QuotaLayout } from './layout.ts';
@@ -73,6 +73,7 @@ export class Reconciler {
     );
     for (const [index, state] of states.entries()) {
       const read = reads[index];
+      if (read?.kind === 'present') shareTexts(state, read);
       state.backend = read ?? { kind: 'failed', message: 'the worker did not answer for this directory' };
       if (state.backend.kind === 'present') this.#takeDesired(state, state.backend.quota);
     }
@@ -192,4 +193,15 @@ export class Reconciler {
     await this.#write(changed, changes, signal);
     if (changes.length > 0) faultPoint('pass-removed');
   }
+}
+
+/** Each answer of the thread comes with texts of its own; for 10,000 PVs they are megabytes. */
+function shareTexts(state: PvState, read: Extract<BackendRead, { kind: 'present' }>): void {
+  read.path = state.path;
+  read.quota.path = state.path;
+  const known = state.backend.kind === 'present' ? state.backend.quota : undefined;
+  if (known?.gfid === read.quota.gfid) read.quota.gfid = known?.gfid;
+  const live = state.live.kind === 'result' && state.live.result.kind !== 'missing' ? state.live.result : undefined;
+  if (live?.gfid === read.quota.gfid) read.quota.gfid = live?.gfid;
+  if (known?.record === read.quota.record) read.quota.record = known?.record;
 }

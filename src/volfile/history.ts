@@ -30,7 +30,7 @@ export class OutcomeHistory {
   #lastSuccessAt: number | undefined;
   readonly #counts = { reload: { succeeded: 0, failed: 0 }, restart: { succeeded: 0, failed: 0 } };
   #since: number;
-  #conditions: Condition[] = [];
+  #conditions: readonly Condition[] = [];
   /** Counts the contents that the wanted file has had. */
   #generation = 0;
 
