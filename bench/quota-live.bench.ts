@@ -23,7 +23,7 @@ const SET_LOOP = `while read -r pv; do
   setfattr -n trusted.glusterfs.namespace -v true "$pv" && setfattr -n trusted.gfs.squota.limit -v ${LIMIT_BYTES} "$pv" || exit 1
 done < "$1"`;
 const CRAWLER_LOOP = `while read -r pv; do
-  used=$(df --block-size=1 --output=used "$pv" | tail -n 1) && setfattr -n glusterfs.quota.total-usage -v "\${used##* }" "$pv" || exit 1
+  used=$(df --block-size=1 --output=used "$pv" | tail -n 1) && [ -n "$used" ] && setfattr -n glusterfs.quota.total-usage -v "\${used##* }" "$pv" || exit 1
 done < "$1"`;
 
 export async function quotaLive1000(): Promise<BenchLine[]> {
@@ -69,11 +69,12 @@ async function startVolume(lab: Lab, name: string, pvs: readonly string[]): Prom
   return { volume, client };
 }
 
-/** The programs of a shell loop, and the FUSE client that they talk to. */
+/** The programs of a shell loop, and the FUSE client that they talk to: where the client's mount is, as `df` looks for it among the mounts. */
 async function shellLoop(loop: string, list: string, client: Mount): Promise<Timing> {
   const before = await cpuMsOf(client);
   const start = performance.now();
-  const command = ['bash', '-c', `${loop}; times`, 'bash', list];
+  const inMount = ['nsenter', '--mount', '--target', String(client.pid)];
+  const command = [...inMount, 'bash', '-c', `${loop}; times`, 'bash', list];
   const { code, stdout, stderr } = await runCommand(command, { timeoutMs: PEER_DEADLINE_MS });
   const ms = performance.now() - start;
   if (code !== 0) throw new Error(`the peer's loop: ${stderr}`);
