@@ -28,8 +28,8 @@ export interface FreshDirectory {
  *
  * A brick loads limit and namespace of a directory only at a LOOKUP by name, and puts children that it meets by bare gfid into
  * the root namespace; so after every handshake each PV is looked up by name before anything else is asked of it (measured on
- * 11.1). From the root: below a directory that the brick has met by bare gfid, it finds the limit and not what was counted, and
- * begins at 0 (measured on 11.1). Only where nothing was counted yet may the directory above be named by its gfid.
+ * 11.1). From the root: below a directory that the brick has met by bare gfid, it loads neither, and a limit that is set then
+ * begins to count at 0 (measured on 11.1). Only where nothing was counted yet may the directory above be named by its gfid.
  */
 export class LiveQuota {
   readonly #brick: QuotaBrick;
