@@ -37,6 +37,12 @@ async function counter(agent: LabAgent, series: string): Promise<number> {
   return Number(line?.split(' ').at(-1) ?? 'NaN');
 }
 
+/** The guard has just been at it: what a tenant does now is found by its next pass, 5 s later, and not half way through. */
+async function afterPass(agent: LabAgent): Promise<void> {
+  const rearms = await counter(agent, 'gluster_quota_rearms_total');
+  await lab.waitFor('a pass of the guard', async () => (await counter(agent, 'gluster_quota_rearms_total')) > rearms);
+}
+
 async function refuses(pv: Pv): Promise<boolean> {
   return (await writeUntilError(`${pv.path}/probe`, 64 * 1024, MiB)).errno === 'EDQUOT';
 }
@@ -114,6 +120,7 @@ describe('a tenant against the quota of a brick', () => {
     for (const { name } of [pv, other]) await waitLimit(lab, [agent], name, 4 * MiB);
     expect((await writeUntilError(`${other.path}/full`, 64 * 1024, 8 * MiB)).errno).toBe('EDQUOT');
     expect(await readFile(volume.brick(0).logFile, 'utf8')).not.toContain('ALLOC info');
+    await afterPass(agent);
     await asTenant(pv, 'glusterfs.quota.disable-check', '1');
     // 8 MiB into 4 MiB: the trick works, for the whole brick.
     expect((await writeUntilError(`${pv.path}/file`, 64 * 1024, 8 * MiB)).errno).toBeUndefined();
@@ -129,6 +136,7 @@ describe('a tenant against the quota of a brick', () => {
   it('finds the PV whose usage was faked, and tells the brick the truth from then on', async () => {
     const pv = await createTenantPv(client, 'pvc-fake', 4 * MiB);
     await waitLimit(lab, [agent], pv.name, 4 * MiB);
+    await afterPass(agent);
     await asTenant(pv, 'glusterfs.quota.total-usage', '-99999999');
     expect((await writeUntilError(`${pv.path}/file`, 64 * 1024, 8 * MiB)).errno).toBeUndefined();
     await lab.waitFor('EDQUOT to hold', async () => refuses(pv), { timeoutMs: 6_000 });
