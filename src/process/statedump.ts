@@ -13,6 +13,8 @@ import { signalProven, type SignalOptions } from './signal.ts';
 
 /** How often the directory is looked at for the finished file, in milliseconds. A dump of an idle brick takes about 2 ms. */
 const POLL_MS = 50;
+/** time(2) lags behind clock_gettime(2) by up to a tick, 10 ms where HZ is 100; twice that. */
+const TICK_MS = 20;
 /** Writing a dump of a full inode table takes well below a second; the process may be busy. In milliseconds. */
 const APPEAR_DEADLINE_MS = 15_000;
 /** Reading and taking apart, in milliseconds: some 100 MB. */
@@ -77,8 +79,8 @@ export function parseDumpName(name: string): { pid: number; seconds: number } | 
 async function appeared(options: StatedumpOptions, before: ReadonlySet<string>, sentAt: number): Promise<string> {
   const { clock, dir, process, signal, appearDeadlineMs = APPEAR_DEADLINE_MS } = options;
   const giveUpAt = clock.monotonic() + appearDeadlineMs;
-  // The name carries whole seconds.
-  const notBefore = Math.floor(sentAt / 1000);
+  // The name carries whole seconds, and of a clock that moves with the kernel's ticks: it may still show the second before.
+  const notBefore = Math.floor((sentAt - TICK_MS) / 1000);
   for (;;) {
     for (const name of await dumpsOf(dir, process.pid)) {
       // One that was there before is somebody else's, unless it was asked for in the same second and written over by ours.

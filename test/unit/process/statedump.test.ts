@@ -1,7 +1,7 @@
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { readProcess, type ProcessInfo } from '../../../src/process/identity.ts';
 import { parseDumpName, readStatedump } from '../../../src/process/statedump.ts';
@@ -94,6 +94,13 @@ describe('readStatedump', () => {
     );
     expect(lines).toEqual(['a=1', '', 'DUMP-END-TIME: x']);
     expect(readdirSync(dir).sort()).toEqual(others.sort());
+  });
+
+  it('takes one that is named by the second before, since the clock of its name lags behind by a tick', async () => {
+    const now = vi.spyOn(Date, 'now').mockReturnValue(1_790_000_000_004);
+    const write = (): void => writeFileSync(join(dir, 'a.42.dump.1789999999'), 'DUMP-END-TIME: x\n');
+    await readStatedump(options(write), () => undefined).finally(() => now.mockRestore());
+    expect(readdirSync(dir)).toEqual([]);
   });
 
   it('refuses a dump without an end, and removes it too', async () => {
