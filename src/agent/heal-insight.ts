@@ -20,7 +20,7 @@ import type { HealStatus } from '../heal/tracker.ts';
 import { textToBytes } from '../lib/byte-text.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import { gfidFromBytes, gfidToBytes, type Gfid } from '../lib/gfid.ts';
-import type { ProcessProof } from '../process/identity.ts';
+import { isGone, type ProcessProof } from '../process/identity.ts';
 import { isStoppedState } from '../process/stat-line.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
 import type { Config } from './config/load.ts';
@@ -204,8 +204,7 @@ function lastAnswer(
 function troubleOf(proof: ProcessProof | undefined): HealSituation['daemonTrouble'] {
   if (proof === undefined) return undefined;
   if (!proof.ok) {
-    const isDown = ['NotRunning', 'PidFileMissing'].includes(proof.reason);
-    return { kind: isDown ? 'Down' : 'Unproven', message: proof.message };
+    return { kind: isGone(proof) ? 'Down' : 'Unproven', message: proof.message };
   }
   const { pid, state } = proof.process;
   if (!isStoppedState(state)) return undefined;

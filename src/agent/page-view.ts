@@ -3,6 +3,7 @@ import type { Condition } from '../lib/conditions.ts';
 import { brickLimit, layoutOf, type QuotaLayout } from '../quota/layout.ts';
 import { liveLimitBytes, usedBytes, type PvState } from '../quota/pv-state.ts';
 import { POINT_MS } from '../heal/backlog-history.ts';
+import { isGone } from '../process/identity.ts';
 import type { Agent } from './agent.ts';
 import { agentFacts } from './doctor/agent-facts.ts';
 import { diagnose } from './doctor/diagnose.ts';
@@ -188,8 +189,7 @@ function processView(
     const { pid, startedAt } = proof.process;
     return { process, state: 'Running', since: new Date(startedAt).toISOString(), message: `pid ${pid}` };
   }
-  const isGone = proof.reason === 'NotRunning' || proof.reason === 'PidFileMissing';
-  return { process, state: isGone ? 'Down' : 'Unknown', since: null, message: proof.message };
+  return { process, state: isGone(proof) ? 'Down' : 'Unknown', since: null, message: proof.message };
 }
 
 function shown({ type, status, reason, message }: Condition, severity: FindingSeverity | undefined): ShownCondition {

@@ -1,5 +1,5 @@
 import { readProcessStats, type ProcessStats } from '../process/stat.ts';
-import { GLUSTER_EXE_NAMES, proveProcess, type ProcessProof } from '../process/identity.ts';
+import { GLUSTER_EXE_NAMES, keyOf, proveProcess, type ProcessProof } from '../process/identity.ts';
 
 /** What was last seen of one Gluster process of this pod. */
 export interface ProcessView {
@@ -15,9 +15,8 @@ export interface ProcessView {
 export class ProcessMonitor {
   readonly #pidFiles: readonly { process: 'brick' | 'shd'; pidFile: string }[];
   #views: readonly ProcessView[];
-  /** Of those that were proven last, by process. */
-  readonly #keys = new Map<string, string>();
-  readonly #restarts = new Map<string, number>();
+  /** The one that was proven last, and how many came in place of another, by process. */
+  readonly #seen = new Map<string, { key: string; restarts: number }>();
 
   constructor(pidFiles: readonly { process: 'brick' | 'shd'; pidFile: string }[]) {
     this.#pidFiles = pidFiles;
@@ -31,7 +30,7 @@ export class ProcessMonitor {
   /** Something that changes when the brick process does; undefined while it is not proven. */
   get brickKey(): string | undefined {
     const proof = this.#views.find(({ process }) => process === 'brick')?.proof;
-    return proof?.ok === true ? keyOf(proof) : undefined;
+    return proof?.ok === true ? keyOf(proof.process) : undefined;
   }
 
   async pass(): Promise<void> {
@@ -46,18 +45,11 @@ export class ProcessMonitor {
 
   /** One that is not proven counts when its successor is: a pid file that cannot be read is no restart. */
   #countRestarts(process: 'brick' | 'shd', proof: ProcessProof): number {
-    const before = this.#keys.get(process);
-    let restarts = this.#restarts.get(process) ?? 0;
-    if (proof.ok) {
-      const key = keyOf(proof);
-      if (before !== undefined && before !== key) restarts += 1;
-      this.#keys.set(process, key);
-      this.#restarts.set(process, restarts);
-    }
+    const before = this.#seen.get(process);
+    if (!proof.ok) return before?.restarts ?? 0;
+    const key = keyOf(proof.process);
+    const restarts = before === undefined ? 0 : before.restarts + Number(before.key !== key);
+    this.#seen.set(process, { key, restarts });
     return restarts;
   }
-}
-
-function keyOf({ process }: ProcessProof & { ok: true }): string {
-  return `${process.pid}:${process.startTicks}`;
 }

@@ -1,5 +1,6 @@
 /** Remembers of one Gluster process what a single look does not show: since when it is gone, and which process answered last. */
 import type { Clock } from '../lib/clock.ts';
+import { isGone, keyOf } from '../process/identity.ts';
 import type { ProbeFacts, ProcessFact } from './brick-probes.ts';
 import { Contact } from './contact.ts';
 import type { ProcessView } from './process-monitor.ts';
@@ -61,12 +62,10 @@ export class ProcessWatch {
     const proof = view?.proof;
     if (proof === undefined) return { kind: 'unknown', why: 'not looked at yet' };
     if (proof.ok) {
-      const { pid, startTicks, startedAt } = proof.process;
-      return { kind: 'running', key: `${pid}:${startTicks}`, ageMs: this.#options.clock.now() - startedAt };
+      const ageMs = this.#options.clock.now() - proof.process.startedAt;
+      return { kind: 'running', key: keyOf(proof.process), ageMs };
     }
-    if (proof.reason !== 'NotRunning' && proof.reason !== 'PidFileMissing') {
-      return { kind: 'unknown', why: proof.message };
-    }
+    if (!isGone(proof)) return { kind: 'unknown', why: proof.message };
     const before = this.#process;
     const { since, looks } = before.kind === 'gone' ? before : { since: now, looks: 0 };
     return { kind: 'gone', since, looks: looks + 1, why: proof.message };

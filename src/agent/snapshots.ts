@@ -2,6 +2,7 @@
 import type { BrickSnapshot } from '../metrics/collectors/brick.ts';
 import type { ProcessSnapshot } from '../metrics/collectors/process.ts';
 import type { VolfileSnapshot } from '../metrics/collectors/volfile.ts';
+import { isGone } from '../process/identity.ts';
 import type { Agent } from './agent.ts';
 
 export function brickSnapshot({ config, monitor, worker, brick, processes }: Agent): BrickSnapshot {
@@ -35,10 +36,8 @@ export function healthCheckAt({ monitor, processes }: Pick<Agent, 'monitor' | 'p
 
 export function processSnapshots({ processes }: Agent): ProcessSnapshot[] {
   return processes.views.map(({ process, proof, stats, restarts }) => {
-    // Only a pid file that is missing or names nobody says that the process is not there; the rest is doubt.
-    const isGone = proof?.ok === false && (proof.reason === 'NotRunning' || proof.reason === 'PidFileMissing');
-    const up = proof?.ok === true ? true : isGone ? false : undefined;
-    return { process, up, stats, restarts: proof === undefined ? undefined : restarts };
+    if (proof === undefined) return { process, up: undefined, stats, restarts: undefined };
+    return { process, up: proof.ok ? true : isGone(proof) ? false : undefined, stats, restarts };
   });
 }
 

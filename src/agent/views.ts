@@ -1,6 +1,7 @@
 /** What the API shows, made from what the parts know. */
 import type { HealOperation } from '../heal/operation.ts';
 import { AgentError } from '../lib/errors.ts';
+import { isGone } from '../process/identity.ts';
 import { isStoppedState } from '../process/stat-line.ts';
 import type { AdoptView } from '../quota/adopter.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
@@ -76,9 +77,14 @@ function daemonView({ config, processes }: Agent): HealView['daemon'] {
     const state = isStopped ? 'Stopped' : 'Running';
     return { state, pid, startedAt: time(startedAt), restarts, message };
   }
-  const isDown = proof !== undefined && ['NotRunning', 'PidFileMissing'].includes(proof.reason);
   const message = proof?.message ?? 'not looked at yet';
-  return { state: isDown ? 'Down' : 'Unknown', pid: null, startedAt: null, restarts, message };
+  return {
+    state: proof !== undefined && isGone(proof) ? 'Down' : 'Unknown',
+    pid: null,
+    startedAt: null,
+    restarts,
+    message,
+  };
 }
 
 export function scanStatusView({ quota: { scanner } }: Agent): ScanStatusView {

@@ -1,6 +1,7 @@
 /** The self-heal daemon of this pod over its unix socket, proven before every call. */
 import type { Clock } from '../lib/clock.ts';
 import { AgentError } from '../lib/errors.ts';
+import { keyOf } from '../process/identity.ts';
 import { isStoppedState } from '../process/stat-line.ts';
 import type { RpcObserver } from '../rpc/connection.ts';
 import type { HealChild, HealOperationName } from '../rpc/heal-reply.ts';
@@ -93,7 +94,7 @@ export class ShdDaemon implements HealDaemon {
 }
 
 function identityOf({ process }: ProvenShd): DaemonIdentity {
-  return { key: `${process.pid}:${process.startTicks}`, startedAt: process.startedAt };
+  return { key: keyOf(process), startedAt: process.startedAt };
 }
 
 function isConnected(answer: HealChild | undefined): boolean | undefined {

@@ -45,6 +45,16 @@ export type ProcessProof =
     }
   | { ok: false; reason: ProofFailure; message: string };
 
+/** Certainly not there: the pid file is missing, or names nobody. Whatever else is not proven is doubt. */
+export function isGone({ reason }: ProcessProof & { ok: false }): boolean {
+  return reason === 'NotRunning' || reason === 'PidFileMissing';
+}
+
+/** Names one process for as long as the machine is up. */
+export function keyOf({ pid, startTicks }: Pick<ProcessInfo, 'pid' | 'startTicks'>): string {
+  return `${pid}:${startTicks}`;
+}
+
 export interface ProcOptions {
   /** Where proc is mounted; another place in tests only. */
   procRoot?: string;

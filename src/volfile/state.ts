@@ -2,7 +2,7 @@
  * What to do about a volfile, from all that is known. Pure: every answer that could harm a process is decided here, before
  * anything is sent.
  */
-import type { ProcessProof } from '../process/identity.ts';
+import { isGone, type ProcessProof } from '../process/identity.ts';
 import { isInjectedOption } from './options/table.ts';
 import { planChange, type OptionChange, type Plan } from './plan.ts';
 import { hasErrors, quote, type Problem } from './problem.ts';
@@ -75,7 +75,7 @@ function firstError(problems: readonly Problem[]): string {
 }
 
 function withoutProcess(proof: ProcessProof & { ok: false }): Decision {
-  if (proof.reason === 'NotRunning' || proof.reason === 'PidFileMissing') {
+  if (isGone(proof)) {
     return settle('Pending', 'ProcessNotRunning', `${proof.message}; it reads the file when it starts`);
   }
   return settle('Unverified', 'ProcessUnproven', proof.message);

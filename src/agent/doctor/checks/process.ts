@@ -1,5 +1,5 @@
 /** The brick process, the self-heal daemon, and the volfiles they run from. */
-import type { ProcessProof } from '../../../process/identity.ts';
+import { isGone, type ProcessProof } from '../../../process/identity.ts';
 import { formatProblem } from '../../../volfile/problem.ts';
 import type { Outcome, ProcessName } from '../../../volfile/status.ts';
 import type { DoctorFacts } from '../facts.ts';
@@ -94,7 +94,7 @@ function judgeProof(
   if (proof === undefined) return 'it was not looked at yet';
   if (proof.ok) return [];
   const evidence = [`pid file ${of.pidFile}: ${proof.reason}`, proof.message];
-  if (!of.answers && (proof.reason === 'NotRunning' || proof.reason === 'PidFileMissing')) {
+  if (!of.answers && isGone(proof)) {
     return [
       { severity: 'error', reason: 'ProcessDown', message: `${of.what} does not run`, evidence, remedy: of.remedy },
     ];
