@@ -39,7 +39,7 @@ export interface HealParts {
   brick: BrickClient;
   monitor: BrickMonitor;
   processes: ProcessMonitor;
-  quota: Pick<QuotaEnforcer, 'states'>;
+  quota: Pick<QuotaEnforcer, 'state' | 'states'>;
   /** Whether the brick's graph and disk answer. */
   statfs: HealthCheck;
   volfiles: () => readonly VolfileStatus[];
@@ -284,10 +284,8 @@ export class HealDuty {
 }
 
 function useOf(quota: HealParts['quota'], pv: string): PvUse | undefined {
-  for (const state of quota.states()) {
-    if (state.pv !== pv) continue;
-    const [used, limit] = [usedBytes(state), liveLimitBytes(state)];
-    return used === undefined || limit === undefined ? undefined : { usedBytes: used, limitBytes: limit };
-  }
-  return undefined;
+  const state = quota.state(pv);
+  if (state === undefined) return undefined;
+  const [used, limit] = [usedBytes(state), liveLimitBytes(state)];
+  return used === undefined || limit === undefined ? undefined : { usedBytes: used, limitBytes: limit };
 }

@@ -9,7 +9,17 @@ import { FileWishes } from './file-wishes.ts';
 import type { QuotaLayout } from './layout.ts';
 import type { Inventory, Refusal } from '../brick/pv-inventory.ts';
 import type { Fence, QuotaBackend, QuotaBrick, Targets } from './ports.ts';
-import { isSettled, judge, newState, showsLess, unsettle, viewOf, type PvState, type QuotaView } from './pv-state.ts';
+import {
+  foundLive,
+  isSettled,
+  judge,
+  newState,
+  showsLess,
+  unsettle,
+  viewOf,
+  type PvState,
+  type QuotaView,
+} from './pv-state.ts';
 import type { QuotaFileContent } from './quota-file.ts';
 import { encodeRecord, type QuotaRecord } from './record.ts';
 import { Reconciler } from './reconciler.ts';
@@ -93,6 +103,10 @@ export class QuotaEnforcer {
     return this.#states.size;
   }
 
+  state(pv: string): PvState | undefined {
+    return this.#states.get(pv);
+  }
+
   states(): Iterable<PvState> {
     return this.#states.values();
   }
@@ -134,8 +148,8 @@ export class QuotaEnforcer {
 
   /** PVs whose usage can be measured here. */
   readonly scanTargets: Targets<ScanTarget> = this.#targets((state) => {
-    const { pv, path, live, scan } = state;
-    const result = live.kind === 'result' && live.result.kind !== 'missing' ? live.result : undefined;
+    const { pv, path, scan } = state;
+    const result = foundLive(state);
     const gfid = result?.statfs.simpleQuota === true ? result.gfid : undefined;
     return { pv, path, gfid, isShort: showsLess(state), last: scan };
   });

@@ -133,7 +133,7 @@ export function countedBytes(state: PvState): bigint | undefined {
 
 /** The limit that the running brick shows, in bytes of this brick; undefined while unknown or none. */
 export function liveLimitBytes(state: PvState): bigint | undefined {
-  const statfs = statfsOf(state);
+  const statfs = foundLive(state)?.statfs;
   return statfs === undefined ? undefined : shownLimit(statfs);
 }
 
@@ -142,7 +142,7 @@ export function liveLimitBytes(state: PvState): bigint | undefined {
  * to disk is the better number.
  */
 export function usedBytes(state: PvState): bigint | undefined {
-  const statfs = statfsOf(state);
+  const statfs = foundLive(state)?.statfs;
   if (statfs === undefined || !statfs.simpleQuota) return undefined;
   const shown = shownUsage(statfs);
   return shown ?? countedBytes(state);
@@ -153,10 +153,11 @@ export function usedBytes(state: PvState): bigint | undefined {
  * forgotten what it had counted, as a restarted one may.
  */
 export function showsLess(state: PvState): boolean {
-  const statfs = statfsOf(state);
-  const shown = statfs === undefined ? undefined : shownUsage(statfs);
+  const statfs = foundLive(state)?.statfs;
   const counted = countedBytes(state);
-  return shown !== undefined && counted !== undefined && shown + (statfs?.blockSize ?? 0n) <= counted;
+  if (statfs === undefined || counted === undefined) return false;
+  const shown = shownUsage(statfs);
+  return shown !== undefined && shown + statfs.blockSize <= counted;
 }
 
 function sourcesOf({ desired, wishes }: PvState): { source: LimitSource; limitBytes: string }[] {
@@ -235,9 +236,9 @@ export function isSettled(state: PvState): boolean {
   );
 }
 
-function statfsOf(state: PvState): Extract<LiveResult, { kind: 'settled' }>['statfs'] | undefined {
-  if (state.live.kind !== 'result' || state.live.result.kind === 'missing') return undefined;
-  return state.live.result.statfs;
+/** What the running brick says of the directory; undefined while that is not known, or it knows no such directory. */
+export function foundLive({ live }: PvState): Exclude<LiveResult, { kind: 'missing' }> | undefined {
+  return live.kind === 'result' && live.result.kind !== 'missing' ? live.result : undefined;
 }
 
 function judgeOnDisk(state: PvState, layout: QuotaLayout): ConditionInput {

@@ -9,7 +9,7 @@ import { desiredQuota } from './desired.ts';
 import { brickLimit, type QuotaLayout } from './layout.ts';
 import { LiveQuota } from './live-quota.ts';
 import type { QuotaBackend, QuotaBrick } from './ports.ts';
-import { judge, type LiveView, type PvState } from './pv-state.ts';
+import { foundLive, judge, type LiveView, type PvState } from './pv-state.ts';
 
 /** PVs in one round. While one round waits for the brick, another is with the disk. */
 const ROUND = 250;
@@ -201,7 +201,7 @@ function shareTexts(state: PvState, read: Extract<BackendRead, { kind: 'present'
   read.quota.path = state.path;
   const known = state.backend.kind === 'present' ? state.backend.quota : undefined;
   if (known?.gfid === read.quota.gfid) read.quota.gfid = known?.gfid;
-  const live = state.live.kind === 'result' && state.live.result.kind !== 'missing' ? state.live.result : undefined;
+  const live = foundLive(state);
   if (live?.gfid === read.quota.gfid) read.quota.gfid = live?.gfid;
   if (known?.record === read.quota.record) read.quota.record = known?.record;
 }

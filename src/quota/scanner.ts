@@ -88,9 +88,9 @@ interface Running {
 }
 
 /**
- * Decides which PV is scanned next: those that somebody asked for, then those that are due: whose usage the brick seems to
- * have forgotten, then the least recently scanned. One at a time. A pass only starts a scan and comes back: a scan may take hours. Those that are due stand in a line, since a scan
- * of an empty PV takes less time than to look at 10,000 PVs.
+ * Decides which PV is scanned next: those that somebody asked for; then, of those that are due, whose usage the brick seems to
+ * have forgotten, and the least recently scanned. One at a time. A pass only starts a scan and comes back: a scan may take hours.
+ * Those that are due stand in a line, since a scan of an empty PV takes less time than to look at 10,000 PVs.
  */
 export class UsageScanner {
   readonly #options: ScannerOptions;
