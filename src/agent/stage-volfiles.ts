@@ -25,10 +25,7 @@ export async function stageVolfiles(config: Config): Promise<StagedVolfile[]> {
   const stage = new VolfileStage(volfileStaging);
   const set = await readVolfileSet(volfileDir);
   // Nothing runs yet that could show its version and its translators.
-  const neighbours = new NeighbourFiles([brickVolfile, shdVolfile, clientVolfile]).look((name) => {
-    const entry = set.files.get(name);
-    return entry?.ok === true ? entry : undefined;
-  });
+  const neighbours = new NeighbourFiles([brickVolfile, shdVolfile, clientVolfile]).lookIn(set);
   const judge = (file: string, role: LintRole, known: ExpectedFacts): Wanted => {
     const expected = withNeighbours(known, role, neighbours);
     return new FileJudge(file).judge(set, { role, expected, gluster: undefined, xlators: undefined });

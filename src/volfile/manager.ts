@@ -3,7 +3,7 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { Loop, type LoopStats } from '../lib/loop.ts';
 import type { SignalOptions } from '../process/signal.ts';
-import { NeighbourFiles, NO_NEIGHBOURS, type Neighbours } from './neighbours.ts';
+import { NeighbourFiles, NO_NEIGHBOURS } from './neighbours.ts';
 import type { Preview } from './preview.ts';
 import { hashText, type VolfileSet } from './read-set.ts';
 import type { VolfileStage } from './stage.ts';
@@ -101,7 +101,7 @@ export class VolfileManager {
 
   /** The same of one process and its file; undefined when no such process is looked after. */
   async previewOf(process: VolfileReader, text: string): Promise<Preview | undefined> {
-    const neighbours = this.#set === undefined ? NO_NEIGHBOURS : this.#look(this.#set);
+    const neighbours = this.#set === undefined ? NO_NEIGHBOURS : this.#neighbours.lookIn(this.#set);
     if (process === 'client') return this.#served?.preview(text, neighbours);
     return await this.#targets.find((target) => target.status.process === process)?.preview(text, neighbours);
   }
@@ -137,7 +137,7 @@ export class VolfileManager {
     const { onChange, signal } = this.#options;
     const set = this.#set;
     if (set === undefined || signal.aborted) return;
-    const neighbours = this.#look(set);
+    const neighbours = this.#neighbours.lookIn(set);
     for (const target of this.#targets) {
       const mayRestart = this.#targets.every((other) => other === target || !other.isRestarting);
       if (await target.pass(set, signal, mayRestart, neighbours)) onChange?.(target.status);
@@ -152,13 +152,6 @@ export class VolfileManager {
   #names(): string[] {
     const { targets, served } = this.#options;
     return [...targets.map(({ file }) => file), ...(served === undefined ? [] : [served.file])];
-  }
-
-  #look(set: VolfileSet): Neighbours {
-    return this.#neighbours.look((name) => {
-      const entry = set.files.get(name);
-      return entry?.ok === true ? entry : undefined;
-    });
   }
 
   #intervalMs(): number {

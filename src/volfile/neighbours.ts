@@ -3,6 +3,7 @@ import { indexFacts, healSets, type HealSet } from './facts.ts';
 import type { BrickAddress, ExpectedFacts, LintRole } from './lint/rule.ts';
 import { isType, topOf, type Graph } from './model.ts';
 import { parseVolfile } from './parse.ts';
+import type { VolfileSet } from './read-set.ts';
 
 export interface Neighbours {
   /** Bricks whose own files are at hand. */
@@ -42,7 +43,15 @@ export class NeighbourFiles {
     this.#names = names;
   }
 
-  /** @param files by name; undefined for one that cannot be read */
+  /** In a volfile directory; a file that cannot be read says nothing. */
+  lookIn({ files }: VolfileSet): Neighbours {
+    return this.look((name) => {
+      const entry = files.get(name);
+      return entry?.ok === true ? entry : undefined;
+    });
+  }
+
+  /** @param read a file by name; undefined for one that is not there */
   look(read: (name: string) => { sha256: string; bytes: Uint8Array } | undefined): Neighbours {
     const found = this.#names.flatMap((name) => {
       const file = read(name);

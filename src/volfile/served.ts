@@ -107,9 +107,9 @@ export class ServedVolfile {
     const wanted = this.#judge.judge(set, context);
     const obstacle = await this.#staged.place(set, wanted, context, this.#versions);
     if (obstacle !== undefined) return this.#history.settle(obstacle, wanted);
-    const refusal = refuse(wanted);
-    if (refusal !== undefined || !wanted.readable) return this.#history.settle(refusal ?? NOT_THERE, wanted);
-    const next = await this.#tell(wanted, brick, signal);
+    const verdict = acceptable(wanted);
+    if ('outcome' in verdict) return this.#history.settle(verdict, wanted);
+    const next = await this.#tell(verdict, brick, signal);
     return this.#history.settle(next.settled, wanted, next.durationMs);
   }
 
@@ -118,7 +118,7 @@ export class ServedVolfile {
     if (!this.#isServed) return undefined;
     const { file } = this.#target;
     const wanted = judgeText(file, text, this.#context(neighbours));
-    const refusal = refuse(wanted);
+    const verdict = acceptable(wanted);
     const now = this.#history.wanted;
     const graph = now?.readable === true && now.sha256 === this.#served ? now.graph : undefined;
     const of = {
@@ -128,12 +128,12 @@ export class ServedVolfile {
       runningHash: this.#served,
       problems: wanted.readable ? wanted.problems : [],
     };
-    if (refusal !== undefined || !wanted.readable) {
-      const { outcome, reason, message } = refusal ?? NOT_THERE;
+    if ('outcome' in verdict) {
+      const { outcome, reason, message } = verdict;
       return { ...of, plan: rejected(wanted), action: 'refuse', outcome, reason, message };
     }
-    const plan = graph === undefined ? undefined : planChange(graph, wanted);
-    if (wanted.sha256 === this.#served) {
+    const plan = graph === undefined ? undefined : planChange(graph, verdict);
+    if (verdict.sha256 === this.#served) {
       const message = 'the brick hands out this file';
       return { ...of, plan, action: 'none', outcome: 'Unchanged', reason: 'Served', message };
     }
@@ -242,13 +242,11 @@ export class ServedVolfile {
   }
 }
 
-const NOT_THERE = settled('Rejected', 'FileMissing', 'the file is not there');
-
-/** Why clients are not told of it. */
-function refuse(wanted: Wanted): Settled | undefined {
+/** The file, or why clients are not told of it. */
+function acceptable(wanted: Wanted): (Wanted & { readable: true }) | Settled {
   if (!wanted.readable) return settled('Rejected', wanted.reason, wanted.message);
   const error = wanted.problems.find(({ severity }) => severity === 'error');
-  if (wanted.graph !== undefined && error === undefined) return undefined;
+  if (wanted.graph !== undefined && error === undefined) return wanted;
   const what = error === undefined ? 'no graph' : `${error.id} in line ${error.line}: ${error.message}`;
   return settled('Rejected', wanted.graph === undefined ? 'SyntaxError' : 'LintError', `${what}; clients are not told`);
 }
