@@ -87,8 +87,8 @@ async function readAll(file: string): Promise<Buffer<ArrayBuffer>> {
   const fd = openSync(file, 'r');
   try {
     const buffer = Buffer.allocUnsafeSlow(fstatSync(fd).size);
-    const { promise, resolve, reject } = Promise.withResolvers<number>();
     if (buffer.length === 0) return buffer;
+    const { promise, resolve, reject } = Promise.withResolvers<number>();
     read(fd, buffer, 0, buffer.length, 0, (error, bytes) => (error === null ? resolve(bytes) : reject(error)));
     return buffer.subarray(0, await promise);
   } finally {

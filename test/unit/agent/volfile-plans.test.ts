@@ -1,8 +1,7 @@
 /** What the API says of volfiles that are not there yet: the same that the agent says, and does, once they are. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { volfilePlanService } from '../../../src/agent/volfile-plans.ts';
-import { silentLog } from '../../../src/lib/log.ts';
-import { TargetState } from '../../../src/volfile/target.ts';
+import type { TargetState } from '../../../src/volfile/target.ts';
 import { FakeGluster, NOW, setOf, sha } from '../volfile/fake-gluster.ts';
 import { BRICK_PATH, edit, sample } from '../volfile/samples.ts';
 
@@ -20,16 +19,7 @@ let policy: 'off' | 'auto';
 beforeEach(() => {
   gluster = new FakeGluster();
   policy = 'off';
-  target = new TargetState(
-    {
-      process: 'brick',
-      file: 'brick.vol',
-      pidFile: gluster.pidFile,
-      logFile: gluster.logFile,
-      probe: async () => await Promise.resolve(true),
-    },
-    { glusterVersion: () => '11', clock: gluster.clock, log: silentLog, system: gluster.system },
-  );
+  target = gluster.target();
 });
 afterEach(() => gluster.dispose());
 

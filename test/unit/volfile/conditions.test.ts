@@ -1,10 +1,9 @@
 import * as fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { silentLog } from '../../../src/lib/log.ts';
 import { judgeVolfile, type ConditionFacts } from '../../../src/volfile/conditions.ts';
 import { WHOLE_FILE, type Problem } from '../../../src/volfile/problem.ts';
 import type { Outcome, Reason } from '../../../src/volfile/status.ts';
-import { TargetState } from '../../../src/volfile/target.ts';
+import type { TargetState } from '../../../src/volfile/target.ts';
 import { FakeGluster, NOW, setOf } from './fake-gluster.ts';
 import { edit, sample } from './samples.ts';
 
@@ -136,16 +135,7 @@ describe('the conditions of a process', () => {
   let target: TargetState;
   beforeEach(() => {
     gluster = new FakeGluster();
-    target = new TargetState(
-      {
-        process: 'brick',
-        file: 'brick.vol',
-        pidFile: gluster.pidFile,
-        logFile: gluster.logFile,
-        probe: async () => await Promise.resolve(true),
-      },
-      { glusterVersion: () => '11', clock: gluster.clock, log: silentLog, system: gluster.system },
-    );
+    target = gluster.target();
   });
   afterEach(() => gluster.dispose());
 

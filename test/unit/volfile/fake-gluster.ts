@@ -2,8 +2,10 @@
 import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { silentLog } from '../../../src/lib/log.ts';
 import type { SignalOptions, SafeSignal } from '../../../src/process/signal.ts';
 import type { VolfileEntry, VolfileSet } from '../../../src/volfile/read-set.ts';
+import { TargetState, type TargetOptions, type VolfileTarget } from '../../../src/volfile/target.ts';
 import { FakeProc } from '../process/fake-proc.ts';
 import { InstantClock } from './instant-clock.ts';
 import { graphOf } from './samples.ts';
@@ -56,6 +58,21 @@ export class FakeGluster {
 
   get now(): number {
     return this.#now;
+  }
+
+  /** The brick and its file, as the agent looks after them. */
+  target(changes: Partial<VolfileTarget> = {}, options: Partial<TargetOptions> = {}): TargetState {
+    return new TargetState(
+      {
+        process: 'brick',
+        file: 'brick.vol',
+        pidFile: this.pidFile,
+        logFile: this.logFile,
+        probe: async () => await Promise.resolve(this.probe),
+        ...changes,
+      },
+      { glusterVersion: () => '11', clock: this.clock, log: silentLog, system: this.system, ...options },
+    );
   }
 
   /** Lets time pass for everybody. */

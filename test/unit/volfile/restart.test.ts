@@ -1,7 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { silentLog } from '../../../src/lib/log.ts';
 import type { RestartPorts } from '../../../src/volfile/restart.ts';
-import { TargetState } from '../../../src/volfile/target.ts';
+import type { TargetState } from '../../../src/volfile/target.ts';
 import { FakeGluster, NOW, setOf, sha } from './fake-gluster.ts';
 import { edit, sample } from './samples.ts';
 
@@ -38,23 +37,7 @@ let changedAt: number;
 beforeEach(async () => {
   gluster = new FakeGluster();
   gate = new Gate();
-  target = new TargetState(
-    {
-      process: 'brick',
-      file: 'brick.vol',
-      pidFile: gluster.pidFile,
-      logFile: gluster.logFile,
-      probe: async () => await Promise.resolve(gluster.probe),
-      restart: gate,
-    },
-    {
-      glusterVersion: () => '11',
-      clock: gluster.clock,
-      log: silentLog,
-      system: gluster.system,
-      returnDeadlineMs: RETURN_MS,
-    },
-  );
+  target = gluster.target({ restart: gate }, { returnDeadlineMs: RETURN_MS });
   gluster.start(1000, A);
   changedAt = LONG_AGO;
   await see(A);

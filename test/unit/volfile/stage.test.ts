@@ -1,10 +1,9 @@
 import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { silentLog } from '../../../src/lib/log.ts';
 import { lintVolfile } from '../../../src/volfile/lint/lint.ts';
 import { VolfileStage, type Staging } from '../../../src/volfile/stage.ts';
-import { TargetState, type VolfileTarget } from '../../../src/volfile/target.ts';
+import type { TargetState, VolfileTarget } from '../../../src/volfile/target.ts';
 import { TemporaryDirectory } from '../../support/temporary.ts';
 import { FakeGluster, setOf, sha } from './fake-gluster.ts';
 import { BRICK_CONTEXT, BRICK_PATH, edit, sample } from './samples.ts';
@@ -90,24 +89,8 @@ describe('a process that reads staged files', () => {
   });
 
   function newTarget(changes: Partial<VolfileTarget>): TargetState {
-    return new TargetState(
-      {
-        process: 'brick',
-        file: 'brick.vol',
-        pidFile: gluster.pidFile,
-        logFile: gluster.logFile,
-        probe: async () => await Promise.resolve(answering),
-        ...changes,
-      },
-      {
-        glusterVersion: () => '11',
-        stage,
-        clock: gluster.clock,
-        log: silentLog,
-        system: gluster.system,
-        returnDeadlineMs: 60_000,
-      },
-    );
+    const probe = async (): Promise<boolean> => await Promise.resolve(answering);
+    return gluster.target({ probe, ...changes }, { stage, returnDeadlineMs: 60_000 });
   }
   afterEach(() => {
     gluster.dispose();
