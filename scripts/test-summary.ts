@@ -1,7 +1,8 @@
-/** Counts the tests in vitest's JSON reports, prints `N passed, N failed` and exits with 1 when anything failed. */
+/** Counts the tests in vitest's JSON reports, says which failed, prints `N passed, N failed` and exits with 1 when anything failed. */
 import { readFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { addCounts, countReport, describeCounts, type Counts } from './test-counts.ts';
+import { describeFailures } from './test-failures.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -11,7 +12,11 @@ const { values, positionals } = parseArgs({
 
 const failedChecks = values['failed-check'];
 let total: Counts = { passed: 0, failed: failedChecks.length, skipped: 0 };
-for (const path of positionals) total = addCounts(total, countReport(readReport(path)));
+for (const path of positionals) {
+  const report = readReport(path);
+  total = addCounts(total, countReport(report));
+  for (const failure of describeFailures(report, process.cwd())) console.log(failure);
+}
 
 if (failedChecks.length > 0) console.log(`failed checks: ${failedChecks.join(', ')}`);
 console.log(describeCounts(total));
