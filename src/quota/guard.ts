@@ -169,15 +169,25 @@ export class QuotaGuard {
     return fooled;
   }
 
-  /** With the check on, one that still lets a PV grow beyond its limit has been told a false usage. */
+  /**
+   * With the check on, one that still lets a PV grow beyond its limit has been told a false usage. The PV may have been emptied
+   * since it was looked at, and then it may grow: only one that is over its limit before and after the answer has been faked.
+   */
   async #findFaked(fooled: readonly GuardTarget[], signal: AbortSignal): Promise<void> {
     const { brick, log } = this.#options;
-    for (const { pv, gfid } of fooled) {
-      if ((await refusable(brick.wouldRefuse(gfid, 1n, signal))) !== false) continue;
+    for (const target of fooled) {
+      if (!(await this.#isOver(target, signal))) continue;
+      if ((await refusable(brick.wouldRefuse(target.gfid, 1n, signal))) !== false) continue;
+      if (!(await this.#isOver(target, signal))) continue;
       this.stats.tampering.faked += 1;
       this.#mustTell = true;
-      log.warn({ pv }, 'the brick was told a false usage of this PV: it is told the true one from now on');
+      log.warn({ pv: target.pv }, 'the brick was told a false usage of this PV: it is told the true one from now on');
     }
+  }
+
+  async #isOver(target: GuardTarget, signal: AbortSignal): Promise<boolean> {
+    const [look] = await this.#look([target], signal);
+    return look?.isOver === true;
   }
 
   /**

@@ -27,6 +27,8 @@ class FakeBrick implements GuardBrick {
   probes = 0;
   flushes = 0;
   readonly gone = new Set<string>();
+  /** What others do to the brick before that call reaches it. */
+  before: (call: 'setChecks' | 'wouldRefuse') => void = () => undefined;
 
   write(gfid: string, bytes: bigint): boolean {
     const pv = this.at(gfid);
@@ -53,11 +55,13 @@ class FakeBrick implements GuardBrick {
   }
 
   async wouldRefuse(gfid: string, bytes: bigint) {
+    this.before('wouldRefuse');
     this.probes += 1;
     return this.checks && this.at(gfid).total + bytes > LIMIT;
   }
 
   async setChecks(on: boolean) {
+    this.before('setChecks');
     if (this.filter === undefined) this.checks = on;
     else this.filter.checks = on;
   }
@@ -144,6 +148,21 @@ describe('QuotaGuard', () => {
     await pass();
     expect(brick.adds).toBe(true);
   });
+
+  it.each(['setChecks', 'wouldRefuse'] as const)(
+    'does not take a PV for faked that is emptied before %s',
+    async (call) => {
+      brick.checks = false;
+      brick.write('a', LIMIT * 2n);
+      brick.before = (name) => {
+        const isLater = name === 'setChecks' || brick.checks;
+        if (name === call && isLater) brick.pvs.set('a', { used: 0n, total: 0n });
+      };
+      await pass();
+      expect(guard.stats.tampering).toEqual({ off: 1, faked: 0 });
+      expect(brick.adds).toBe(true);
+    },
+  );
 
   it('leaves the telling to whoever knows the sum of the volume', async () => {
     told.add('a');
