@@ -209,6 +209,7 @@ export class HealDuty {
       splitBrain: this.splitBrain,
       status: () => this.tracker.status(),
       useOf: (pv) => useOf(quota, pv),
+      clock,
       processes: () => processes.views,
       volfiles,
       signal,

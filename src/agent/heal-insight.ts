@@ -1,6 +1,6 @@
 /** What the API tells of single objects that wait for heal: listed, counted by PV, explained. */
 import type { HealEntry } from '../brick/heal-entries.ts';
-import type { GfidIndex } from '../brick/heal-window.ts';
+import { GFID_INDICES, type GfidIndex } from '../brick/heal-window.ts';
 import { brickSetOf } from '../heal/brick-set.ts';
 import type { ReplicaSet } from '../heal/changelog.ts';
 import { describeEntry, isIdle, type PendingEntry } from '../heal/entry.ts';
@@ -18,6 +18,7 @@ import type { PvTally } from '../heal/pv-tally.ts';
 import type { Since, Sightings } from '../heal/sightings.ts';
 import type { HealStatus } from '../heal/tracker.ts';
 import { textToBytes } from '../lib/byte-text.ts';
+import type { Clock } from '../lib/clock.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import { gfidFromBytes, gfidToBytes, type Gfid } from '../lib/gfid.ts';
 import { isGone, type ProcessProof } from '../process/identity.ts';
@@ -32,7 +33,7 @@ import type { ProcessView } from './process-monitor.ts';
  * The daemon answers at once, or a frozen brick keeps it waiting for longer than anybody who asks would wait; in milliseconds.
  */
 const DAEMON_PATIENCE_MS = 8_000;
-/** Of the backlog, so many are looked at for what keeps them: some 20 ms of the listing thread. */
+/** Of each index, so many are looked at for what keeps them: some 20 ms of the listing thread. */
 const SAMPLED = 256;
 
 export interface HealInsightOptions {
@@ -46,6 +47,7 @@ export interface HealInsightOptions {
   status: () => HealStatus;
   /** What a PV holds and may hold on this brick. */
   useOf: PvUseOf;
+  clock: Pick<Clock, 'now'>;
   processes: () => readonly ProcessView[];
   volfiles: () => readonly VolfileStatus[];
   /** Fires when the agent stops. */
@@ -147,7 +149,7 @@ export class HealInsight {
   }
 
   async #situation(sample: readonly PendingEntry[]): Promise<HealSituation> {
-    const { config, processes, volfiles, status, useOf } = this.#options;
+    const { config, processes, volfiles, status, useOf, clock } = this.#options;
     const { operations, ...backlog } = status();
     const proof = processes().find(({ process }) => process === 'shd')?.proof;
     const daemonTrouble = troubleOf(proof);
@@ -162,6 +164,7 @@ export class HealInsight {
       backlog,
       sample,
       useOf,
+      now: clock.now(),
       self: this.#set?.self,
     };
   }
@@ -169,10 +172,17 @@ export class HealInsight {
   /** Of the daemon's state and of the backlog more is known; what cannot be read is for the view of the backlog to say. */
   async #sample(): Promise<PendingEntry[]> {
     const { source, status, signal } = this.#options;
-    if ((status().pending.xattrop ?? 0) === 0) return [];
+    const { xattrop = 0, dirty = 0 } = status().pending;
     try {
-      const page = await source.page({ index: 'xattrop', after: undefined, limit: SAMPLED }, signal);
-      return (page?.entries ?? []).map((entry) => this.#describe(entry));
+      const sample: PendingEntry[] = [];
+      for (const index of GFID_INDICES) {
+        if ((index === 'dirty' ? dirty : xattrop) === 0) continue;
+        const page = await source.page({ index, after: undefined, limit: SAMPLED }, signal);
+        const entries = (page?.entries ?? []).map((entry) => this.#describe(entry));
+        // What waits stands in both.
+        sample.push(...(index === 'dirty' ? entries.filter(({ state }) => state === 'Dirty') : entries));
+      }
+      return sample;
     } catch (error) {
       if (!isAgentError(error) || signal.aborted) throw error;
       return [];

@@ -8,7 +8,7 @@ import type { BacklogView } from './backlog.ts';
 import type { ExplainedStatus } from './child-status.ts';
 import type { PendingEntry } from './entry.ts';
 import type { SplitKind } from './split-brain.ts';
-import { obstaclesAmong, obstaclesOf, type PvUseOf } from './obstacle.ts';
+import { obstaclesAmong, obstaclesOf, type ObstacleFacts } from './obstacle.ts';
 import type { DaemonChild } from './ports.ts';
 
 export interface Finding {
@@ -24,7 +24,7 @@ export interface Finding {
 export type DaemonTroubleKind = 'Down' | 'Stopped' | 'Unproven';
 
 /** What is known; a member that is undefined is not. */
-export interface HealSituation {
+export interface HealSituation extends ObstacleFacts {
   /** Whether this pod has a self-heal daemon at all. */
   isDaemonExpected: boolean;
   /** Why the daemon's process is not there or not proven; undefined: it is. */
@@ -38,7 +38,6 @@ export interface HealSituation {
   backlog: BacklogView;
   /** Some of what waits. */
   sample: readonly PendingEntry[];
-  useOf: PvUseOf;
   /** This brick, as the set blames it. */
   self: string | undefined;
 }
@@ -58,8 +57,8 @@ export type Comparison =
 export function explainHeal(situation: HealSituation, subject?: ExplainSubject): Finding[] {
   const findings = [...daemonFindings(situation), ...childFindings(situation, subject?.entry)];
   if (subject === undefined) {
-    findings.push(...obstaclesAmong(situation.sample, situation.useOf), ...backlogFindings(situation.backlog));
-  } else findings.push(...(subject.isWaiting ? entryFindings(subject, situation.useOf) : [notWaiting(subject.entry)]));
+    findings.push(...obstaclesAmong(situation.sample, situation), ...backlogFindings(situation.backlog));
+  } else findings.push(...(subject.isWaiting ? entryFindings(subject, situation) : [notWaiting(subject.entry)]));
   const isObstructed = findings.some(({ severity }) => severity !== 'info');
   if (!isObstructed && isPending(situation.backlog, subject)) {
     findings.push(WAITS, ...(subject?.comparison === undefined ? [SEEN_ELSEWHERE] : [REFUSED_ELSEWHERE]));
@@ -168,9 +167,9 @@ function backlogFindings({ state, reason, message }: BacklogView): Finding[] {
   return [{ reason, severity, message, remedy: undefined }];
 }
 
-function entryFindings({ entry, comparison }: ExplainSubject, useOf: PvUseOf): Finding[] {
+function entryFindings({ entry, comparison }: ExplainSubject, facts: ObstacleFacts): Finding[] {
   const blamed = entry.blames.map(({ child }) => child).join(', ');
-  const findings = obstaclesOf(entry, useOf);
+  const findings = obstaclesOf(entry, facts);
   if (comparison?.kind === 'SplitBrain') return [...findings, splitBrain(comparison.kinds)];
   if (comparison?.kind === 'None' && (entry.state === 'BlamesAll' || entry.state === 'BlamesItself')) {
     const message = 'the other bricks were asked: there is a copy that nobody blames, so this is no split-brain';

@@ -1,5 +1,5 @@
 /** What keeps single objects from healing although the daemon tries, as far as the brick that has the good copy can tell. Pure. */
-import { formatBytes } from '../lib/units.ts';
+import { formatBytes, formatDuration } from '../lib/units.ts';
 import type { PendingEntry } from './entry.ts';
 import type { Finding } from './explain.ts';
 
@@ -14,17 +14,27 @@ export type PvUseOf = (pv: string) => PvUse | undefined;
 
 /** Of the backlog as a whole, so many are told by name. */
 const MAX_TOLD = 5;
+/** Heal writes a file in pieces of 128 KiB, several at a time: with less room than this some piece may not fit. */
+const ROOM_BYTES = 1024n ** 2n;
+/** A client clears the mark a second after its last write (post-op delay), and each write changes the object; in milliseconds. */
+const LEFT_AFTER_MS = 60_000;
+
+export interface ObstacleFacts {
+  useOf: PvUseOf;
+  /** Wall-clock milliseconds. */
+  now: number;
+}
 
 /** The gravest first; empty: none is seen. */
-export function obstaclesOf(entry: PendingEntry, useOf: PvUseOf): Finding[] {
-  return [...namespaceLoop(entry), ...overLimit(entry, useOf)];
+export function obstaclesOf(entry: PendingEntry, { useOf, now }: ObstacleFacts): Finding[] {
+  return [...namespaceLoop(entry), ...leftDirty(entry, now), ...noRoom(entry, useOf, now)];
 }
 
 /** Those of a sample of the backlog, each once a PV. */
-export function obstaclesAmong(entries: readonly PendingEntry[], useOf: PvUseOf): Finding[] {
+export function obstaclesAmong(entries: readonly PendingEntry[], facts: ObstacleFacts): Finding[] {
   const found = new Map<string, Finding>();
   for (const entry of entries) {
-    for (const finding of obstaclesOf(entry, useOf)) {
+    for (const finding of obstaclesOf(entry, facts)) {
       const key = `${finding.reason} ${entry.pv ?? entry.gfid}`;
       if (found.size < MAX_TOLD && !found.has(key)) found.set(key, finding);
     }
@@ -48,24 +58,64 @@ function namespaceLoop({ isNamespace, blames, paths: [path = '/…'] }: PendingE
   ];
 }
 
+/** Marked dirty, and nothing has happened to it for so long that no client can be at it. */
+function isLeft({ state, changedAt }: PendingEntry, now: number): boolean {
+  return state === 'Dirty' && changedAt !== undefined && now - changedAt >= LEFT_AFTER_MS;
+}
+
 /**
- * A brick that is healed counts and limits what heal writes like anything else (measured on 11.1): it takes no more than the limit
- * allows, and a PV that holds more than that here cannot be whole there.
+ * A write that too few bricks took fails at the client and blames nobody: every copy is left with the dirty mark, and some have
+ * what the others refused (measured on 11.1 with a PV at its limit). The daemon compares them in its next crawl.
  */
-function overLimit({ pv, kinds, blames }: PendingEntry, useOf: PvUseOf): Finding[] {
-  const use = pv === undefined ? undefined : useOf(pv);
-  const grows = kinds.includes('data') || kinds.includes('entry');
-  if (pv === undefined || use === undefined || use.usedBytes <= use.limitBytes || !grows || blames.length === 0)
-    return [];
-  const blamed = blames.map(({ child }) => child).join(', ');
+function leftDirty(entry: PendingEntry, now: number): Finding[] {
+  const { changedAt, paths, gfid } = entry;
+  if (!isLeft(entry, now) || changedAt === undefined) return [];
   return [
     {
-      reason: 'PvOverLimit',
-      severity: 'error',
+      reason: 'LeftDirty',
+      severity: 'warning',
       message:
-        `${pv} holds ${formatBytes(use.usedBytes)} here and its limit is ${formatBytes(use.limitBytes)}: ${blamed} takes no more than ` +
-        'that and refuses what heal writes beyond it (EDQUOT), so this heal does not end',
-      remedy: `raise its limit above what it holds, or delete some of it; then brick-agent heal start`,
+        `${paths[0] ?? gfid} has been marked as being written for ${formatDuration(now - changedAt)}, and nobody writes it: the write ` +
+        'was cut off, or only some bricks took it, so the copies may differ until they are compared',
+      remedy:
+        'brick-agent heal start; if it stays, some brick refuses what heal writes: look at the quota and the disk of each',
+    },
+  ];
+}
+
+/**
+ * A brick that is healed counts and limits what heal writes like anything else (measured on 11.1): it takes no more than the limit
+ * allows. A PV that holds more than that here cannot be whole there; and of one that is full, each brick counts a little differently.
+ */
+function noRoom(entry: PendingEntry, useOf: PvUseOf, now: number): Finding[] {
+  const { pv, kinds, blames } = entry;
+  const use = pv === undefined ? undefined : useOf(pv);
+  const grows = kinds.includes('data') || kinds.includes('entry');
+  const isBehind = grows && blames.length > 0;
+  if (pv === undefined || use === undefined || !(isBehind || isLeft(entry, now))) return [];
+  const { usedBytes, limitBytes } = use;
+  const blamed = isBehind ? blames.map(({ child }) => child).join(', ') : 'a brick with less of it';
+  if (usedBytes > limitBytes) {
+    return [
+      {
+        reason: 'PvOverLimit',
+        severity: 'error',
+        message:
+          `${pv} holds ${formatBytes(usedBytes)} here and its limit is ${formatBytes(limitBytes)}: ${blamed} takes no more than ` +
+          'that and refuses what heal writes beyond it (EDQUOT), so this heal does not end',
+        remedy: `raise its limit above what it holds, or delete some of it; then brick-agent heal start`,
+      },
+    ];
+  }
+  if (limitBytes - usedBytes >= ROOM_BYTES) return [];
+  return [
+    {
+      reason: 'PvFull',
+      severity: 'warning',
+      message:
+        `${pv} has ${formatBytes(limitBytes - usedBytes)} left of its limit of ${formatBytes(limitBytes)} here: ${blamed} may have no room ` +
+        'for what heal writes (EDQUOT), and then this heal does not end',
+      remedy: `raise its limit by a few MiB until it is healed, or delete some of it; then brick-agent heal start`,
     },
   ];
 }

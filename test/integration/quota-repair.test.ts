@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, open, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rm, stat, statfs, writeFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,7 +10,7 @@ import { shownLimit, shownUsage } from '../../src/quota/live-limit.ts';
 import { BrickClient } from '../../src/rpc/brick-client.ts';
 import { PID } from '../../src/rpc/credential.ts';
 import { Check } from 'typebox/value';
-import { quotaViewSchema } from '../../src/agent/http/schemas.ts';
+import { healEntriesSchema, quotaViewSchema } from '../../src/agent/http/schemas.ts';
 import { startAgent, type LabAgent } from '../lab/agent.ts';
 import { brickDifferences, pendingHeals } from '../lab/inspect.ts';
 import { Lab } from '../lab/lab.ts';
@@ -71,6 +71,40 @@ async function repairAll(pv: Pv): Promise<string[]> {
   }
   return outcomes;
 }
+
+describe('a limit that is higher on one brick than on the others', () => {
+  it('makes writes fail that this brick has taken: each copy is left dirty, nobody is blamed, and heal ends it where there is room', async () => {
+    const pv = await createPv(client, 'pvc-uneven', undefined);
+    const limits = [4 * MiB, 4 * MiB, 64 * MiB];
+    for (const [index, agent] of agents.entries())
+      await agent.api('PUT', `/v1/quotas/${pv.name}`, { limitBytes: String(limits[index]) });
+    for (const [index, agent] of agents.entries()) await waitLimit(lab, [agent], pv.name, limits[index] ?? 0);
+    const file = `${pv.path}/file`;
+    const piece = Buffer.alloc(MiB, 1);
+    await expect(writeFile(file, Buffer.concat(Array.from({ length: 8 }, () => piece)))).rejects.toMatchObject({
+      errno: -122,
+    });
+    const sizes = await Promise.all(
+      volume.bricks.map(async ({ path }) => (await stat(`${path}/${pv.relativePath}/file`)).size),
+    );
+    expect(sizes[2]).toBeGreaterThan(sizes[0] ?? 0);
+    for (const brick of volume.bricks) {
+      const dirty = brick.xattr(`${pv.relativePath}/file`, 'trusted.afr.dirty');
+      expect(dirty?.readUInt32BE(0)).toBeGreaterThan(0);
+    }
+    expect(await pendingHeals(volume)).toBe(0);
+    const { json } = await first().api('GET', '/v1/heal/entries?index=dirty');
+    if (!Check(healEntriesSchema, json)) throw new Error(`not a page: ${JSON.stringify(json)}`);
+    expect(json.items).toMatchObject([{ state: 'Dirty', pv: pv.name, blames: [], kinds: [] }]);
+    // The daemon takes the largest copy for the good one, and the others refuse what is missing until they have room.
+    expect((await first().api('POST', '/v1/heal', { kind: 'index' })).status).toBe(202);
+    expect(await brickDifferences(volume)).not.toEqual([]);
+    for (const agent of agents) await agent.api('PUT', `/v1/quotas/${pv.name}`, { limitBytes: String(64 * MiB) });
+    await waitLimit(lab, agents, pv.name, 64 * MiB);
+    await first().api('POST', '/v1/heal', { kind: 'index' });
+    await lab.waitFor('the heal', async () => (await brickDifferences(volume)).length === 0);
+  });
+});
 
 describe('counters of running bricks', () => {
   it('are lowered to the byte after a file was written while it was deleted, without being asked for', async () => {

@@ -23,6 +23,7 @@ function situation(fields: Partial<HealSituation> = {}, pending = counts(3)): He
     children: [brick(0), brick(1), brick(2)],
     lastAnswer: [],
     sample: [],
+    now: 0,
     useOf: () => undefined,
     backlog: backlog.view(0),
     self: 'vol1-client-0',

@@ -1,7 +1,12 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { PendingEntry } from '../../../src/heal/entry.ts';
-import { obstaclesAmong, obstaclesOf, type PvUse } from '../../../src/heal/obstacle.ts';
+import {
+  obstaclesAmong as judgeAll,
+  obstaclesOf as judge,
+  type PvUse,
+  type PvUseOf,
+} from '../../../src/heal/obstacle.ts';
 
 function entry(fields: Partial<PendingEntry> = {}): PendingEntry {
   return {
@@ -21,7 +26,11 @@ function entry(fields: Partial<PendingEntry> = {}): PendingEntry {
   };
 }
 
-const over = (): PvUse => ({ usedBytes: 8n * 1024n ** 2n, limitBytes: 2n * 1024n ** 2n });
+const NOW = 1_000_000_000;
+const obstaclesOf = (one: PendingEntry, useOf: PvUseOf) => judge(one, { useOf, now: NOW });
+const obstaclesAmong = (some: PendingEntry[], useOf: PvUseOf) => judgeAll(some, { useOf, now: NOW });
+const MiB = 1024n ** 2n;
+const over = (): PvUse => ({ usedBytes: 8n * MiB, limitBytes: 2n * MiB });
 
 describe('obstaclesOf', () => {
   it('names a PV that holds more than the brick which is healed may take', () => {
@@ -37,17 +46,33 @@ describe('obstaclesOf', () => {
     ]);
   });
 
-  it('says nothing of a PV at its limit or below, of none, and of what needs no space', () => {
+  it('says nothing of a PV with room, warns of one without, and says nothing of none and of what needs no space', () => {
     fc.assert(
-      fc.property(fc.bigInt({ min: 0n, max: 1n << 62n }), fc.bigInt({ min: 0n, max: 1n << 62n }), (a, b) => {
-        const [usedBytes, limitBytes] = a < b ? [a, b] : [b, a];
-        expect(obstaclesOf(entry(), () => ({ usedBytes, limitBytes }))).toEqual([]);
+      fc.property(fc.bigInt({ min: 0n, max: 1n << 62n }), fc.bigInt({ min: 0n, max: 4n * MiB }), (usedBytes, room) => {
+        const found = obstaclesOf(entry(), () => ({ usedBytes, limitBytes: usedBytes + room }));
+        expect(found.map(({ reason }) => reason)).toEqual(room < MiB ? ['PvFull'] : []);
       }),
     );
     expect(obstaclesOf(entry(), () => undefined)).toEqual([]);
     expect(obstaclesOf(entry({ pv: undefined }), over)).toEqual([]);
     expect(obstaclesOf(entry({ kinds: ['metadata'] }), over)).toEqual([]);
     expect(obstaclesOf(entry({ kinds: [], blames: [] }), over)).toEqual([]);
+  });
+
+  it('tells what a write has left dirty from what is being written', () => {
+    const left = entry({ state: 'Dirty', kinds: [], blames: [], dirty: { data: 1, metadata: 0, entry: 0 } });
+    const full: PvUseOf = () => ({ usedBytes: 8n * MiB - 4096n, limitBytes: 8n * MiB });
+    const reasonsAt = (ageMs: number, useOf: PvUseOf): string[] =>
+      obstaclesOf({ ...left, changedAt: NOW - ageMs }, useOf).map(({ reason }) => reason);
+    expect(reasonsAt(59_999, full)).toEqual([]);
+    expect(reasonsAt(60_000, full)).toEqual(['LeftDirty', 'PvFull']);
+    expect(reasonsAt(60_000, over)).toEqual(['LeftDirty', 'PvOverLimit']);
+    expect(reasonsAt(3_600_000, () => undefined)).toEqual(['LeftDirty']);
+    expect(obstaclesOf({ ...left, changedAt: undefined }, full)).toEqual([]);
+    expect(obstaclesOf({ ...left, changedAt: NOW - 3_600_000 }, full)[0]).toMatchObject({
+      severity: 'warning',
+      message: expect.stringMatching(/^\/subvol\/ab\/cd\/pvc-1\/file .* for 1 h/),
+    });
   });
 
   it('knows a quota directory whose metadata heals for ever', () => {
