@@ -7,7 +7,14 @@ import { basename, join } from 'node:path';
 import { withDeadline } from '../lib/deadline.ts';
 import { errnoOf, errorMessage } from '../lib/errors.ts';
 import { lockHolders } from './file-locks.ts';
-import { DEFAULT_PROC_ROOT, PROC_DEADLINE_MS, readProc, readProcLink, TICKS_PER_SECOND } from './proc-fs.ts';
+import {
+  DEFAULT_PROC_ROOT,
+  PROC_DEADLINE_MS,
+  readMoment,
+  readProc,
+  readProcLink,
+  TICKS_PER_SECOND,
+} from './proc-fs.ts';
 import { parseStatLine } from './stat-line.ts';
 
 export interface ProcessInfo {
@@ -84,14 +91,11 @@ const MAX_PID_FILE_BYTES = 64;
 export async function readProcess(pid: number, options: ProcOptions = {}): Promise<ProcessInfo | undefined> {
   const root = options.procRoot ?? DEFAULT_PROC_ROOT;
   const dir = join(root, String(pid));
-  // Taken first: a busy event loop then makes the process look older, never younger than a file it may not have read.
-  const now = (options.now ?? Date.now)();
   const statText = await readProc(join(dir, 'stat'));
-  const uptimeText = await readProc(join(root, 'uptime'));
-  if (!statText.ok || !uptimeText.ok) return undefined;
+  const moment = readMoment(root, options.now ?? Date.now);
+  if (!statText.ok || moment === undefined) return undefined;
   const line = parseStatLine(statText.value.toString('latin1'));
-  const uptime = Number.parseFloat(uptimeText.value.toString('latin1'));
-  if (line === undefined || Number.isNaN(uptime)) return undefined;
+  if (line === undefined) return undefined;
   const exe = await readProcLink(join(dir, 'exe'));
   const cmdline = await readProc(join(dir, 'cmdline'));
   return {
@@ -99,7 +103,7 @@ export async function readProcess(pid: number, options: ProcOptions = {}): Promi
     exe: exe.ok ? exe.value.replace(/ \(deleted\)$/, '') : undefined,
     exeDeleted: exe.ok && exe.value.endsWith(' (deleted)'),
     startTicks: line.startTicks,
-    startedAt: Math.round(now - (uptime - line.startTicks / TICKS_PER_SECOND) * 1000),
+    startedAt: Math.round(moment.now - (moment.uptimeSeconds - line.startTicks / TICKS_PER_SECOND) * 1000),
     cmdline: cmdline.ok ? splitCmdline(cmdline.value) : [],
     state: line.state,
   };

@@ -50,6 +50,22 @@ describe('readProcess', () => {
     expect(await readProcess(8, options)).toMatchObject({ exe: '/usr/sbin/glusterfsd', exeDeleted: true });
   });
 
+  it('looks at the clocks again when the thread was interrupted between them', async () => {
+    proc.put({ pid: 9, exe: '/bin/x', startTicks: 90_000 });
+    // The wall clock goes on by 300 ms within the first look and stands still within the second.
+    const times = [5_000_000, 5_000_300, 5_000_400, 5_000_400];
+    const info = await readProcess(9, { ...options, now: () => times.shift() ?? 0 });
+    expect([info?.startedAt, times]).toEqual([5_000_400 - (1000 - 900) * 1000, []]);
+  });
+
+  it('takes the looks that were closest, and the earlier time of both, on a machine that always interrupts', async () => {
+    proc.put({ pid: 9, exe: '/bin/x', startTicks: 90_000 });
+    const gaps = [300, 200, 50, 400, 60];
+    const times = gaps.flatMap((gap, index) => [5_000_000 + index * 1000, 5_000_000 + index * 1000 + gap]);
+    const info = await readProcess(9, { ...options, now: () => times.shift() ?? 0 });
+    expect([info?.startedAt, times]).toEqual([5_002_000 - 100_000, []]);
+  });
+
   it('is undefined for no process', async () => {
     expect(await readProcess(4711, options)).toBeUndefined();
   });
