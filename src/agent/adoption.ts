@@ -15,7 +15,7 @@ import { readReplicateName } from '../volfile/replicate-name.ts';
 import type { BrickAdoption } from './brick-adoption.ts';
 import type { Config } from './config/load.ts';
 import { adoptAnswerSchema, type AdoptAnswer, type AdoptQuestion } from './http/schemas.ts';
-import { askPeer } from './peer-http.ts';
+import { askPeer, type PeerAccess } from './peer-http.ts';
 
 /** Longer than any adoption, in milliseconds; it is taken back at its end. */
 const CLAIM_MS = 300_000;
@@ -38,7 +38,7 @@ export interface AdoptionOptions {
     claim: (forMs: number, signal: AbortSignal) => Promise<Disruption>;
     release: () => void;
   };
-  token: string | undefined;
+  access: PeerAccess | undefined;
   repair: (pv: string) => void;
   /** Of the running brick, e.g. `11.1`; undefined when it is not known. */
   version: () => Promise<string | undefined>;
@@ -178,19 +178,20 @@ export class Adoption implements AdoptPorts {
   }
 
   #refusal(): string | undefined {
-    const { config, token } = this.#options;
+    const { config, access } = this.#options;
     const { volumeType } = config;
     if (volumeType === 'Replica1') return undefined;
     if (!this.#isReplicated())
       return `not tried on ${volumeType} volumes: restart the bricks, one by one, with prepare`;
-    if (config.peers === undefined || token === undefined) {
+    if (config.peers === undefined || access === undefined) {
       return 'the other bricks of the set must do it at the same time: configure peers and apiTokenFile';
     }
     return undefined;
   }
 
   async #ask(address: string, step: AdoptStep, pv: string, signal: AbortSignal): Promise<AdoptAnswer> {
-    const { config, token = '' } = this.#options;
+    const { config, access } = this.#options;
+    if (access === undefined) throw new AgentError('Internal', 'there are no peers to ask');
     const body: AdoptQuestion = {
       pv,
       step,
@@ -199,7 +200,7 @@ export class Adoption implements AdoptPorts {
       volumeId: config.volumeId,
     };
     const path = '/v1/peer/adopt';
-    const answer = await askPeer({ address, path, token, signal, timeoutMs: PEER_TIMEOUT_MS, body });
+    const answer = await askPeer({ address, path, access, signal, timeoutMs: PEER_TIMEOUT_MS, body });
     if (!Check(adoptAnswerSchema, answer)) {
       throw new AgentError('RpcProtocol', `${address}: its answer to ${path} has another form than ours`);
     }

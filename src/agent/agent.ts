@@ -20,6 +20,7 @@ import {
 } from '../metrics/collectors/quota-guard.ts';
 import { RpcCounter } from '../metrics/collectors/rpc.ts';
 import { runtimeCollector } from '../metrics/collectors/runtime.ts';
+import { tlsCollector } from '../metrics/collectors/tls.ts';
 import { volfileCollector } from '../metrics/collectors/volfile.ts';
 import { MetricsRegistry } from '../metrics/registry.ts';
 import { BrickClient } from '../rpc/brick-client.ts';
@@ -38,15 +39,20 @@ import { HealDuty } from './heal-duty.ts';
 import type { HealInsight } from './heal-insight.ts';
 import type { HealthCheck } from './health.ts';
 import { livenessChecks, readinessChecks } from './health-checks.ts';
+import type { PeerAccess } from './peer-http.ts';
 import { ProcessMonitor } from './process-monitor.ts';
 import { QuotaDuty, type StartLoop } from './quota-duty.ts';
 import { RuntimeMonitor } from './runtime.ts';
 import { brickSnapshot, healthCheckAt, processSnapshots, volfileSnapshots } from './snapshots.ts';
+import type { TlsKeeper } from './tls/keeper.ts';
 import { startVolfiles } from './volfile-duty.ts';
 
+/** Pause between two looks at the TLS files, in milliseconds: the kubelet takes a minute and more to bring new ones. */
+const TLS_INTERVAL_MS = 10_000;
+
 export interface AgentParts {
-  /** Bearer token of the TCP API, which is also what the peers are asked with. */
-  token?: string | undefined;
+  /** How the agents of the other bricks are asked; undefined: they are not. */
+  access?: PeerAccess | undefined;
   /** The brick's thread, where one was started ahead. */
   thread?: Worker | undefined;
   clock?: Clock;
@@ -73,6 +79,8 @@ export class Agent {
   readonly livez: readonly HealthCheck[];
   readonly readyz: readonly HealthCheck[];
   readonly watch: BrickWatch;
+  /** Undefined: TLS is off. */
+  readonly tls: TlsKeeper | undefined;
   readonly #log: Logger;
   readonly #clock: Clock;
   readonly #stop = new AbortController();
@@ -85,8 +93,9 @@ export class Agent {
   #loops: Loop[] = [];
   #volfiles: VolfileManager | undefined;
 
-  constructor(config: Config, log: Logger, version: string, { token, thread, clock = systemClock }: AgentParts = {}) {
+  constructor(config: Config, log: Logger, version: string, { access, thread, clock = systemClock }: AgentParts = {}) {
     this.config = config;
+    this.tls = access?.tls;
     this.#log = log;
     this.#clock = clock;
     const rpc = new RpcCounter();
@@ -137,12 +146,12 @@ export class Agent {
       claim: async (forMs: number, signal: AbortSignal) => await this.disruption.claim(forMs, signal),
       release: () => this.disruption.release(),
     };
-    const parts = { config, worker, brick, monitor, processes, clock, log, token, healing };
+    const parts = { config, worker, brick, monitor, processes, clock, log, access, healing };
     this.quota = new QuotaDuty({ ...parts, disruption: set });
     this.livez = livenessChecks(() => this.loopStats(), clock);
-    this.readyz = readinessChecks({ worker, monitor, brick, quota: this.quota.enforcer });
+    this.readyz = readinessChecks({ worker, monitor, brick, quota: this.quota.enforcer, tls: this.tls, clock });
     this.watch = this.#createWatch();
-    this.#healDuty = this.#createHeal(rpc, token);
+    this.#healDuty = this.#createHeal(rpc, access);
     this.heal = this.#healDuty.tracker;
     this.healInsight = this.#healDuty.insight;
     this.disruption = this.#healDuty.disruption;
@@ -160,6 +169,7 @@ export class Agent {
     this.metrics = new MetricsRegistry(
       [
         agentCollector(version, () => this.loopStats()),
+        tlsCollector(() => this.tls?.status()),
         brickCollector(() => brickSnapshot(this)),
         brickLoadCollector(() => figures.load, config.clientMetrics === 'address'),
         processCollector(() => processSnapshots(this)),
@@ -215,6 +225,8 @@ export class Agent {
     loop('process', processIntervalMs, async () => await this.watch.processPass());
     loop('statfs', statfsIntervalMs, async (signal) => await this.watch.statfsPass(signal));
     if (config.shdExpected) loop('shd', tryIntervalMs, async (signal) => await this.watch.shdPass(signal));
+    const { tls } = this;
+    if (tls !== undefined) loop('tls', TLS_INTERVAL_MS, async (signal) => await tls.pass(signal));
     this.quota.start(loop);
     this.#healDuty.start(loop);
     this.#volfiles = startVolfiles({
@@ -276,7 +288,7 @@ export class Agent {
     });
   }
 
-  #createHeal(rpc: RpcCounter, token: string | undefined): HealDuty {
+  #createHeal(rpc: RpcCounter, access: PeerAccess | undefined): HealDuty {
     const { config, worker, brick, monitor, processes, quota, watch } = this;
     return new HealDuty({
       config,
@@ -290,7 +302,7 @@ export class Agent {
       observer: rpc,
       clock: this.#clock,
       log: this.#log,
-      token,
+      access,
       signal: this.#stop.signal,
     });
   }

@@ -30,6 +30,7 @@ import type { Replacement } from './replacement.ts';
 import type { Resolver } from './resolver.ts';
 import { SplitBrainWatch } from './split-brain.ts';
 import type { HealthCheck } from './health.ts';
+import type { PeerAccess } from './peer-http.ts';
 import type { ProcessMonitor } from './process-monitor.ts';
 import type { StartLoop } from './quota-duty.ts';
 
@@ -46,8 +47,8 @@ export interface HealParts {
   observer: RpcObserver;
   clock: Clock;
   log: Logger;
-  /** Bearer token that the peers are asked with; undefined: no peers are asked. */
-  token: string | undefined;
+  /** Undefined: no peers are asked. */
+  access: PeerAccess | undefined;
   /** Fires when the agent stops. */
   signal: AbortSignal;
 }
@@ -171,10 +172,10 @@ export class HealDuty {
   }
 
   #createPeers(): HealPeers | undefined {
-    const { config, token } = this.#parts;
-    if (config.peers === undefined || token === undefined) return undefined;
+    const { config, access } = this.#parts;
+    if (config.peers === undefined || access === undefined) return undefined;
     const { instance } = this;
-    return new HealPeers({ addresses: config.peers.split(','), volumeId: config.volumeId, token, instance });
+    return new HealPeers({ addresses: config.peers.split(','), volumeId: config.volumeId, access, instance });
   }
 
   #createTracker(): HealTracker {

@@ -5,7 +5,7 @@ import type { BrickReport, PeerAnswer } from '../heal/disruption.ts';
 import type { NameRemoval } from '../heal/resolve-name.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import { peerHealSchema, peerObjectsSchema, type PeerHeal } from './http/heal-schemas.ts';
-import { askPeer } from './peer-http.ts';
+import { askPeer, type PeerAccess } from './peer-http.ts';
 import type { RowChange } from './resolver.ts';
 import type { CopiesAnswer, CopiesQuestion } from './split-brain.ts';
 
@@ -18,7 +18,7 @@ export interface HealPeersOptions {
   /** `host:port` of the peers' TCP API; our own may be among them. */
   addresses: readonly string[];
   volumeId: string;
-  token: string;
+  access: PeerAccess;
   /** Told by each agent of itself, and how ours is known among them. */
   instance: string;
 }
@@ -121,7 +121,7 @@ export class HealPeers {
   }
 
   async #post(address: string, path: string, body: unknown, signal: AbortSignal): Promise<void> {
-    await askPeer({ address, path, token: this.#options.token, signal, timeoutMs: CHANGE_TIMEOUT_MS, body });
+    await askPeer({ address, path, access: this.#options.access, signal, timeoutMs: CHANGE_TIMEOUT_MS, body });
   }
 
   async #ask<T extends TSchema>(
@@ -131,8 +131,8 @@ export class HealPeers {
     signal: AbortSignal,
     body?: unknown,
   ): Promise<Static<T>> {
-    const { token, volumeId } = this.#options;
-    const answer = await askPeer({ address, path, token, signal, timeoutMs: REQUEST_TIMEOUT_MS, body });
+    const { access, volumeId } = this.#options;
+    const answer = await askPeer({ address, path, access, signal, timeoutMs: REQUEST_TIMEOUT_MS, body });
     if (!Check(schema, answer)) throw new AgentError('RpcProtocol', `its answer to ${path} has another form than ours`);
     if (typeof answer === 'object' && answer !== null && 'volumeId' in answer && answer.volumeId !== volumeId) {
       throw new AgentError('Conflict', `it is an agent of volume ${String(answer.volumeId)}, not of ours`);

@@ -5,7 +5,8 @@ import type { LoopStats } from '../lib/loop.ts';
 import type { QuotaEnforcer } from '../quota/enforcer.ts';
 import type { BrickClient } from '../rpc/brick-client.ts';
 import type { BrickMonitor } from './brick-monitor.ts';
-import type { HealthCheck } from './health.ts';
+import type { CheckResult, HealthCheck } from './health.ts';
+import type { TlsKeeper } from './tls/keeper.ts';
 
 /** A loop that has begun no pass for this long is stuck, whatever its interval; every await in it has a shorter deadline. In milliseconds. */
 const LOOP_STUCK_MS = 300_000;
@@ -39,10 +40,13 @@ export interface ReadinessSources {
   monitor: BrickMonitor;
   brick: BrickClient;
   quota: QuotaEnforcer;
+  /** Undefined: TLS is off. */
+  tls: TlsKeeper | undefined;
+  clock: Clock;
 }
 
 /** Ready: the brick is ours, answers on disk and on the wire, and every limit was looked at once. */
-export function readinessChecks({ worker, monitor, brick, quota }: ReadinessSources): HealthCheck[] {
+export function readinessChecks({ worker, monitor, brick, quota, tls, clock }: ReadinessSources): HealthCheck[] {
   return [
     {
       name: 'brick-disk',
@@ -66,5 +70,14 @@ export function readinessChecks({ worker, monitor, brick, quota }: ReadinessSour
       name: 'quota-synced',
       check: () => (quota.hasSynced ? { ok: true } : { ok: false, reason: 'the first pass over the PVs is not done' }),
     },
+    ...(tls === undefined ? [] : [{ name: 'tls', check: () => tlsCheck(tls, clock) }]),
   ];
+}
+
+/** Never fails: the brick serves its clients without the API, and a pod that is not ready would lose them. */
+function tlsCheck(tls: TlsKeeper, clock: Clock): CheckResult {
+  const { refusal, notAfter } = tls.status();
+  const ended = [...notAfter].filter(([, at]) => at <= clock.now()).map(([use]) => `${use} has expired`);
+  const reasons = [...ended, ...(refusal === undefined ? [] : [`refused: ${refusal}`])];
+  return { ok: true, ...(reasons.length === 0 ? {} : { reason: reasons.join('; ') }) };
 }

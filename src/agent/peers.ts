@@ -5,7 +5,7 @@ import type { Log } from '../lib/log.ts';
 import type { PeerWish } from '../quota/desired.ts';
 import { UNKNOWN_SUBVOLUME, type BrickUsage } from '../quota/volume-usage.ts';
 import { peerQuotasSchema, type PeerQuotas } from './http/schemas.ts';
-import { askPeer } from './peer-http.ts';
+import { askPeer, type PeerAccess } from './peer-http.ts';
 
 /** A peer that does not answer within this is asked again with the next pass, in milliseconds. */
 const REQUEST_TIMEOUT_MS = 2_000;
@@ -14,7 +14,7 @@ export interface PeersOptions {
   /** `host:port` of the peers' TCP API; our own may be among them. */
   addresses: readonly string[];
   volumeId: string;
-  token: string;
+  access: PeerAccess;
   clock: Clock;
   log: Log;
 }
@@ -103,9 +103,9 @@ export class Peers {
   }
 
   async #ask(peer: Peer, signal: AbortSignal): Promise<void> {
-    const { log, clock, token, volumeId } = this.#options;
+    const { log, clock, access, volumeId } = this.#options;
     try {
-      const answer = await fetchQuotas(peer.address, token, signal);
+      const answer = await fetchQuotas(peer.address, access, signal);
       if (answer.volumeId !== volumeId) {
         throw new AgentError('Conflict', `it is an agent of volume ${answer.volumeId}, not of ours`);
       }
@@ -134,8 +134,8 @@ function rank({ source }: PeerWish): number {
   return ['Api', 'File', 'Kadalu'].indexOf(source);
 }
 
-async function fetchQuotas(address: string, token: string, signal: AbortSignal): Promise<PeerQuotas> {
-  const body = await askPeer({ address, path: '/v1/peer/quotas', token, signal, timeoutMs: REQUEST_TIMEOUT_MS });
+async function fetchQuotas(address: string, access: PeerAccess, signal: AbortSignal): Promise<PeerQuotas> {
+  const body = await askPeer({ address, path: '/v1/peer/quotas', access, signal, timeoutMs: REQUEST_TIMEOUT_MS });
   if (!Check(peerQuotasSchema, body)) throw new AgentError('RpcProtocol', 'its answer is not a list of quotas');
   return body;
 }

@@ -23,6 +23,7 @@ import { BrickAdoption } from './brick-adoption.ts';
 import { BrickAudit } from './brick-audit.ts';
 import type { BrickMonitor } from './brick-monitor.ts';
 import type { Config } from './config/load.ts';
+import type { PeerAccess } from './peer-http.ts';
 import { Peers } from './peers.ts';
 import type { ProcessMonitor } from './process-monitor.ts';
 import { QuotaFileSource } from './quota-file-source.ts';
@@ -55,8 +56,8 @@ export interface QuotaParts {
   processes: ProcessMonitor;
   clock: Clock;
   log: Logger;
-  /** Bearer token that the peers are asked with; undefined: no peers are asked. */
-  token: string | undefined;
+  /** Undefined: no peers are asked. */
+  access: PeerAccess | undefined;
   /** Why this brick's objects wait for heal; undefined: none does. */
   healing: () => string | undefined;
   disruption: AdoptionOptions['disruption'];
@@ -87,9 +88,9 @@ export class QuotaDuty {
   #adoptionLoop: Loop | undefined;
 
   constructor(parts: QuotaParts) {
-    const { config, clock, log, token } = parts;
+    const { config, clock, log, access } = parts;
     this.#parts = parts;
-    this.peers = this.#createPeers(token);
+    this.peers = this.#createPeers(access);
     this.enforcer = this.#createQuota();
     const perSubvolume = bricksPerSet(config.volumeType, config.disperseData, config.disperseRedundancy);
     this.subvolume = perSubvolume === undefined ? 0 : subvolumeOf(config.brickIndex, perSubvolume);
@@ -143,11 +144,11 @@ export class QuotaDuty {
     return ended;
   }
 
-  #createPeers(token: string | undefined): Peers | undefined {
+  #createPeers(access: PeerAccess | undefined): Peers | undefined {
     const { peers, volumeId } = this.#parts.config;
-    if (peers === undefined || token === undefined) return undefined;
+    if (peers === undefined || access === undefined) return undefined;
     const log = this.#parts.log.child({ part: 'peers' });
-    return new Peers({ addresses: peers.split(','), volumeId, token, clock: this.#parts.clock, log });
+    return new Peers({ addresses: peers.split(','), volumeId, access, clock: this.#parts.clock, log });
   }
 
   #createUsageTeller(): UsageTeller | undefined {
@@ -253,7 +254,7 @@ export class QuotaDuty {
   }
 
   #createAdoption(): Adoption {
-    const { config, worker, brick, monitor, processes, disruption, token, clock, log } = this.#parts;
+    const { config, worker, brick, monitor, processes, disruption, access, clock, log } = this.#parts;
     const { enforcer, repairer } = this;
     const repair = (pv: string): void => {
       if (enforcer.repairTargets.get(pv) !== undefined) repairer.request(pv);
@@ -275,7 +276,7 @@ export class QuotaDuty {
       backend: new WorkerQuotaBackend(worker, false, () => monitor.place),
       targets: () => enforcer.adoptionTargets(),
       disruption,
-      token,
+      access,
       repair,
       version: async () => {
         const proof = processes.views.find(({ process }) => process === 'brick')?.proof;

@@ -20,6 +20,7 @@ import { splitBrainService } from './split-brain-views.ts';
 import { volfilePlanService } from './volfile-plans.ts';
 import { createLogger } from './logger.ts';
 import { pageStatus } from './page-view.ts';
+import { loadTls } from './tls/load.ts';
 import { RecentLog } from './recent-log.ts';
 import { AGENT_VERSION } from './version.ts';
 import {
@@ -40,14 +41,16 @@ const STOP_DEADLINE_MS = 4_500;
  * Runs the agent until SIGTERM or SIGINT.
  *
  * @param thread the brick's, where one was started ahead
- * @throws AgentError `ConfigInvalid` when a listener cannot be opened or the token file is wrong; everything is stopped then
+ * @throws AgentError `ConfigInvalid` when a listener cannot be opened or the token file or the TLS files are wrong; everything is stopped then
  */
 export async function runAgent(config: Config, thread?: Worker): Promise<0> {
   const recent = new RecentLog();
   const log = createLogger(config.logLevel, { volume: config.volume, brick: config.brickPath }, recent);
   const token = config.apiTokenFile === undefined ? undefined : readToken(config.apiTokenFile);
   log.info({ version: AGENT_VERSION, node: process.version, config: describeConfig(config) }, 'starting');
-  const agent = new Agent(config, log, AGENT_VERSION, { token, thread });
+  const tls = await loadTls(config, log.child({ part: 'tls' }));
+  const access = token === undefined ? undefined : { token, tls };
+  const agent = new Agent(config, log, AGENT_VERSION, { access, thread });
   const servers: Server[] = [];
   try {
     await listen({ agent, config, log, recent, token }, servers);
@@ -104,10 +107,17 @@ async function listen({ agent, config, log, recent, token }: Parts, servers: Ser
     );
     return;
   }
-  const remote = await createApiServer({ services, log: log.child({ part: 'api' }), version: AGENT_VERSION, token });
+  const remote = await createApiServer({
+    services,
+    log: log.child({ part: 'api' }),
+    version: AGENT_VERSION,
+    token,
+    tls: agent.tls,
+  });
   servers.push(remote);
   const apiPort = await listenTcp(remote, 'apiListen', config.apiListen);
-  log.info({ opsPort, apiPort, socket: config.socketPath }, 'listening');
+  const scheme = agent.tls === undefined ? 'http' : 'https';
+  log.info({ opsPort, apiPort, scheme, socket: config.socketPath }, 'listening');
 }
 
 function opsServices(agent: Agent): OpsServices {

@@ -34,6 +34,21 @@ export const METRICS = {
     help: 'Whether this scrape has all that there is (1), or the time that Prometheus gave was too short for all PVs (0).',
     labels: [],
   },
+  brick_agent_tls_certificate_not_after_timestamp_seconds: {
+    type: 'gauge',
+    help: 'Unix time at which a certificate in force expires: of the API (api: the first of its chain to do so), or the last of the authorities for clients (client-ca) and for peers (peer-ca); absent where TLS is off.',
+    labels: ['use'],
+  },
+  brick_agent_tls_last_reload_successful: {
+    type: 'gauge',
+    help: '1 while the TLS files as they stand are in force, 0 while they are refused and those before them are.',
+    labels: [],
+  },
+  brick_agent_tls_handshake_errors_total: {
+    type: 'counter',
+    help: 'Connections to the API over TCP that ended before they were secure: no TLS, no certificate of a client that we trust, or ours not trusted.',
+    labels: [],
+  },
   gluster_brick_info: {
     type: 'gauge',
     help: 'Identity of the brick as configured; always 1.',

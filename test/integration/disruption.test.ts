@@ -5,11 +5,13 @@ import { Check } from 'typebox/value';
 import { disruptionSchema, preStopSchema, type DisruptionView } from '../../src/agent/http/heal-schemas.ts';
 import { SETTLE_MS } from '../../src/heal/disruption.ts';
 import type { LabAgent } from '../lab/agent.ts';
+import { request } from '../lab/http.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Mount } from '../lab/mount.ts';
 import { createPv, type Pv } from '../lab/pv.ts';
 import type { Volume } from '../lab/volume.ts';
 import { startPeers } from '../support/agents.ts';
+import { Authority, MountedSecret, type Pair } from '../support/certificates.ts';
 
 const MiB = 1024 ** 2;
 
@@ -34,9 +36,19 @@ describe('a set of three', () => {
   let client: Mount;
   let pv: Pv;
   let agents: LabAgent[];
+  /** Of all agents, which speak TLS with each other, with certificates on both sides. */
+  let secret: MountedSecret;
+  let authority: Authority;
+  let pair: Pair;
+
+  /** As the Secret has them. */
+  const filesOf = ({ cert, key }: Pair) => ({ 'tls.crt': cert, 'tls.key': key, 'ca.crt': authority.cert });
 
   beforeAll(async () => {
     lab = await Lab.create({ name: 'disruption' });
+    authority = new Authority(lab.dir, 'authority');
+    pair = authority.issue({ days: 30 });
+    secret = new MountedSecret(`${lab.dir}/tls`, filesOf(pair));
     volume = await lab.volume({ name: 'vol1', type: 'replica' });
     await volume.start();
     const csi = await volume.mount({ pid: -14 });
@@ -47,7 +59,13 @@ describe('a set of three', () => {
       BRICK_AGENT_QUOTA_VERIFY_INTERVAL_MS: '86400000',
       BRICK_AGENT_QUOTA_GUARD_INTERVAL_MS: '0',
       BRICK_AGENT_QUOTA_AUDIT_INTERVAL_MS: '0',
+      BRICK_AGENT_API_TLS_CERT_FILE: secret.path('tls.crt'),
+      BRICK_AGENT_API_TLS_KEY_FILE: secret.path('tls.key'),
+      BRICK_AGENT_API_TLS_CLIENT_CA_FILE: secret.path('ca.crt'),
+      BRICK_AGENT_PEER_CA_FILE: secret.path('ca.crt'),
     });
+    // Looked at below; it takes the agents some seconds to see, as it takes the bricks to be safe.
+    secret.swap(filesOf({ cert: authority.issue({ days: 10 }).cert, key: pair.key }));
   });
   afterAll(async () => lab.destroy());
 
@@ -63,6 +81,42 @@ describe('a set of three', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/^Stop {8}Safe\n/);
     expect((await disruptionOf(agents[1])).bricks.map(({ brickIndex }) => brickIndex)).toEqual([1, 0, 2]);
+  });
+
+  /** Whole days that are left of the certificate that the agents are in force with. */
+  async function daysLeft(agent: LabAgent): Promise<number> {
+    const { text } = await agent.ops('/metrics');
+    const [, seconds] =
+      /^brick_agent_tls_certificate_not_after_timestamp_seconds\{.*use="api".*\} (\S+)$/m.exec(text) ?? [];
+    return Math.round((Number(seconds) * 1000 - Date.now()) / 86_400_000);
+  }
+
+  it('is asked over TLS, of which new files that are broken are refused, and others taken without a restart', async () => {
+    const [host = '', port] = agentOf(0).variable('BRICK_AGENT_API_LISTEN')?.split(':') ?? [];
+    const target = { host, port: Number(port) };
+    const status = {
+      method: 'GET',
+      path: '/v1/status',
+      headers: { authorization: 'Bearer a-token-that-is-long-enough' },
+    };
+    await expect(request({ ...status, target })).rejects.toThrow('socket hang up');
+    const ca = authority.cert;
+    await expect(request({ ...status, target, tls: { ca } })).rejects.toThrow(/alert certificate required/);
+    expect((await request({ ...status, target, tls: { ca, ...pair } })).status).toBe(200);
+
+    for (const agent of agents) {
+      await lab.waitFor('the refusal', async () => {
+        return (await agent.ops('/readyz?verbose')).text.includes('[+]tls ok (refused: apiTlsKeyFile');
+      });
+    }
+    const { code, stdout } = await agentOf(1).cli('doctor');
+    expect([code, stdout]).toEqual([1, expect.stringContaining('(tls, TlsFilesRefused)')]);
+    expect(await daysLeft(agentOf(0))).toBe(30);
+    secret.swap(filesOf(authority.issue({ days: 20 })));
+    for (const agent of agents) await lab.waitFor('the new one', async () => (await daysLeft(agent)) === 20);
+    expect((await agentOf(1).ops('/readyz?verbose')).text).toContain('[+]tls ok\n');
+    expect(await said(agents[0])).toBe('Safe');
+    expect(JSON.stringify(await agentOf(2).logs())).not.toContain('PRIVATE KEY');
   });
 
   it('lets none go while one is down, and none while one is healed, whoever is asked', async () => {

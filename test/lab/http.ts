@@ -1,5 +1,6 @@
 /** The least HTTP client that reaches a unix socket as well as a port; fetch cannot do the former. */
 import http from 'node:http';
+import https from 'node:https';
 
 export interface HttpReply {
   status: number;
@@ -16,6 +17,8 @@ export interface HttpRequest {
   body?: unknown;
   headers?: Record<string, string>;
   target: { socketPath: string } | { host: string; port: number };
+  /** PEM: HTTPS in place of HTTP. */
+  tls?: { ca: string; cert?: string; key?: string };
   /** Default 20 s: longer than any deadline of the agent. */
   timeoutMs?: number;
 }
@@ -25,9 +28,10 @@ const DEFAULT_TIMEOUT_MS = 20_000;
 export async function request(options: HttpRequest): Promise<HttpReply> {
   const body = options.body === undefined ? undefined : JSON.stringify(options.body);
   return await new Promise((resolve, reject) => {
-    const call = http.request(
+    const call = (options.tls === undefined ? http : https).request(
       {
         ...options.target,
+        ...options.tls,
         method: options.method,
         path: options.path,
         agent: false,

@@ -91,6 +91,7 @@ export function healthy(): DoctorFacts {
     refusals: [],
     guard: { tampering: { off: 0, faked: 0 }, rearms: 4 },
     heal: { backlog: backlog(), loops: 0, findings: [] },
+    tls: 'Off',
     peers: [],
   };
 }

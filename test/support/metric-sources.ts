@@ -15,6 +15,7 @@ import {
 } from '../../src/metrics/collectors/quota-guard.ts';
 import { RpcCounter } from '../../src/metrics/collectors/rpc.ts';
 import { runtimeCollector, type RuntimeSnapshot } from '../../src/metrics/collectors/runtime.ts';
+import { tlsCollector } from '../../src/metrics/collectors/tls.ts';
 import { volfileCollector, type VolfileSnapshot } from '../../src/metrics/collectors/volfile.ts';
 import { ClientTraffic } from '../../src/metrics/client-traffic.ts';
 import { FopCounters } from '../../src/metrics/fop-counters.ts';
@@ -226,6 +227,14 @@ export function fixedCollectors(): Collector[] {
     pvState('pvc-free', undefined, true),
   ];
   return [
+    tlsCollector(() => ({
+      notAfter: new Map([
+        ['api', 1_775_099_045_000],
+        ['peer-ca', 1_798_859_045_000],
+      ]),
+      refusal: 'apiTlsKeyFile: is not the key',
+      handshakeErrors: 4,
+    })),
     agentCollector('1.2.3', () => [
       {
         name: 'quota',

@@ -66,8 +66,27 @@ export function loadConfig(sources: ConfigSources): Config {
   if (merged['peers'] !== undefined && merged['apiTokenFile'] === undefined) {
     problems.push(missing(optionOf('apiTokenFile'), ' because peers are asked with our own token'));
   }
+  problems.push(...tlsProblems(merged));
   if (problems.length > 0 || !Check(configSchema, merged)) throw configError(problems);
   return derive(merged);
+}
+
+/** TLS is on for the API and all peers, or off for both: nobody falls back to plain HTTP. */
+function tlsProblems(merged: Record<string, unknown>): ConfigProblem[] {
+  const needs = [
+    ['apiTlsCertFile', 'apiTlsKeyFile', 'a certificate needs its key'],
+    ['apiTlsKeyFile', 'apiTlsCertFile', 'apiTlsKeyFile is the key of it'],
+    ['apiTlsClientCaFile', 'apiTlsCertFile', 'clients are asked for certificates over TLS only'],
+    ['peerCaFile', 'apiTlsCertFile', 'peers are asked by https where the own API is https'],
+    ['apiTlsCertFile', 'apiTokenFile', 'the API is served over TCP with a token only'],
+    ...(merged['peers'] === undefined
+      ? []
+      : [['apiTlsCertFile', 'peerCaFile', 'peers are asked by https, too'] as const]),
+  ] as const;
+  const unmet = needs.filter(([given, needed]) => merged[given] !== undefined && merged[needed] === undefined);
+  const keys = new Map(unmet.map(([, needed, why]) => [needed, why]));
+  if (merged['peers'] !== undefined) keys.delete('apiTokenFile');
+  return [...keys].map(([key, why]) => missing(optionOf(key), ` because ${why}`));
 }
 
 /**

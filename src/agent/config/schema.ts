@@ -188,6 +188,15 @@ export const configSchema = Type.Object(
         'File with the bearer token of the API (one line, 16 bytes or more). Without it the API is on the unix socket only.',
       ),
     ),
+    apiTlsCertFile: Type.Optional(
+      path(
+        "Certificate of the API over TCP (PEM, the chain behind it), valid for the names in peers: the API is then HTTPS, and so are the peers'. Read again when it changes.",
+      ),
+    ),
+    apiTlsKeyFile: Type.Optional(path('Private key of that certificate (PEM, without a passphrase).')),
+    apiTlsClientCaFile: Type.Optional(
+      path('Authorities (PEM) of which clients of the API over TCP must have a certificate, beside the token (mTLS).'),
+    ),
     socketPath: path('Unix socket of the API (mode 0600); what the command line uses.', {
       default: '/run/brick-agent/agent.sock',
     }),
@@ -202,6 +211,9 @@ export const configSchema = Type.Object(
         pattern: '^[^\\s,]+:[0-9]{1,5}(,[^\\s,]+:[0-9]{1,5})*$',
         placeholder: 'host:port,…',
       }),
+    ),
+    peerCaFile: Type.Optional(
+      path('Authorities (PEM) that vouch for the certificates of the peers; required beside peers where TLS is on.'),
     ),
     usageIntervalMs: milliseconds(
       'Pause between two rounds of telling the bricks of a distributed volume its usage.',

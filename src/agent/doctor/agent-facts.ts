@@ -35,6 +35,7 @@ export function agentFacts(agent: Agent, healFindings?: readonly HealFinding[]):
     guard: quota.guard?.stats,
     heal: { backlog: heal.status(), loops: quota.healLoops?.active, findings: healFindings },
     peers: quota.peers?.status() ?? [],
+    tls: agent.tls?.status() ?? 'Off',
   };
 }
 

@@ -9,6 +9,7 @@ import type { GuardStats } from '../../quota/guard.ts';
 import type { VolfileStatus } from '../../volfile/status.ts';
 import type { CheckResult } from '../health.ts';
 import type { PeerStatus } from '../peers.ts';
+import type { TlsStatus } from '../tls/keeper.ts';
 import type { QuotaSummary } from './quota-summary.ts';
 
 /** A member that is undefined is not known; a check that needs it says so. */
@@ -31,6 +32,7 @@ export interface DoctorFacts {
   guard: GuardStats | undefined;
   heal: HealFacts;
   peers: readonly PeerStatus[] | undefined;
+  tls: TlsStatus | 'Off' | undefined;
 }
 
 export interface AgentFacts {

@@ -11,6 +11,7 @@ import { FileJudge } from '../../volfile/wanted.ts';
 import type { Config } from '../config/load.ts';
 import type { CheckResult } from '../health.ts';
 import { ProcessMonitor } from '../process-monitor.ts';
+import { loadTls } from '../tls/load.ts';
 import { connect } from '../stopped-brick.ts';
 import { brickExpectations } from '../volfile-duty.ts';
 import { placesOf } from './agent-facts.ts';
@@ -38,6 +39,7 @@ export function factsWithoutConfig(down: string, problems: readonly string[]): D
     guard: undefined,
     heal: { backlog: undefined, loops: undefined, findings: undefined },
     peers: undefined,
+    tls: undefined,
   };
 }
 
@@ -56,18 +58,20 @@ export async function offlineFacts(config: Config, down: string): Promise<Offlin
     { process: 'brick', pidFile: config.brickPidFile },
     ...(config.shdExpected ? [{ process: 'shd' as const, pidFile: config.shdPidFile }] : []),
   ]);
-  const [directory, connection, answers, set] = await Promise.all([
+  const [directory, connection, answers, set, tls] = await Promise.all([
     lookAtDirectory(config),
     listens({ host: config.brickHost, port: config.brickPort }),
     config.shdExpected ? listens({ path: config.shdSocket }) : undefined,
     config.volfileDir === undefined ? undefined : readVolfileSet(config.volfileDir),
+    lookAtTls(config),
     monitor.pass(),
   ]);
   const proofOf = (name: 'brick' | 'shd') => monitor.views.find(({ process }) => process === name)?.proof;
   return {
     hangs: directory.hangs,
     facts: {
-      ...factsWithoutConfig(down, []),
+      ...factsWithoutConfig(down, tls.problems),
+      tls: tls.status,
       places: placesOf(config),
       brick: { ...directory.brick, proof: proofOf('brick'), connection },
       shd: { isExpected: config.shdExpected, proof: proofOf('shd'), answers },
@@ -94,6 +98,16 @@ async function lookAtDirectory(config: Config): Promise<{ brick: BrickSideFacts;
     }
   }
   return { brick, hangs: !(await worker.stop()) };
+}
+
+async function lookAtTls(config: Config): Promise<{ status: DoctorFacts['tls']; problems: string[] }> {
+  try {
+    const tls = await loadTls(config, silentLog);
+    return { status: tls?.status() ?? 'Off', problems: [] };
+  } catch (error) {
+    // Nor would the agent start.
+    return { status: undefined, problems: [errorMessage(error)] };
+  }
 }
 
 async function listens(target: { host: string; port: number } | { path: string }): Promise<CheckResult> {

@@ -3,6 +3,7 @@ import bearerAuth from '@fastify/bearer-auth';
 import rateLimit from '@fastify/rate-limit';
 import type { FastifyBaseLogger } from 'fastify';
 import { AgentError, errnoOf, errorMessage } from '../../lib/errors.ts';
+import type { TlsKeeper } from '../tls/keeper.ts';
 import { adoptionRoutes } from './routes/adoptions.ts';
 import { disruptionRoutes } from './routes/disruption.ts';
 import { doctorRoute } from './routes/doctor.ts';
@@ -33,13 +34,15 @@ export interface ApiServerOptions {
   version: string;
   /** Bearer token that every request must carry; undefined on the unix socket, where the file mode decides. */
   token: string | undefined;
+  /** Undefined: plain HTTP. */
+  tls?: TlsKeeper | undefined;
   /** Hooks the maker of the OpenAPI document in before the routes; only the script that writes it does. */
   describe?: (server: Server, version: string) => Promise<void>;
 }
 
 /** The API, once for the unix socket and once, with a token, for TCP. */
 export async function createApiServer(options: ApiServerOptions): Promise<Server> {
-  const server = createServer(options.log);
+  const server = createServer(options.log, options.tls);
   if (options.token !== undefined) {
     // As hooks of the root, both are also in front of routes that do not exist: those must not tell who has the token.
     await server.register(rateLimit, { global: false, max: MAX_REQUESTS_PER_SECOND, timeWindow: 1000 });

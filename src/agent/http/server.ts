@@ -1,13 +1,17 @@
 import { randomUUID } from 'node:crypto';
+import type { RequestListener, Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 import { LogController, fastify, type FastifyBaseLogger, type FastifyInstance } from 'fastify';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { AgentError } from '../../lib/errors.ts';
+import type { TlsKeeper } from '../tls/keeper.ts';
 import { compileSerializer, compileValidator, notNeeded } from './compilers.ts';
 import { sendError, sendFrameworkError, sendNotFound } from './errors.ts';
 
 /** Longest that a request may take from its first byte to its last, in milliseconds; slow senders are cut off. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Longest that a connection may take to become secure, in milliseconds. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** Longest that an idle connection is kept, in milliseconds; a closing server waits for it otherwise. */
 const KEEP_ALIVE_TIMEOUT_MS = 5_000;
 /** The API's largest body is a quota: some hundred bytes. */
@@ -22,9 +26,10 @@ const CLOSE_GRACE_MS = 3_000;
 /** Callers' own request ids are taken over when they are short and plain; they end up in logs and headers. */
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
 
-/** The plain server that all three listeners are: time-outs, request ids, errors as problem+json. */
-export function createServer(log: FastifyBaseLogger) {
+/** The server that all three listeners are: time-outs, request ids, errors as problem+json. @param tls undefined: plain HTTP */
+export function createServer(log: FastifyBaseLogger, tls?: TlsKeeper) {
   const server = fastify({
+    ...(tls === undefined ? {} : { serverFactory: (handler: RequestListener) => secureServer(tls, handler) }),
     loggerInstance: log,
     // One line a request is too much for a listener that is probed every second; failures and changes are logged.
     logController: new LogController({ disableRequestLogging: true }),
@@ -60,6 +65,25 @@ export function createServer(log: FastifyBaseLogger) {
 
 export type Server = ReturnType<typeof createServer>;
 
+/** Not by the framework's option: a bundle has no HTTPS server for it, and without TLS none is loaded. */
+function secureServer(tls: TlsKeeper, handler: RequestListener): HttpServer {
+  const { createServer: createHttps } = process.getBuiltinModule('node:https');
+  const options = {
+    ...tls.server,
+    requestCert: tls.asksClients,
+    rejectUnauthorized: tls.asksClients,
+    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+  };
+  const server = createHttps(options, handler);
+  server.setTimeout(REQUEST_TIMEOUT_MS);
+  server.on('tlsClientError', () => tls.noteHandshakeError());
+  // Connections that are there go on with the certificate that they were made with.
+  tls.onChange(() => server.setSecureContext(tls.server));
+  return server;
+}
+
 /**
  * By itself, close() waits for every connection that is kept alive, and for those that never sent a word, until their time-outs.
  * Here: what is running ends, what comes is refused, and everything idle is cut off.
@@ -69,9 +93,17 @@ function closeQuickly(server: Pick<FastifyInstance, 'addHook' | 'server'>): void
   let closing = false;
   // For Node a connection without a request is not idle: it may be in the middle of its first one.
   const silent = new Set<Socket>();
-  http.on('connection', (socket) => {
+  const watch = (socket: Socket): void => {
     silent.add(socket);
     socket.once('close', () => silent.delete(socket));
+  };
+  http.on('connection', watch);
+  http.on('secureConnection', (secure: Socket) => {
+    // It is the same connection in another object, and requests come with that one.
+    for (const raw of silent) {
+      if (raw.remotePort === secure.remotePort && raw.remoteAddress === secure.remoteAddress) silent.delete(raw);
+    }
+    watch(secure);
   });
   http.on('request', ({ socket }) => silent.delete(socket));
   server.addHook('onRequest', (_request, _reply, done) => {

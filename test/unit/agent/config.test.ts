@@ -75,6 +75,51 @@ describe('configuration', () => {
     expect(problemsOf(sources)).toContain(part);
   });
 
+  const TLS = { apiTlsCertFile: '/tls/tls.crt', apiTlsKeyFile: '/tls/tls.key', apiTokenFile: '/token' };
+  const PEERS = { peers: 'b:9746', peerCaFile: '/tls/ca.crt' };
+
+  it.each([TLS, { ...TLS, apiTlsClientCaFile: '/tls/ca.crt' }, { ...TLS, ...PEERS }])(
+    'takes TLS that is whole: %o',
+    (flags) => {
+      expect(load({ flags })).toMatchObject(flags);
+    },
+  );
+
+  it.each<[string, Record<string, string | undefined>, string]>([
+    [
+      'no key',
+      { ...TLS, apiTlsKeyFile: undefined },
+      'apiTlsKeyFile (not set): is required because a certificate needs',
+    ],
+    [
+      'no certificate',
+      { ...TLS, apiTlsCertFile: undefined },
+      'apiTlsCertFile (not set): is required because apiTlsKey',
+    ],
+    ['no token', { ...TLS, apiTokenFile: undefined }, 'apiTokenFile (not set): is required because the API is served'],
+    ['clients only', { apiTlsClientCaFile: '/ca' }, 'apiTlsCertFile (not set): is required because clients are asked'],
+    [
+      'peers only',
+      { ...PEERS, apiTokenFile: '/token' },
+      'apiTlsCertFile (not set): is required because peers are asked',
+    ],
+    [
+      'peers that nobody vouches for',
+      { ...TLS, peers: 'b:9746' },
+      'peerCaFile (not set): is required because peers are',
+    ],
+    [
+      'peers and no token',
+      { ...TLS, ...PEERS, apiTokenFile: undefined },
+      'apiTokenFile (not set): is required because',
+    ],
+  ])('refuses half of TLS and says what is missing, once: %s', (_what, flags, message) => {
+    const problems = problemsOf({ flags });
+    expect(problems).toContain(message);
+    expect(problems).toMatch(/: give --[a-z-]+ <path> or set BRICK_AGENT_[A-Z_]+ /);
+    expect(problems.split('\n')).toHaveLength(1);
+  });
+
   it('gives every option a flag, a variable and a description, and no two the same', () => {
     expect(new Set(configOptions.map((option) => option.flag)).size).toBe(configOptions.length);
     expect(new Set(configOptions.map((option) => option.env)).size).toBe(configOptions.length);

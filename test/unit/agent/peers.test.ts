@@ -42,7 +42,13 @@ function telling(quotas: { pv: string; source: string; limitBytes: string }[], v
 }
 
 function peersOf(addresses: string[], token = 'secret-of-the-pod'): Peers {
-  return new Peers({ addresses, volumeId: VOLUME, token, clock: new ManualClock(), log: silentLog });
+  return new Peers({
+    addresses,
+    volumeId: VOLUME,
+    access: { token, tls: undefined },
+    clock: new ManualClock(),
+    log: silentLog,
+  });
 }
 
 describe('Peers', () => {
@@ -92,7 +98,7 @@ describe('Peers', () => {
     ['not JSON', (_request, response) => response.end('<html>')],
     ['not a list of quotas', (_request, response) => response.end('{"quotas": [{"pv": 5}]}')],
     ['no answer within', () => undefined],
-    ['hang up', (_request, response) => response.destroy()],
+    ['hangs up', (_request, response) => response.destroy()],
   ])('learns nothing from a peer that is wrong: %s', async (reason, listener) => {
     const good = await peer(telling([{ pv: 'a', source: 'Api', limitBytes: '1' }]));
     const peers = peersOf([await peer(listener), good]);

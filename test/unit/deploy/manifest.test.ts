@@ -1,9 +1,10 @@
 import { execFile } from 'node:child_process';
-import { symlinkSync } from 'node:fs';
+import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { Container } from 'kubernetes-types/core/v1.d.ts';
 import { describe, expect, it } from 'vitest';
+import { parseAllDocuments } from 'yaml';
 import { loadConfig, type Config } from '../../../src/agent/config/load.ts';
 import { configOptions } from '../../../src/agent/config/schema.ts';
 import { errorMessage } from '../../../src/lib/errors.ts';
@@ -85,6 +86,28 @@ describe('deploy/replica-3.yaml', () => {
 
   it('makes a configuration that the agent accepts', () => {
     expect(config()).toMatchObject({ volume: 'pool1', volumeType: 'Replica3', shdExpected: true });
+  });
+
+  it('has lines for TLS that make a configuration which the agent accepts, and mounts for them', () => {
+    const text = readFileSync(join(PROJECT, 'deploy/replica-3.yaml'), 'utf8').replaceAll(
+      /^( +)# (- \{ name: )/gm,
+      '$1$2',
+    );
+    const offered = [...text.matchAll(/^ +- \{ name: (BRICK_AGENT_\w+), value: (\S+) \}$/gm)];
+    const env = Object.fromEntries(offered.map(([, name = '', value]) => [name, value]));
+    const flags = { peers: config().peers ?? '', apiTokenFile: config().apiTokenFile ?? '' };
+    const { volume, volumeId, volumeType, brickPath } = config();
+    const own = { VOLUME: volume, VOLUME_ID: volumeId, VOLUME_TYPE: volumeType, BRICK_PATH: brickPath };
+    const directory = '/etc/brick-agent-tls';
+    expect(loadConfig({ flags, env: { ...own, ...env } })).toMatchObject({
+      apiTlsCertFile: `${directory}/tls.crt`,
+      apiTlsKeyFile: `${directory}/tls.key`,
+      apiTlsClientCaFile: `${directory}/ca.crt`,
+      peerCaFile: `${directory}/ca.crt`,
+    });
+    expect(text).toContain(`- { name: agent-tls, mountPath: ${directory}, readOnly: true }`);
+    expect(text).toContain('- { name: agent-tls, secret: { secretName: pool1-agent-tls, ');
+    expect(parseAllDocuments(text).flatMap(({ errors }) => errors)).toEqual([]);
   });
 
   it('tells the agent the places that the processes use', () => {

@@ -44,6 +44,7 @@ export const LOOP_CHECKS: readonly DoctorCheck[] = [
   {
     name: 'peers',
     title: 'Do the agents of the other bricks answer?',
+    explainedBy: ['tls'],
     judge: ({ peers }) => {
       if (peers === undefined) return 'only the running agent asks';
       const silent = peers.filter(({ error }) => error !== undefined);

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { DOCTOR_CHECKS } from '../../../../src/agent/doctor/checks.ts';
 import { diagnose, exitOf } from '../../../../src/agent/doctor/diagnose.ts';
+import type { TlsStatus } from '../../../../src/agent/tls/keeper.ts';
+import type { TlsUse } from '../../../../src/agent/tls/material.ts';
 import type { DoctorFacts } from '../../../../src/agent/doctor/facts.ts';
 import type { ConditionStatus } from '../../../../src/lib/conditions.ts';
 import type { ConditionGroup } from '../../../../src/agent/doctor/quota-summary.ts';
@@ -32,6 +34,8 @@ function brickDead(facts: DoctorFacts): void {
   ];
   withGroups(facts, group('Live', 'BrickDown', { status: 'Unknown', severity: 'warning', count: 2 }));
 }
+
+const DAY_MS = 86_400_000;
 
 /** What is sick, and the check and reason that must be told first. */
 const CASES: readonly [what: string, make: (facts: DoctorFacts) => void, first: string, severity?: string][] = [
@@ -172,6 +176,30 @@ const CASES: readonly [what: string, make: (facts: DoctorFacts) => void, first: 
     'warning',
   ],
   [
+    'a certificate that has expired, and peers that therefore do not answer',
+    (facts) => {
+      facts.tls = tlsStatus(['api', NOW - 1]);
+      facts.peers = [{ address: 'b:9746', answeredAt: undefined, error: 'its certificate has expired' }];
+    },
+    'tls CertificateExpired',
+  ],
+  [
+    'a certificate that expires soon',
+    (facts) => {
+      facts.tls = tlsStatus(['api', NOW + 80 * DAY_MS], ['peer-ca', NOW + 13 * DAY_MS]);
+    },
+    'tls CertificateExpiring',
+    'warning',
+  ],
+  [
+    'new TLS files that are refused',
+    (facts) => {
+      facts.tls = { ...tlsStatus(['api', NOW + 80 * DAY_MS]), refusal: 'apiTlsKeyFile /x: is not the key' };
+    },
+    'tls TlsFilesRefused',
+    'warning',
+  ],
+  [
     'a loop that fails by itself',
     (facts) => {
       const stats = { name: 'audit', runs: 3, failures: 3, lastSuccessAt: undefined, lastDurationMs: 1 };
@@ -196,6 +224,10 @@ const CASES: readonly [what: string, make: (facts: DoctorFacts) => void, first: 
     'agent AgentDown',
   ],
 ];
+
+function tlsStatus(...notAfter: [TlsUse, number][]): TlsStatus {
+  return { notAfter: new Map(notAfter), refusal: undefined, handshakeErrors: 0 };
+}
 
 describe('diagnose', () => {
   it('finds nothing where nothing is wrong, and has looked at everything', () => {
@@ -247,6 +279,7 @@ describe('diagnose', () => {
       guard: undefined,
       heal: { backlog: undefined, loops: undefined, findings: undefined },
       peers: undefined,
+      tls: undefined,
     };
     const report = diagnose(facts);
     const fine = report.checks.filter(({ result }) => result === 'Ok').map(({ name }) => name);
