@@ -1,8 +1,8 @@
 /**
  * Writes the pages that are made from code: docs/metrics.md from the table of metrics, docs/configuration.md from the table of
- * options, docs/openapi.json from the routes. A test holds the committed pages to what this makes.
+ * options, docs/openapi.json from the routes, and the table of docs/probes.md from what tests saw. A test holds the committed pages to what this makes.
  */
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { configOptions, type ConfigOption } from '../src/agent/config/schema.ts';
 import { createApiServer } from '../src/agent/http/api-server.ts';
@@ -10,6 +10,7 @@ import { describeRoutes } from '../src/agent/http/openapi.ts';
 import { AGENT_VERSION } from '../src/agent/version.ts';
 import { METRICS, type MetricSpec } from '../src/metrics/names.ts';
 import { FakeServices, silentPino } from '../test/support/fake-api.ts';
+import { PROBES, probeRows } from '../test/support/probe-table.ts';
 
 const PROJECT = resolve(import.meta.dirname, '..');
 const GENERATED = '<!-- Made by `node scripts/docs.ts`; a change here is lost. -->';
@@ -48,8 +49,11 @@ asks for it (\`Accept\`), else Prometheus' own text format.
   answered, without waiting until it does. Their series are left out meanwhile, and no others.
 * Operations and latencies need \`count-fop-hits\` and \`latency-measurement\` of the brick's io-stats (lint hint VF150); sizes and clients do not.
   A brick tells means, no distributions, so there are no quantiles of latencies. Its counters begin anew with it, as Prometheus expects.
-* The name of a PV's claim is not known on a brick: Kadalu's records do not have it. Join with kube-state-metrics, where it runs:
-  \`gluster_quota_used_bytes * on (pv) group_left (claim_namespace, name) label_replace(kube_persistentvolume_claim_ref, "pv", "$1", "persistentvolume", "(.*)")\`
+* The claim of a PV (PVC) is not known on a brick: Kadalu's records have name, size and path of the PV and nothing of the claim, and the agent does not
+  speak to Kubernetes. kube-state-metrics knows (\`kube_persistentvolume_claim_ref\`, with \`persistentvolume\`, \`claim_namespace\`, \`name\`), and the rules in
+  \`deploy/prometheus/rules.yaml\` record, where it runs, \`pv:kube_persistentvolume_claim_ref:max{pv,namespace,persistentvolumeclaim}\` for the PVs of Gluster, and with it
+  \`volume_pv_claim:gluster_quota_used:ratio_max\`. Any other series is joined in the same way:
+  \`gluster_quota_used_bytes * on (pv) group_left (namespace, persistentvolumeclaim) pv:kube_persistentvolume_claim_ref:max\`
 * PV names are labels. A PV with a limit takes about a dozen series; \`metricsMaxPvs\` bounds how many PVs have them, and
   \`gluster_quota_pvs_left_out\` tells how many have not.
 * The metrics of PVs come after all others, in slices that leave room for probes, within 80 % of the time that Prometheus gives
@@ -86,6 +90,19 @@ export function configurationPage(): string {
   const rows = configOptions.map(optionRow);
   const head = ['key', 'flag', 'environment', 'default', 'meaning'];
   return `${[CONFIGURATION_INTRO.trimEnd(), GENERATED, table(head, rows)].join('\n\n')}\n`;
+}
+
+const TABLE_BEGINS =
+  '<!-- The table is made by `node scripts/docs.ts` of what the tests saw; a change here is lost. -->';
+const TABLE_ENDS = '<!-- The end of what is made. -->';
+
+/** The page as it stands, with the table made anew. */
+export function probesPage(): string {
+  const page = readFileSync(join(PROJECT, 'docs/probes.md'), 'utf8');
+  const [before, after] = [page.indexOf(TABLE_BEGINS), page.indexOf(TABLE_ENDS)];
+  if (before < 0 || after < before) throw new Error('docs/probes.md has no place for the table');
+  const made = table(['state', ...PROBES.map(code)], probeRows().map(row));
+  return `${page.slice(0, before)}${TABLE_BEGINS}\n\n${made}\n\n${page.slice(after)}`;
 }
 
 /** The routes as they are served; what is behind them does not matter. */
@@ -130,5 +147,6 @@ function code(text: string): string {
 if (import.meta.main) {
   writeFileSync(join(PROJECT, 'docs/metrics.md'), metricsPage());
   writeFileSync(join(PROJECT, 'docs/configuration.md'), configurationPage());
+  writeFileSync(join(PROJECT, 'docs/probes.md'), probesPage());
   writeFileSync(join(PROJECT, 'docs/openapi.json'), await openapi());
 }

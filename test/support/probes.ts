@@ -1,31 +1,27 @@
-/** The table of docs/probes.md, and what the probes of an agent say in its words. */
-import { readFileSync } from 'node:fs';
-import { resolve } from 'node:path';
+/** What the probes of an agent say, held to what was written down of the state. */
+import { expect } from 'vitest';
 import type { LabAgent } from '../lab/agent.ts';
+import { PROBES, recordOf, recordText, type ProbeState } from './probe-table.ts';
 
-const DOCS = readFileSync(resolve(import.meta.dirname, '../../docs/probes.md'), 'utf8');
-const PROBES = ['/brick/livez', '/brick/readyz', '/brick/startupz', '/shd/livez', '/livez'];
 /** A probe is answered at once, whatever the disk does. In milliseconds. */
 const PROMPT_MS = 1_000;
+const REMEDY =
+  'if it is right: vitest run --project integration test/integration/probes.test.ts test/integration/probes-disk.test.ts -u, then node scripts/docs.ts';
 
-/** The status of each probe, e.g. `/brick/livez=200 /brick/readyz=503 ...`. */
+/** The status of each probe, a line each. */
 export async function told(agent: LabAgent): Promise<string> {
-  const words: string[] = [];
-  for (const path of PROBES) {
-    const { status } = await agent.ops(path, { timeoutMs: PROMPT_MS });
-    words.push(`${path}=${status}`);
-  }
-  return words.join(' ');
+  const statuses = new Map<string, number>();
+  for (const path of PROBES) statuses.set(path, (await agent.ops(path, { timeoutMs: PROMPT_MS })).status);
+  return recordText(statuses);
 }
 
-/** The row of docs/probes.md. */
-export function documented(state: string): string {
-  const rows = DOCS.split('\n').map((line) => line.split('|').map((cell) => cell.trim().replaceAll('`', '')));
-  const header = rows.find(([, first]) => first === 'state');
-  const row = rows.find(([, first]) => first === state);
-  if (header === undefined || row === undefined) throw new Error(`docs/probes.md has no row "${state}"`);
-  return header
-    .slice(2, -1)
-    .map((probe, index) => `${probe}=${row[index + 2] ?? ''}`)
-    .join(' ');
+/**
+ * Fails, with the remedy, when the probes say something else than what was written down; with -u it is written down.
+ *
+ * @param why the reasons that they give
+ */
+export async function expectRecorded(state: ProbeState, seen: string, why = ''): Promise<void> {
+  await expect(seen, `the probes say something new of "${state}"; ${REMEDY}\n${why}`).toMatchFileSnapshot(
+    recordOf(state),
+  );
 }
