@@ -34,6 +34,7 @@ import type { SplitBrainWatch } from './split-brain.ts';
 import { BrickMonitor } from './brick-monitor.ts';
 import { BrickWatch, probeTimes, type ProbeTimes } from './brick-watch.ts';
 import type { Config } from './config/load.ts';
+import { DisruptionGlance } from './disruption-glance.ts';
 import type { DisruptionGuard } from './disruption.ts';
 import { HealDuty } from './heal-duty.ts';
 import type { HealInsight } from './heal-insight.ts';
@@ -71,6 +72,8 @@ export class Agent {
   readonly heal: HealTracker;
   readonly healInsight: HealInsight;
   readonly disruption: DisruptionGuard;
+  /** The same for the status page. */
+  readonly glance: DisruptionGlance;
   readonly splitBrain: SplitBrainWatch | undefined;
   readonly resolver: Resolver | undefined;
   /** Undefined on a volume that is not replicated, and without peers. */
@@ -155,6 +158,12 @@ export class Agent {
     this.heal = this.#healDuty.tracker;
     this.healInsight = this.#healDuty.insight;
     this.disruption = this.#healDuty.disruption;
+    this.glance = new DisruptionGlance({
+      check: async (signal) => await this.disruption.check(signal),
+      clock,
+      log,
+      signal: this.#stop.signal,
+    });
     const figures = new BrickFigures({
       brick: this.#brickManagement,
       brickName: config.brickName,

@@ -10,6 +10,7 @@ import { diagnose } from './doctor/diagnose.ts';
 import type { FindingSeverity } from './doctor/finding.ts';
 import { fullnessOf, severityOf } from './doctor/quota-summary.ts';
 import { runChecks, type HealthCheck } from './health.ts';
+import { healthCheckAt } from './snapshots.ts';
 import type { PagePv, PageQuery, PageStatus, ShownCondition } from './http/page-status.ts';
 
 /** PVs that one answer carries; who looks for another has the filter. */
@@ -55,6 +56,8 @@ export function pageStatus(
       up: brick.isUp,
       fenced: !monitor.fence.open,
       hung: worker.hungSince !== undefined,
+      healthCheck: healthCheckView(agent),
+      stop: stopView(agent),
       // Each of them fences the brick.
       conditions: monitor.conditions.map((condition) =>
         shown(condition, condition.status === 'True' ? undefined : 'error'),
@@ -177,6 +180,21 @@ function volfilesView({ volfiles }: Agent): PageStatus['volfiles'] {
       runningSha256: runningHash ?? null,
       since: new Date(since).toISOString(),
     })),
+  };
+}
+
+function healthCheckView(agent: Agent): PageStatus['brick']['healthCheck'] {
+  const { ok } = agent.watch.healthCheck().check();
+  return { ok, writtenAt: time(healthCheckAt(agent)) };
+}
+
+function stopView({ glance }: Agent): PageStatus['brick']['stop'] {
+  const disruption = glance.look();
+  if (disruption === undefined) return null;
+  const { verdict, reasons } = disruption;
+  return {
+    verdict,
+    reasons: reasons.slice(0, MAX_FINDINGS).map(({ code, message }) => ({ code, message: cut(message) })),
   };
 }
 

@@ -1,10 +1,9 @@
 import type { Worker } from 'node:worker_threads';
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
-import type { Finding as HealFinding } from '../heal/explain.ts';
 import { isAgentError } from '../lib/errors.ts';
 import { Agent } from './agent.ts';
-import { agentFacts } from './doctor/agent-facts.ts';
+import { agentFacts, type AskedFacts } from './doctor/agent-facts.ts';
 import { diagnose } from './doctor/diagnose.ts';
 import { doctorView } from './doctor/view.ts';
 import { describeConfig, type Config } from './config/load.ts';
@@ -36,6 +35,8 @@ import {
 
 /** Longest that stopping may take before the process just ends, in milliseconds. */
 const STOP_DEADLINE_MS = 4_500;
+/** Longer than a peer may take; in milliseconds. */
+const DISRUPTION_DEADLINE_MS = 8_000;
 
 /**
  * Runs the agent until SIGTERM or SIGINT.
@@ -151,7 +152,7 @@ function apiServices(agent: Agent, recent: RecentLog): ApiServices {
   return {
     version: () => versionView(agent, AGENT_VERSION),
     log: () => recent.lines(),
-    doctor: async () => doctorView(diagnose(agentFacts(agent, await healFindings(agent)))),
+    doctor: async () => doctorView(diagnose(agentFacts(agent, await askedFacts(agent)))),
     status: () => statusView(agent, AGENT_VERSION),
     quotas: agent.quota.enforcer,
     scans: { status: () => scanStatusView(agent), request: (pv) => agent.quota.scanner.request(pv) },
@@ -176,12 +177,20 @@ function apiServices(agent: Agent, recent: RecentLog): ApiServices {
   };
 }
 
-/** What stands in the way of a heal; undefined when that cannot be said. */
-async function healFindings({ healInsight }: Agent): Promise<readonly HealFinding[] | undefined> {
+/** What the doctor asks others for, at the same time; undefined when it cannot be said. */
+async function askedFacts({ healInsight, disruption }: Agent): Promise<AskedFacts> {
+  const [healFindings, verdict] = await Promise.all([
+    known(async () => await healInsight.findings()),
+    known(async () => await disruption.check(AbortSignal.timeout(DISRUPTION_DEADLINE_MS))),
+  ]);
+  return { healFindings, disruption: verdict };
+}
+
+async function known<T>(ask: () => Promise<T>): Promise<T | undefined> {
   try {
-    return await healInsight.findings();
+    return await ask();
   } catch (error) {
-    // The agent stops, or the daemon does: the doctor then says that it was not asked.
+    // The agent stops, or the other side does: the doctor then says that it was not asked.
     if (isAgentError(error)) return undefined;
     throw error;
   }

@@ -80,7 +80,10 @@ describe('the doctor beside a replicated brick', () => {
   it('finds nothing on a healthy one, and has looked everywhere', async () => {
     const view = await waitDiagnosis(agent, 'a clean bill of health', ({ code }) => code === 0);
     expect(view.source).toBe('Agent');
-    expect(view.checks.filter(({ result }) => result === 'NotChecked')).toEqual([]);
+    // The brick of a minute ago may not have written its first; and without peers nobody knows whether it may be stopped.
+    const open = view.checks.filter(({ name, result }) => result === 'NotChecked' && name !== 'brick-health-check');
+    expect(open).toEqual([]);
+    expect(view.findings.map(({ check, reason }) => `${check} ${reason}`)).toEqual(['stop PeersNotConfigured']);
     const { code, stdout } = await agent.cli('doctor');
     expect(code).toBe(0);
     expect(stdout).toMatch(/nothing that needs you\.$/m);

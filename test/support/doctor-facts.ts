@@ -84,6 +84,7 @@ export function healthy(): DoctorFacts {
       proof: proof(7),
       connection: { ok: true },
       statfs: { ok: true },
+      healthCheck: { writtenAt: NOW - 40_000, staleMs: 180_000 },
     },
     shd: { isExpected: true, proof: proof(8), answers: { ok: true } },
     volfiles: [volfile('brick'), volfile('shd')],
@@ -92,6 +93,7 @@ export function healthy(): DoctorFacts {
     guard: { tampering: { off: 0, faked: 0 }, rearms: 4 },
     heal: { backlog: backlog(), loops: 0, findings: [] },
     tls: 'Off',
+    disruption: { verdict: 'Safe', reasons: [] },
     peers: [],
   };
 }

@@ -1,13 +1,23 @@
 /** The doctor's facts as the running agent knows them. */
 import type { Finding as HealFinding } from '../../heal/explain.ts';
+import type { Disruption } from '../../heal/disruption.ts';
 import { layoutOf } from '../../quota/layout.ts';
 import type { Agent } from '../agent.ts';
 import type { CheckResult } from '../health.ts';
+import { healthCheckAt } from '../snapshots.ts';
 import type { DoctorFacts } from './facts.ts';
 import { summarizeQuotas } from './quota-summary.ts';
 
-/** From memory: waits for nothing. @param healFindings what the self-heal daemon was just asked for; undefined: it was not */
-export function agentFacts(agent: Agent, healFindings?: readonly HealFinding[]): DoctorFacts {
+/** What was just asked for, elsewhere; undefined: it was not. */
+export interface AskedFacts {
+  /** Of the self-heal daemon. */
+  healFindings?: readonly HealFinding[] | undefined;
+  /** Of the agents of the other bricks. */
+  disruption?: Disruption | undefined;
+}
+
+/** From memory: waits for nothing. */
+export function agentFacts(agent: Agent, { healFindings, disruption }: AskedFacts = {}): DoctorFacts {
   const { config, monitor, worker, brick, processes, quota, volfiles, watch, heal } = agent;
   const proofOf = (name: 'brick' | 'shd') => processes.views.find(({ process }) => process === name)?.proof;
   return {
@@ -23,6 +33,7 @@ export function agentFacts(agent: Agent, healFindings?: readonly HealFinding[]):
       proof: proofOf('brick'),
       connection: brick.isUp ? { ok: true } : { ok: false, reason: brick.downReason ?? 'not connected' },
       statfs: watch.statfsCheck().check(),
+      healthCheck: { writtenAt: healthCheckAt(agent), staleMs: config.brickHealthCheckMs },
     },
     shd: { isExpected: config.shdExpected, proof: proofOf('shd'), answers: shdAnswers(agent) },
     volfiles: volfiles?.status(),
@@ -35,6 +46,7 @@ export function agentFacts(agent: Agent, healFindings?: readonly HealFinding[]):
     guard: quota.guard?.stats,
     heal: { backlog: heal.status(), loops: quota.healLoops?.active, findings: healFindings },
     peers: quota.peers?.status() ?? [],
+    disruption,
     tls: agent.tls?.status() ?? 'Off',
   };
 }

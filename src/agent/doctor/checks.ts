@@ -7,6 +7,7 @@ import { BRICK_CHECKS } from './checks/brick.ts';
 import { HEAL_CHECKS } from './checks/heal.ts';
 import { PROCESS_CHECKS } from './checks/process.ts';
 import { QUOTA_CHECKS } from './checks/quota.ts';
+import { STOP_CHECKS } from './checks/stop.ts';
 import { TLS_CHECKS } from './checks/tls.ts';
 import type { DoctorCheck } from './finding.ts';
 
@@ -16,6 +17,7 @@ export const DOCTOR_CHECKS: readonly DoctorCheck[] = [
   ...PROCESS_CHECKS,
   ...QUOTA_CHECKS,
   ...HEAL_CHECKS,
+  ...STOP_CHECKS,
   ...TLS_CHECKS,
   ...LOOP_CHECKS,
 ];

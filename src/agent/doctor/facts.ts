@@ -2,6 +2,7 @@
 import type { BrickCapacity } from '../../brick/facts.ts';
 import type { Finding as HealFinding } from '../../heal/explain.ts';
 import type { BacklogView } from '../../heal/backlog.ts';
+import type { Disruption } from '../../heal/disruption.ts';
 import type { ConditionInput } from '../../lib/conditions.ts';
 import type { LoopStats } from '../../lib/loop.ts';
 import type { ProcessProof } from '../../process/identity.ts';
@@ -32,6 +33,8 @@ export interface DoctorFacts {
   guard: GuardStats | undefined;
   heal: HealFacts;
   peers: readonly PeerStatus[] | undefined;
+  /** Whether the brick may be stopped; undefined: the agents of the others were not asked. */
+  disruption: Pick<Disruption, 'verdict' | 'reasons'> | undefined;
   tls: TlsStatus | 'Off' | undefined;
 }
 
@@ -52,6 +55,8 @@ export interface BrickSideFacts {
   connection: CheckResult | undefined;
   /** Whether the brick answers STATFS from its disk. */
   statfs: CheckResult | undefined;
+  /** When the health check of this process last wrote, in wall-clock milliseconds, and how old that may be. */
+  healthCheck: { writtenAt: number | undefined; staleMs: number } | undefined;
 }
 
 export interface ShdFacts {

@@ -39,6 +39,7 @@ export function factsWithoutConfig(down: string, problems: readonly string[]): D
     guard: undefined,
     heal: { backlog: undefined, loops: undefined, findings: undefined },
     peers: undefined,
+    disruption: undefined,
     tls: undefined,
   };
 }
@@ -50,6 +51,7 @@ const NOTHING_SEEN: BrickSideFacts = {
   proof: undefined,
   connection: undefined,
   statfs: undefined,
+  healthCheck: undefined,
 };
 
 /** Looks at directory, processes, sockets and volfiles; writes nothing. @param down why no agent answers */

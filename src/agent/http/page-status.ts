@@ -47,6 +47,10 @@ export interface PageStatus {
     up: boolean;
     fenced: boolean;
     hung: boolean;
+    /** The brick's own write to its disk, which it tries all the time. */
+    healthCheck: { ok: boolean; writtenAt: string | null };
+    /** Whether it may be stopped, as all agents of its set say; null: not known, or not of late. */
+    stop: { verdict: 'Safe' | 'Unsafe' | 'Unknown'; reasons: { code: string; message: string }[] } | null;
     conditions: ShownCondition[];
     capacity: { totalBytes: number; availableBytes: number; inodes: number; inodesFree: number } | null;
   };

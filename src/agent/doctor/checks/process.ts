@@ -1,4 +1,5 @@
 /** The brick process, the self-heal daemon, and the volfiles they run from. */
+import { formatDuration } from '../../../lib/units.ts';
 import { isGone, type ProcessProof } from '../../../process/identity.ts';
 import { formatProblem } from '../../../volfile/problem.ts';
 import type { Outcome, ProcessName } from '../../../volfile/status.ts';
@@ -49,6 +50,30 @@ export const PROCESS_CHECKS: readonly DoctorCheck[] = [
             message: 'the brick process does not answer STATFS of its root',
             remedy: 'its io-threads may wait for the disk: dmesg on the node, and a statedump (kill -USR1)',
           }),
+  },
+  {
+    name: 'brick-health-check',
+    title: 'Does the brick write its health check?',
+    explainedBy: ['disk', 'identity', 'brick-process'],
+    judge: ({ brick: { healthCheck }, now }) => {
+      if (healthCheck === undefined) return 'only the running agent knows which process wrote it';
+      const { writtenAt, staleMs } = healthCheck;
+      if (writtenAt === undefined) {
+        return 'this brick process has written none yet: the first comes within a minute, and none with health-check-interval 0';
+      }
+      const ageMs = now - writtenAt;
+      if (ageMs <= staleMs) return [];
+      return [
+        {
+          severity: 'error',
+          reason: 'HealthCheckOld',
+          message: `the brick has not been able to write to its disk for ${formatDuration(ageMs)}: it logs that and goes on, and its clients wait`,
+          evidence: [`.glusterfs/health_check is of ${new Date(writtenAt).toISOString()}`],
+          remedy:
+            'dmesg on the node, and whether the disk is full; clients go on without this brick once it is stopped',
+        },
+      ];
+    },
   },
   volfileCheck('shd'),
   {

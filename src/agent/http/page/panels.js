@@ -84,7 +84,7 @@ function findingNode({ check, severity, reason, message, evidence, remedy, follo
 
 /** @param {PageStatus} status @param {number} now */
 function drawBrick({ brick, processes }, now) {
-  const { up, fenced, hung, capacity, conditions } = brick;
+  const { up, fenced, hung, capacity, conditions, healthCheck, stop } = brick;
   /** @type {[string, Child][]} */
   const rows = [
     [
@@ -105,6 +105,8 @@ function drawBrick({ brick, processes }, now) {
         tag(level, `${state}${age}`, message),
       ]);
     }),
+    ['Health check', healthCheckTag(healthCheck, now)],
+    ['May be stopped', stopNode(stop)],
     [
       'Identity',
       conditions.length === 0
@@ -114,6 +116,32 @@ function drawBrick({ brick, processes }, now) {
     ['Space', capacity === null ? tag('unknown', 'Unknown') : capacityNode(capacity)],
   ];
   fill('brick-body', facts(rows));
+}
+
+/** @param {PageStatus['brick']['healthCheck']} check @param {number} now @returns {HTMLElement} */
+function healthCheckTag({ ok, writtenAt }, now) {
+  if (writtenAt === null) return tag('unknown', 'None written yet');
+  const age = durationText(Math.max(0, now - Date.parse(writtenAt)));
+  const title =
+    'The brick writes .glusterfs/health_check all the time; an old one means that its disk does not take writes.';
+  return tag(ok ? 'ok' : 'error', ok ? `Written ${age} ago` : `Not written for ${age}`, title);
+}
+
+/** @type {Record<'Safe' | 'Unsafe' | 'Unknown', [Level, string]>} */
+const STOP_WORDS = {
+  Safe: ['ok', 'Yes, the others go on without it'],
+  Unsafe: ['warning', 'No'],
+  Unknown: ['unknown', 'Not known to be safe'],
+};
+
+/** @param {PageStatus['brick']['stop']} stop @returns {HTMLElement} */
+function stopNode(stop) {
+  if (stop === null) return tag('unknown', 'Being asked');
+  const [level, words] = STOP_WORDS[stop.verdict];
+  const lines = stop.reasons.map(({ code, message }) =>
+    el('p', { class: 'message small muted' }, `${code}: ${message}`),
+  );
+  return el('div', {}, tag(level, words), lines.length === 0 ? null : foldable('stop', 'Why', ...lines));
 }
 
 /** @param {ShownCondition} condition @returns {HTMLElement} */

@@ -9,7 +9,8 @@ export function doctorRoute(server: Server, doctor: ApiServices['doctor']): void
     {
       schema: {
         tags: ['agent'],
-        summary: 'What is wrong, the likely cause first, each with evidence and remedy. Asks the self-heal daemon.',
+        summary:
+          'What is wrong, the likely cause first, each with evidence and remedy. Asks the self-heal daemon and the agents of the other bricks.',
         response: withProblems({ 200: doctorSchema }),
       },
     },

@@ -176,6 +176,13 @@ const CASES: readonly [what: string, make: (facts: DoctorFacts) => void, first: 
     'warning',
   ],
   [
+    'a brick whose disk takes no writes',
+    (facts) => {
+      facts.brick.healthCheck = { writtenAt: NOW - 181_000, staleMs: 180_000 };
+    },
+    'brick-health-check HealthCheckOld',
+  ],
+  [
     'a certificate that has expired, and peers that therefore do not answer',
     (facts) => {
       facts.tls = tlsStatus(['api', NOW - 1]);
@@ -271,6 +278,7 @@ describe('diagnose', () => {
         proof: undefined,
         connection: undefined,
         statfs: undefined,
+        healthCheck: undefined,
       },
       shd: { isExpected: true, proof: undefined, answers: undefined },
       volfiles: undefined,
@@ -279,12 +287,48 @@ describe('diagnose', () => {
       guard: undefined,
       heal: { backlog: undefined, loops: undefined, findings: undefined },
       peers: undefined,
+      disruption: undefined,
       tls: undefined,
     };
     const report = diagnose(facts);
     const fine = report.checks.filter(({ result }) => result === 'Ok').map(({ name }) => name);
     expect(fine).toEqual(['configuration']);
     expect(report.checks.filter(({ result, why }) => result === 'NotChecked' && !why)).toEqual([]);
+  });
+
+  it('tells that the brick must not be stopped, which needs nobody until somebody wants to', () => {
+    const facts = healthy();
+    const [code, message, remedy] = ['PeerDown', 'brick 2 is down', 'start it'] as const;
+    facts.disruption = {
+      verdict: 'Unsafe',
+      reasons: [
+        { code, verdict: 'Unsafe', brickIndex: 2, message, remedy },
+        { code: 'QuorumLost', verdict: 'Unsafe', brickIndex: undefined, message: 'two are needed', remedy },
+      ],
+    };
+    const report = diagnose(facts);
+    expect(report.findings).toEqual([
+      {
+        check: 'stop',
+        severity: 'info',
+        reason: code,
+        message: 'this brick must not be stopped now: brick 2 is down',
+        evidence: ['PeerDown: brick 2 is down', 'QuorumLost: two are needed'],
+        remedy,
+        followsFrom: [],
+      },
+    ]);
+    expect(exitOf(report)).toBe(0);
+    facts.disruption = { ...facts.disruption, verdict: 'Unknown' };
+    expect(diagnose(facts).findings[0]?.message).toMatch(/^this brick is not known to be safe to stop: /);
+  });
+
+  it('does not take a health check that was never written for one that is fine', () => {
+    const facts = healthy();
+    facts.brick.healthCheck = { writtenAt: undefined, staleMs: 180_000 };
+    const { checks, findings } = diagnose(facts);
+    expect(findings).toEqual([]);
+    expect(checks.find(({ name }) => name === 'brick-health-check')).toMatchObject({ result: 'NotChecked' });
   });
 
   it('is not stopped by a check with a bug', () => {
