@@ -125,8 +125,8 @@ function opsServices(agent: Agent): OpsServices {
   const { config, livez, readyz, watch } = agent;
   const brick = {
     livez: watch.brickLiveness(),
-    // Whether the agent's own system calls come back is no business of the brick's.
-    readyz: [...readyz.filter(({ name }) => name !== 'brick-disk'), watch.statfsCheck(), watch.healthCheck()],
+    // Whether the agent's own system calls come back, or its API has a certificate, is no business of the brick's.
+    readyz: [...readyz.filter(({ name }) => name !== 'brick-disk' && name !== 'tls'), watch.statfsCheck(), watch.healthCheck()],
     startupz: watch.brickStartup(),
     shdLivez: config.shdExpected ? watch.shdLiveness() : [],
   };
