@@ -126,7 +126,11 @@ function opsServices(agent: Agent): OpsServices {
   const brick = {
     livez: watch.brickLiveness(),
     // Whether the agent's own system calls come back, or its API has a certificate, is no business of the brick's.
-    readyz: [...readyz.filter(({ name }) => name !== 'brick-disk' && name !== 'tls'), watch.statfsCheck(), watch.healthCheck()],
+    readyz: [
+      ...readyz.filter(({ name }) => name !== 'brick-disk' && name !== 'tls'),
+      watch.statfsCheck(),
+      watch.healthCheck(),
+    ],
     startupz: watch.brickStartup(),
     shdLivez: config.shdExpected ? watch.shdLiveness() : [],
   };
