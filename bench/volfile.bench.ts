@@ -28,9 +28,11 @@ const FIRST_DEADLINE_MS = 30_000;
 const LOOK_MS = 2;
 
 export function volfileLint1000(): BenchLine[] {
-  const source = Buffer.from(clientOf(VOLUMES));
+  const text = clientOf(VOLUMES);
   const times: number[] = [];
   while (times.length < LINTS) {
+    // Of the same bytes nothing would be parsed twice.
+    const source = Buffer.from(text);
     const start = performance.now();
     const { graph, problems } = lintVolfile(source, {
       role: 'client',

@@ -17,7 +17,7 @@ import { UsageTeller } from '../quota/usage-teller.ts';
 import { subvolumeOf } from '../quota/volume-usage.ts';
 import type { BrickClient } from '../rpc/brick-client.ts';
 import { findInstallation } from '../volfile/installation.ts';
-import { readQuotaFilter } from '../volfile/quota-filter.ts';
+import { quotaFilterReader } from '../volfile/quota-filter.ts';
 import { Adoption, type AdoptionOptions } from './adoption.ts';
 import { BrickAdoption } from './brick-adoption.ts';
 import { BrickAudit } from './brick-audit.ts';
@@ -194,7 +194,7 @@ export class QuotaDuty {
     return new QuotaGuard({
       brick: new WireGuardBrick(brick),
       targets: () => enforcer.auditTargets().map(({ target }) => target),
-      hasFilter: async () => await readQuotaFilter(config.volfileStaging ?? config.volfileDir, config.brickVolfile),
+      hasFilter: quotaFilterReader(config.volfileStaging ?? config.volfileDir, config.brickVolfile),
       isTold: (pv) => this.usageTeller?.usageOf(pv)?.kind === 'Sum',
       clock: this.#parts.clock,
       log: this.#parts.log.child({ part: 'guard' }),

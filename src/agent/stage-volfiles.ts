@@ -27,7 +27,7 @@ export async function stageVolfiles(config: Config): Promise<StagedVolfile[]> {
   // Nothing runs yet that could show its version and its translators.
   const neighbours = new NeighbourFiles([brickVolfile, shdVolfile, clientVolfile]).lookIn(set);
   const judge = (file: string, role: LintRole, known: ExpectedFacts): Wanted => {
-    const expected = withNeighbours(known, role, neighbours);
+    const expected = withNeighbours(known, role, file, neighbours);
     return new FileJudge(file).judge(set, { role, expected, gluster: undefined, xlators: undefined });
   };
   const put = async (file: string, wanted: Wanted): Promise<StagedVolfile> => {

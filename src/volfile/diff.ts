@@ -40,7 +40,7 @@ export function diffTexts(oldText: string, newText: string, options: DiffOptions
     { file: 'the old file', parsed: parseVolfile(Buffer.from(oldText)) },
     { file: 'the new file', parsed: parseVolfile(Buffer.from(newText)) },
   ];
-  const [old, next] = lintSources(parsed, options);
+  const [old, next] = lintSources(parsed, { ...options, versions: true });
   if (old === undefined || next === undefined) throw new AgentError('Internal', 'two files were linted');
   return diffVolfiles(old, next, options.gluster);
 }

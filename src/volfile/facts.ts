@@ -1,4 +1,5 @@
 /** What a brick's and a self-heal daemon's volfile say about themselves, for whoever talks to these processes. */
+import { Beginnings } from './beginnings.ts';
 import { booleanOption, childrenOf, healVolumes, isType, optionOf, topOf, type Graph, type Volume } from './model.ts';
 import type { Position } from './problem.ts';
 
@@ -50,13 +51,26 @@ export function indexFacts(graph: Graph): IndexFacts | undefined {
   const { name, listenPort } = facts;
   const server = topOf(graph);
   const index = findBelow(graph, server, 'features/index');
-  // Both lists are one for 11.1, which takes a blank for a part of the name (measured).
-  const watch = index && ['xattrop-pending-watchlist', 'xattrop64-watchlist'].flatMap((key) => prefixes(index, key));
-  return { name, listenPort, watch, at: (index ?? server).at };
+  return { name, listenPort, watch: index && watchOf(index), at: (index ?? server).at };
 }
 
-function prefixes(index: Volume, key: string): string[] {
-  return (optionOf(index, key) ?? '').split(',').filter((prefix) => prefix !== '');
+/** Under which name the bricks of a disperse set are told that a file waits for heal. */
+export const DISPERSE_BLAME = 'trusted.ec.dirty';
+
+/**
+ * Both lists are one for 11.1, which takes a blank for a part of the name, and whose `xattrop64-watchlist` is never empty. What
+ * `xattrop-dirty-watchlist` names too is noted as dirty only, where the daemon of a disperse set does not look (all measured).
+ */
+function watchOf(index: Volume): string[] {
+  const lists = prefixes(index, 'xattrop-pending-watchlist').concat(
+    prefixes(index, 'xattrop64-watchlist', DISPERSE_BLAME),
+  );
+  const dirty = new Beginnings(prefixes(index, 'xattrop-dirty-watchlist'));
+  return lists.filter((prefix) => !prefix.startsWith('trusted.ec.') || !dirty.has(prefix));
+}
+
+function prefixes(index: Volume, key: string, fallback = ''): string[] {
+  return (optionOf(index, key) ?? fallback).split(',').filter((prefix) => prefix !== '');
 }
 
 export interface HealChild {
@@ -83,6 +97,7 @@ export interface HealSet {
 
 /** The replica and disperse sets of a self-heal daemon's (or client's) graph, in file order. */
 export function healSets(graph: Graph): HealSet[] {
+  const clients = firstBelow(graph, 'protocol/client');
   return healVolumes(graph).map((volume) => {
     const replicate = isType(volume, 'cluster/replicate');
     const pending = replicate ? optionOf(volume, 'afr-pending-xattr')?.split(',') : undefined;
@@ -91,7 +106,9 @@ export function healSets(graph: Graph): HealSet[] {
       kind: replicate ? 'replicate' : 'disperse',
       healDaemon: booleanOption(volume, 'iam-self-heal-daemon', false),
       arbiter: replicate && optionOf(volume, 'arbiter-count') === '1',
-      children: childrenOf(graph, volume).map((child, index) => healChild(graph, child, replicate, pending?.[index])),
+      children: childrenOf(graph, volume).map((child, index) =>
+        healChild(child, clients.get(child.name), replicate, pending?.[index]),
+      ),
     };
   });
 }
@@ -104,7 +121,8 @@ export function findBelow(graph: Graph, volume: Volume, type: string): Volume | 
     if (seen.has(next.name)) continue;
     seen.add(next.name);
     if (isType(next, type)) return next;
-    pending.push(...childrenOf(graph, next).reverse());
+    // One by one: half a million arguments are more than a call takes.
+    for (const child of childrenOf(graph, next).reverse()) pending.push(child);
   }
   return undefined;
 }
@@ -116,8 +134,30 @@ export function portNumber(text: string | undefined): number | undefined {
   return port <= 65_535 ? port : undefined;
 }
 
-function healChild(graph: Graph, child: Volume, replicate: boolean, pending: string | undefined): HealChild {
-  const client = findBelow(graph, child, 'protocol/client');
+/**
+ * What `findBelow` finds, for every volume at once: a chain of replica sets, each searched to its end, would cost minutes.
+ * A volume stands after its subvolumes.
+ */
+function firstBelow(graph: Graph, type: string): ReadonlyMap<string, Volume> {
+  const found = new Map<string, Volume>();
+  for (const volume of graph.volumes) {
+    const below = isType(volume, type)
+      ? volume
+      : volume.subvolumes
+          .values()
+          .map((name) => found.get(name))
+          .find((client) => client !== undefined);
+    if (below !== undefined) found.set(volume.name, below);
+  }
+  return found;
+}
+
+function healChild(
+  child: Volume,
+  client: Volume | undefined,
+  replicate: boolean,
+  pending: string | undefined,
+): HealChild {
   return {
     name: child.name,
     remoteHost: client && optionOf(client, 'remote-host'),

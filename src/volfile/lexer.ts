@@ -29,13 +29,6 @@ export function keywordOf(word: string): Keyword | undefined {
   return KEYWORDS.get(word);
 }
 
-export interface Lexed {
-  tokens: Token[];
-  problems: Problem[];
-  /** Where the file ends. */
-  end: Position;
-}
-
 /** A quoted string, closed or not. */
 const STRING = /"(?:[^"\\\n]|\\[^\n])*("?)/y;
 
@@ -47,47 +40,83 @@ const QUOTE = 0x22;
 const HASH = 0x23;
 const BACKSLASH = 0x5c;
 
-/** @param limit stop after so many problems */
-export function lex(text: string, limit: number): Lexed {
-  const lines = new LineCounter(text);
-  const tokens: Token[] = [];
-  const problems: Problem[] = [];
-  const bad = (offset: number, id: string, message: string, remedy: string): void => {
-    problems.push({ id, severity: 'error', ...lines.at(offset), message, remedy });
-  };
-  let offset = 0;
-  // Character by character: one expression for all pieces takes three times as long.
-  while (offset < text.length && problems.length < limit) {
-    const code = text.charCodeAt(offset);
-    if (isBlank(code)) {
-      offset += 1;
-    } else if (code === HASH) {
-      offset = endOfLine(text, offset);
-    } else if (code === BACKSLASH) {
-      bad(offset, 'VF001', 'a backslash outside of a quoted string', 'GlusterFS drops it silently; quote the word');
-      offset += 1;
-    } else if (code === QUOTE) {
-      STRING.lastIndex = offset;
-      const [string, close] = STRING.exec(text) ?? ['"'];
-      const inner = string.slice(1, -1).replaceAll(/\\(.)/gu, '$1');
-      if (close !== '"') {
-        bad(offset, 'VF001', 'the quoted string does not end on its line', 'close it with " on the same line');
-      } else {
-        if (inner === '') {
-          bad(offset, 'VF007', 'an empty string', 'GlusterFS ignores empty values; leave the option out');
-        }
-        tokens.push({ keyword: undefined, text: inner, ...lines.at(offset) });
-      }
-      offset += string.length;
-    } else {
-      const end = endOfWord(text, offset);
-      const word = text.slice(offset, end);
-      const { line, column } = lines.at(offset);
-      tokens.push({ keyword: keywordOf(word), text: word, line, column });
-      offset = end;
-    }
+/** Hands out word by word: a list of all of them would be most of what a large file costs. */
+export class Lexer {
+  readonly #text: string;
+  readonly #limit: number;
+  readonly #problems: Problem[] = [];
+  #offset = 0;
+  #line = 1;
+  #lineStart = 0;
+
+  /** @param limit stop after so many problems */
+  constructor(text: string, limit: number) {
+    this.#text = text;
+    this.#limit = limit;
   }
-  return { tokens, problems, end: lines.at(text.length) };
+
+  /** Found so far; what was handed out means nothing once there is one. */
+  get problems(): readonly Problem[] {
+    return this.#problems;
+  }
+
+  /** How far it has come. */
+  get position(): Position {
+    return { line: this.#line, column: this.#offset - this.#lineStart + 1 };
+  }
+
+  /** Undefined at the end of the file, or after too many problems. */
+  next(): Token | undefined {
+    const text = this.#text;
+    while (this.#offset < text.length && this.#problems.length < this.#limit) {
+      const offset = this.#offset;
+      const code = text.charCodeAt(offset);
+      if (code === LINE_FEED) {
+        this.#offset = offset + 1;
+        this.#line += 1;
+        this.#lineStart = offset + 1;
+      } else if (isBlank(code)) {
+        this.#offset = offset + 1;
+      } else if (code === HASH) {
+        this.#offset = endOfLine(text, offset);
+      } else if (code === BACKSLASH) {
+        const remedy = 'GlusterFS drops it silently; quote the word';
+        this.#bad('VF001', 'a backslash outside of a quoted string', remedy);
+        this.#offset = offset + 1;
+      } else if (code === QUOTE) {
+        const token = this.#string();
+        if (token !== undefined) return token;
+      } else {
+        return this.#word();
+      }
+    }
+    return undefined;
+  }
+
+  #word(): Token {
+    const offset = this.#offset;
+    this.#offset = endOfWord(this.#text, offset);
+    const text = this.#text.slice(offset, this.#offset);
+    return { keyword: keywordOf(text), text, line: this.#line, column: offset - this.#lineStart + 1 };
+  }
+
+  #string(): Token | undefined {
+    STRING.lastIndex = this.#offset;
+    const [string, close] = STRING.exec(this.#text) ?? ['"'];
+    const { line, column } = this.position;
+    const inner = string.slice(1, -1).replaceAll(/\\(.)/gu, '$1');
+    if (close !== '"') {
+      this.#bad('VF001', 'the quoted string does not end on its line', 'close it with " on the same line');
+    } else if (inner === '') {
+      this.#bad('VF007', 'an empty string', 'GlusterFS ignores empty values; leave the option out');
+    }
+    this.#offset += string.length;
+    return close === '"' ? { keyword: undefined, text: inner, line, column } : undefined;
+  }
+
+  #bad(id: string, message: string, remedy: string): void {
+    this.#problems.push({ id, severity: 'error', ...this.position, message, remedy });
+  }
 }
 
 function isBlank(code: number): boolean {

@@ -55,8 +55,20 @@ export function topOf(graph: Graph): Volume {
   return top;
 }
 
-export function volumesOfType(graph: Graph, type: string): Volume[] {
-  return graph.volumes.filter((volume) => isType(volume, type));
+/** In file order. @param type canonical */
+export function volumesOfType(graph: Graph, type: string): readonly Volume[] {
+  return typesOf(graph).get(type) ?? [];
+}
+
+/** Some sixty rules ask for volumes by type; looking through all of them each time would be most of what a lint takes. */
+const TYPES_OF = new WeakMap<Graph, ReadonlyMap<string, readonly Volume[]>>();
+
+function typesOf(graph: Graph): ReadonlyMap<string, readonly Volume[]> {
+  const known = TYPES_OF.get(graph);
+  if (known !== undefined) return known;
+  const types = Map.groupBy(graph.volumes, ({ type }) => canonicalType(type));
+  TYPES_OF.set(graph, types);
+  return types;
 }
 
 export function optionOf(volume: Volume, key: string): string | undefined {
@@ -72,9 +84,10 @@ export function reachableFrom(graph: Graph, volume: Volume): Set<string> {
   const seen = new Set<string>([volume.name]);
   const pending = [volume];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-    for (const child of childrenOf(graph, next)) {
-      if (seen.has(child.name)) continue;
-      seen.add(child.name);
+    for (const name of next.subvolumes) {
+      const child = seen.has(name) ? undefined : graph.byName.get(name);
+      if (child === undefined) continue;
+      seen.add(name);
       pending.push(child);
     }
   }
@@ -104,6 +117,10 @@ export function roleOf(graph: Graph): Role {
 }
 
 /** The replicate and disperse volumes, in file order. */
-export function healVolumes(graph: Graph): Volume[] {
+export function healVolumes(graph: Graph): readonly Volume[] {
+  const replicate = volumesOfType(graph, 'cluster/replicate');
+  const disperse = volumesOfType(graph, 'cluster/disperse');
+  if (disperse.length === 0) return replicate;
+  if (replicate.length === 0) return disperse;
   return graph.volumes.filter((volume) => isType(volume, 'cluster/replicate') || isType(volume, 'cluster/disperse'));
 }

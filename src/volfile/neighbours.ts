@@ -8,28 +8,37 @@ import type { VolfileSet } from './read-set.ts';
 export interface Neighbours {
   /** Bricks whose own files are at hand. */
   bricks: readonly BrickAddress[];
-  /** Sets of the clients' files, the self-heal daemon's among them. */
-  sets: readonly HealSet[];
+  /** Each client's file, the self-heal daemon's among them. */
+  clients: readonly { file: string; sets: readonly HealSet[] }[];
 }
 
-export const NO_NEIGHBOURS: Neighbours = { bricks: [], sets: [] };
+export const NO_NEIGHBOURS: Neighbours = { bricks: [], clients: [] };
 
-export function neighboursOf(graphs: readonly Graph[]): Neighbours {
-  const isBrick = (graph: Graph): boolean => isType(topOf(graph), 'protocol/server');
+export function neighboursOf(files: readonly { file: string; graph: Graph }[]): Neighbours {
+  const isBrick = ({ graph }: { graph: Graph }): boolean => isType(topOf(graph), 'protocol/server');
   return {
-    bricks: graphs.filter(isBrick).flatMap((graph) => indexFacts(graph) ?? []),
-    sets: graphs.filter((graph) => !isBrick(graph)).flatMap((graph) => healSets(graph)),
+    bricks: files.filter(isBrick).flatMap(({ graph }) => indexFacts(graph) ?? []),
+    clients: files.filter((of) => !isBrick(of)).map(({ file, graph }) => ({ file, sets: healSets(graph) })),
   };
 }
 
-/** @param expected what is known from elsewhere; of a brick that it names, the file says more */
-export function withNeighbours(expected: ExpectedFacts, role: LintRole, neighbours: Neighbours): ExpectedFacts {
-  if (role === 'brick') return { ...expected, sets: neighbours.sets };
+/**
+ * @param expected what is known from elsewhere; of a brick that it names, the file says more
+ * @param file whose facts these are; it need not agree with an older content of its own
+ */
+export function withNeighbours(
+  expected: ExpectedFacts,
+  role: LintRole,
+  file: string,
+  neighbours: Neighbours,
+): ExpectedFacts {
+  const clients = neighbours.clients.filter((client) => client.file !== file).map(({ sets }) => sets);
+  if (role === 'brick') return { ...expected, clients };
   const watchOf = new Map(neighbours.bricks.map(({ name, watch }) => [name, watch]));
   const bricks = (expected.bricks ?? []).map(({ name, listenPort, watch }): BrickAddress => {
     return { name, listenPort, watch: watch ?? watchOf.get(name) };
   });
-  return { ...expected, bricks };
+  return { ...expected, bricks, clients };
 }
 
 /** Parses each content once. */
@@ -57,9 +66,12 @@ export class NeighbourFiles {
       const file = read(name);
       return file === undefined ? [] : [{ name, ...file }];
     });
-    const key = found.map(({ sha256 }) => sha256).join();
+    const key = found.map(({ name, sha256 }) => `${name} ${sha256}`).join();
     if (key === this.#last.key) return this.#last.neighbours;
-    const graphs = found.flatMap(({ name, sha256, bytes }) => this.#graphOf(name, sha256, bytes) ?? []);
+    const graphs = found.flatMap(({ name, sha256, bytes }) => {
+      const graph = this.#graphOf(name, sha256, bytes);
+      return graph === undefined ? [] : { file: name, graph };
+    });
     this.#last = { key, neighbours: neighboursOf(graphs) };
     return this.#last.neighbours;
   }

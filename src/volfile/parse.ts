@@ -6,7 +6,7 @@
  * them, then `end-volume`; a volume with neither options nor subvolumes is an error, and a subvolume must be defined before
  * it is used (so there can be no cycle).
  */
-import { findForbidden, lex, type Token } from './lexer.ts';
+import { findForbidden, Lexer, type Token } from './lexer.ts';
 import type { Graph, OptionEntry, Volume } from './model.ts';
 import { hasErrors, quote, WHOLE_FILE, type Position, type Problem } from './problem.ts';
 
@@ -18,8 +18,22 @@ export const MAX_VOLFILE_BYTES = 1024 * 1024;
 /** More than this of one file helps nobody. */
 export const MAX_PROBLEMS = 20;
 
-/** @param source bytes of the file; hostile until parsed */
+/**
+ * Each array is parsed once: several look at a file that was read once, and a large one stops the main thread for a tenth of a second.
+ *
+ * @param source bytes of the file, which never change; hostile until parsed
+ */
 export function parseVolfile(source: Uint8Array): ParseResult {
+  const known = PARSED.get(source);
+  if (known !== undefined) return known;
+  const result = parseBytes(source);
+  PARSED.set(source, result);
+  return result;
+}
+
+const PARSED = new WeakMap<Uint8Array, ParseResult>();
+
+function parseBytes(source: Uint8Array): ParseResult {
   if (source.length > MAX_VOLFILE_BYTES) {
     return { ok: false, problems: [tooLarge(source.length)] };
   }
@@ -34,9 +48,7 @@ export function parseVolfile(source: Uint8Array): ParseResult {
 export function parseText(text: string): ParseResult {
   const forbidden = findForbidden(text, MAX_PROBLEMS);
   if (forbidden.length > 0) return { ok: false, problems: forbidden };
-  const { tokens, problems, end } = lex(text, MAX_PROBLEMS);
-  if (problems.length > 0) return { ok: false, problems };
-  return new Parser(tokens, end).parse();
+  return new Parser(new Lexer(text, MAX_PROBLEMS)).parse();
 }
 
 function decode(source: Uint8Array): string | undefined {
@@ -70,21 +82,23 @@ interface Draft {
 }
 
 class Parser {
-  readonly #tokens: readonly Token[];
-  readonly #end: Position;
+  readonly #lexer: Lexer;
   readonly #problems: Problem[] = [];
   readonly #volumes = new Map<string, Volume>();
   /** Also of volumes that were given up, so that one fault is not reported again by everything above it. */
   readonly #names = new Set<string>();
-  #next = 0;
+  #token: Token | undefined;
 
-  constructor(tokens: readonly Token[], end: Position) {
-    this.#tokens = tokens;
-    this.#end = end;
+  constructor(lexer: Lexer) {
+    this.#lexer = lexer;
+    this.#token = lexer.next();
   }
 
   parse(): ParseResult {
-    while (this.#next < this.#tokens.length && this.#problems.length < MAX_PROBLEMS) this.#parseVolume();
+    while (this.#token !== undefined && this.#problems.length < MAX_PROBLEMS) this.#parseVolume();
+    while (this.#token !== undefined) this.#advance();
+    // A stray sign shifts all that follows it, so it is told alone.
+    if (this.#lexer.problems.length > 0) return { ok: false, problems: [...this.#lexer.problems] };
     if (this.#volumes.size === 0 && this.#problems.length === 0) {
       this.#report('VF001', WHOLE_FILE, 'the file defines no volume', 'write at least one volume ... end-volume block');
     }
@@ -95,9 +109,9 @@ class Parser {
   #parseVolume(): void {
     try {
       const draft = this.#header();
-      while (this.#peek()?.keyword !== 'end-volume') this.#statement(draft);
+      while (this.#token?.keyword !== 'end-volume') this.#statement(draft);
       this.#finish(draft);
-      this.#next += 1;
+      this.#advance();
     } catch (error) {
       if (!(error instanceof SkipVolume)) throw error;
       this.#skip();
@@ -105,12 +119,12 @@ class Parser {
   }
 
   #header(): Draft {
-    const at = this.#peek();
+    const at = this.#token;
     if (at?.keyword !== 'volume') {
       this.#stop(at, `${show(at)} stands outside of any volume`, 'start with volume NAME, end with end-volume');
     }
-    this.#next += 1;
-    const name = this.#word('the name of the volume', 'write volume NAME', at);
+    this.#advance();
+    const name = this.#word(() => 'the name of the volume', 'write volume NAME', at);
     if (this.#names.has(name.text)) {
       this.#report('VF005', name, `the volume ${quote(name.text)} is defined again`, 'give each volume its own name');
     }
@@ -126,40 +140,41 @@ class Parser {
   }
 
   #statement(draft: Draft): void {
-    const token = this.#peek();
-    const named = `volume ${quote(draft.name)}`;
+    const token = this.#token;
+    const named = (): string => `volume ${quote(draft.name)}`;
     if (token === undefined || token.keyword === 'volume') {
-      this.#stop(token, `${named} has no end-volume`, 'close it before the next volume or the end of the file');
+      this.#stop(token, `${named()} has no end-volume`, 'close it before the next volume or the end of the file');
     }
-    this.#next += 1;
+    this.#advance();
     if (token.keyword !== 'type' && draft.type === undefined && token.keyword !== undefined) {
-      this.#stop(token, `${named} does not begin with its type`, 'write type CATEGORY/NAME right after volume NAME');
+      this.#stop(token, `${named()} does not begin with its type`, 'write type CATEGORY/NAME right after volume NAME');
     }
     switch (token.keyword) {
       case 'type':
-        if (draft.type !== undefined) this.#stop(token, `${named} has a second type`, 'keep one');
-        draft.type = this.#word(`the type of ${named}`, 'write type CATEGORY/NAME', token).text;
+        if (draft.type !== undefined) this.#stop(token, `${named()} has a second type`, 'keep one');
+        draft.type = this.#word(() => `the type of ${named()}`, 'write type CATEGORY/NAME', token).text;
         break;
       case 'option':
         this.#option(draft, token);
         break;
       case 'subvolumes':
-        if (draft.subvolumes !== undefined) this.#stop(token, `${named} has a second subvolumes`, 'write them in one');
+        if (draft.subvolumes !== undefined)
+          this.#stop(token, `${named()} has a second subvolumes`, 'write them in one');
         draft.subvolumes = this.#subvolumes(draft, token);
         break;
       case 'end-volume':
       case undefined:
-        this.#stop(token, `${quote(token.text)} is not expected in ${named}`, 'quote values that hold blanks');
+        this.#stop(token, `${quote(token.text)} is not expected in ${named()}`, 'quote values that hold blanks');
     }
   }
 
   #option(draft: Draft, token: Token): void {
     const key = this.#word(
-      `the name of an option of volume ${quote(draft.name)}`,
+      () => `the name of an option of volume ${quote(draft.name)}`,
       'write option NAME VALUE',
       token,
     ).text;
-    const value = this.#word(`the value of option ${quote(key)}`, 'write option NAME VALUE', token).text;
+    const value = this.#word(() => `the value of option ${quote(key)}`, 'write option NAME VALUE', token).text;
     const before = draft.options.get(key);
     if (before !== undefined) draft.overridden.push(before);
     draft.options.set(key, { key, value, at: { line: token.line, column: token.column } });
@@ -167,8 +182,9 @@ class Parser {
 
   #subvolumes(draft: Draft, token: Token): string[] {
     const names: string[] = [];
-    for (let name = this.#peek(); name !== undefined && name.keyword === undefined; name = this.#peek()) {
-      this.#next += 1;
+    for (let name = this.#token; name !== undefined && name.keyword === undefined; name = this.#token) {
+      this.#advance();
+      if (this.#problems.length >= MAX_PROBLEMS) throw new SkipVolume();
       if (!this.#names.has(name.text) || name.text === draft.name) {
         const why = name.text === draft.name ? 'is itself' : 'is not defined before it is used';
         this.#report(
@@ -188,31 +204,31 @@ class Parser {
 
   #finish(draft: Draft): void {
     const { name, type, options, overridden, subvolumes, at } = draft;
-    if (type === undefined) this.#stop(this.#peek(), `volume ${quote(name)} has no type`, 'write type CATEGORY/NAME');
+    if (type === undefined) this.#stop(this.#token, `volume ${quote(name)} has no type`, 'write type CATEGORY/NAME');
     if (options.size === 0 && subvolumes === undefined) {
       const remedy = 'give it one; GlusterFS takes this for a syntax error';
-      this.#stop(this.#peek(), `volume ${quote(name)} has neither options nor subvolumes`, remedy);
+      this.#stop(this.#token, `volume ${quote(name)} has neither options nor subvolumes`, remedy);
     }
     if (this.#volumes.has(name)) return;
     this.#volumes.set(name, { name, type, options, overridden, subvolumes: subvolumes ?? [], at });
   }
 
-  #peek(): Token | undefined {
-    return this.#tokens[this.#next];
+  #advance(): void {
+    this.#token = this.#lexer.next();
   }
 
   /** @param statement the keyword that wants the word: it is what a reader looks for, even when the next line is reached */
-  #word(what: string, remedy: string, statement: Token): Token {
-    const token = this.#peek();
-    if (token === undefined) this.#stop(statement, `the file ends where ${what} should stand`, remedy);
+  #word(what: () => string, remedy: string, statement: Token): Token {
+    const token = this.#token;
+    if (token === undefined) this.#stop(statement, `the file ends where ${what()} should stand`, remedy);
     if (token.keyword !== undefined) {
       this.#stop(
         statement,
-        `the keyword ${token.text} stands where ${what} should`,
+        `the keyword ${token.text} stands where ${what()} should`,
         `${remedy}; quote it if it is meant`,
       );
     }
-    this.#next += 1;
+    this.#advance();
     return token;
   }
 
@@ -221,18 +237,18 @@ class Parser {
   }
 
   #stop(at: Token | undefined, message: string, remedy: string): never {
-    this.#report('VF001', at ?? this.#end, message, remedy);
+    this.#report('VF001', at ?? this.#lexer.position, message, remedy);
     throw new SkipVolume();
   }
 
   /** To behind the next end-volume, or before the next volume: one fault is reported once, and the next volumes are checked. */
   #skip(): void {
-    while (this.#next < this.#tokens.length && !this.#atBoundary()) this.#next += 1;
-    if (this.#peek()?.keyword === 'end-volume') this.#next += 1;
+    while (this.#token !== undefined && !this.#atBoundary()) this.#advance();
+    if (this.#token?.keyword === 'end-volume') this.#advance();
   }
 
   #atBoundary(): boolean {
-    const keyword = this.#peek()?.keyword;
+    const keyword = this.#token?.keyword;
     return keyword === 'end-volume' || keyword === 'volume';
   }
 }

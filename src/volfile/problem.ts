@@ -28,6 +28,15 @@ export function hasErrors(problems: readonly Problem[]): boolean {
   return problems.some((problem) => problem.severity === 'error');
 }
 
+/** The first error and how many more there are, with what to do about it. */
+export function firstError(problems: readonly Problem[]): string {
+  const errors = problems.filter((problem) => problem.severity === 'error');
+  const [first] = errors;
+  if (first === undefined) return 'the file is not acceptable';
+  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
+  return `${first.id} in line ${first.line}: ${first.message}; ${first.remedy}${more}`;
+}
+
 /** `brick.vol:3:7: error VF001: ...`, as compilers write it; without a position for the file as a whole. */
 export function formatProblem(file: string, problem: Problem): string {
   const at = problem.line === 0 ? file : `${file}:${problem.line}:${problem.column}`;

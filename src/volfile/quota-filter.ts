@@ -9,14 +9,22 @@ import { readVolfileSet } from './read-set.ts';
 const SIMPLE_QUOTA = 'features/simple-quota';
 
 /**
- * Whether a brick's volfile has it, as the file stands now; the process may run an older one.
+ * Looks whether a brick's volfile has it, as the file stands now; the process may run an older one. A content that is the same is
+ * not parsed again: it is asked every few seconds.
  *
  * @param dir undefined, like a file that is missing or wrong: not known to have one
  */
-export async function readQuotaFilter(dir: string | undefined, file: string): Promise<boolean> {
-  const entry = dir === undefined ? undefined : (await readVolfileSet(dir)).files.get(file);
-  const parsed = entry?.ok === true ? parseVolfile(entry.bytes) : undefined;
-  return parsed?.ok === true && hasQuotaFilter(parsed.graph);
+export function quotaFilterReader(dir: string | undefined, file: string): () => Promise<boolean> {
+  let last: { sha256: string; has: boolean } | undefined;
+  return async () => {
+    const entry = dir === undefined ? undefined : (await readVolfileSet(dir)).files.get(file);
+    if (entry?.ok !== true) return false;
+    if (last?.sha256 !== entry.sha256) {
+      const parsed = parseVolfile(entry.bytes);
+      last = { sha256: entry.sha256, has: parsed.ok && hasQuotaFilter(parsed.graph) };
+    }
+    return last.has;
+  };
 }
 
 export function hasQuotaFilter(graph: Graph): boolean {

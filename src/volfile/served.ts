@@ -18,10 +18,10 @@ import { rejected, type Preview } from './preview.ts';
 import { hashText, type VolfileSet } from './read-set.ts';
 import { FileHistory, READ_WINDOW_MS } from './running.ts';
 import { StagedFile } from './staged-file.ts';
-import { settled, type Settled } from './state.ts';
+import { refused, settled, type Settled } from './state.ts';
 import type { VolfileStatus } from './status.ts';
 import { MIN_PROCESS_AGE_MS, type TargetOptions } from './target.ts';
-import { FileJudge, hashOf, judgeText, type Wanted } from './wanted.ts';
+import { accept, FileJudge, hashOf, judgeText, type AcceptedFile, type Refusal } from './wanted.ts';
 
 export interface ServedTarget {
   /** The clients' volfile in the volfile directory; clients ask for it without `.vol`. */
@@ -107,9 +107,9 @@ export class ServedVolfile {
     const wanted = this.#judge.judge(set, context);
     const obstacle = await this.#staged.place(set, wanted, context, this.#versions);
     if (obstacle !== undefined) return this.#history.settle(obstacle, wanted);
-    const verdict = acceptable(wanted);
-    if ('outcome' in verdict) return this.#history.settle(verdict, wanted);
-    const next = await this.#tell(verdict, brick, signal);
+    const { accepted, refusal } = accept(wanted);
+    if (accepted === undefined) return this.#history.settle(untold(refusal), wanted);
+    const next = await this.#tell(accepted, brick, signal);
     return this.#history.settle(next.settled, wanted, next.durationMs);
   }
 
@@ -118,7 +118,7 @@ export class ServedVolfile {
     if (!this.#isServed) return undefined;
     const { file } = this.#target;
     const wanted = judgeText(file, text, this.#context(neighbours));
-    const verdict = acceptable(wanted);
+    const { accepted, refusal } = accept(wanted);
     const now = this.#history.wanted;
     const graph = now?.readable === true && now.sha256 === this.#served ? now.graph : undefined;
     const of = {
@@ -128,12 +128,12 @@ export class ServedVolfile {
       runningHash: this.#served,
       problems: wanted.readable ? wanted.problems : [],
     };
-    if ('outcome' in verdict) {
-      const { outcome, reason, message } = verdict;
+    if (accepted === undefined) {
+      const { outcome, reason, message } = untold(refusal);
       return { ...of, plan: rejected(wanted), action: 'refuse', outcome, reason, message };
     }
-    const plan = graph === undefined ? undefined : planChange(graph, verdict);
-    if (verdict.sha256 === this.#served) {
+    const plan = graph === undefined ? undefined : planChange(graph, accepted);
+    if (accepted.sha256 === this.#served) {
       const message = 'the brick hands out this file';
       return { ...of, plan, action: 'none', outcome: 'Unchanged', reason: 'Served', message };
     }
@@ -143,12 +143,12 @@ export class ServedVolfile {
   }
 
   #context(neighbours: Neighbours): LintContext {
-    const expected = withNeighbours(this.#target.expected ?? {}, 'client', neighbours);
+    const expected = withNeighbours(this.#target.expected ?? {}, 'client', this.#target.file, neighbours);
     return { role: 'client', expected, gluster: '11', xlators: undefined };
   }
 
   async #tell(
-    wanted: Wanted & { readable: true },
+    wanted: AcceptedFile,
     brick: VolfileStatus,
     signal: AbortSignal,
   ): Promise<{ settled: Settled; durationMs?: number }> {
@@ -184,7 +184,7 @@ export class ServedVolfile {
 
   async #signal(
     process: ProcessInfo,
-    wanted: Wanted & { readable: true },
+    wanted: AcceptedFile,
     brickHash: string,
     signal: AbortSignal,
   ): Promise<{ settled: Settled; durationMs?: number }> {
@@ -221,7 +221,7 @@ export class ServedVolfile {
   }
 
   /** What keeps a client that asks now from getting the file. */
-  async #notServed(wanted: Wanted & { readable: true }, signal: AbortSignal): Promise<Settled | undefined> {
+  async #notServed(wanted: AcceptedFile, signal: AbortSignal): Promise<Settled | undefined> {
     const { file, getSpec } = this.#target;
     this.#served = undefined;
     if (!file.endsWith(SUFFIX)) {
@@ -242,13 +242,9 @@ export class ServedVolfile {
   }
 }
 
-/** The file, or why clients are not told of it. */
-function acceptable(wanted: Wanted): (Wanted & { readable: true }) | Settled {
-  if (!wanted.readable) return settled('Rejected', wanted.reason, wanted.message);
-  const error = wanted.problems.find(({ severity }) => severity === 'error');
-  if (wanted.graph !== undefined && error === undefined) return wanted;
-  const what = error === undefined ? 'no graph' : `${error.id} in line ${error.line}: ${error.message}`;
-  return settled('Rejected', wanted.graph === undefined ? 'SyntaxError' : 'LintError', `${what}; clients are not told`);
+/** Why clients are not told of the file. */
+function untold({ reason, message }: Refusal): Settled {
+  return refused({ reason, message: `${message}; clients are not told` });
 }
 
 /** Whether a brick with this graph hands out volfiles. */

@@ -6,9 +6,8 @@ import { constants } from 'node:fs';
 import { mkdir, open, rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withDeadline } from '../lib/deadline.ts';
-import { hasErrors } from './problem.ts';
 import { readVolfileSet, type VolfileEntry, type VolfileSet } from './read-set.ts';
-import type { Wanted } from './wanted.ts';
+import { accept, type Wanted } from './wanted.ts';
 
 /** A flush waits for the disk; longer means that it hangs. In milliseconds. */
 const WRITE_DEADLINE_MS = 10_000;
@@ -39,7 +38,7 @@ export class VolfileStage {
    */
   async offer(file: string, source: VolfileEntry | undefined, wanted: Wanted): Promise<Staging> {
     const present = (await this.read()).files.get(file);
-    if (source?.ok !== true || !isAcceptable(wanted)) return present?.ok === true ? 'kept' : 'none';
+    if (source?.ok !== true || accept(wanted).accepted === undefined) return present?.ok === true ? 'kept' : 'none';
     if (present?.ok === true && present.sha256 === source.sha256) return 'same';
     await this.write(file, source.bytes);
     return 'staged';
@@ -63,10 +62,6 @@ export class VolfileStage {
       await flushDirectory(this.dir);
     });
   }
-}
-
-export function isAcceptable(wanted: Wanted): wanted is Wanted & { readable: true } {
-  return wanted.readable && wanted.graph !== undefined && !hasErrors(wanted.problems);
 }
 
 /** Without it the new name may be lost with the power. */

@@ -4,9 +4,9 @@ import type { StagedFacts } from './conditions.ts';
 import type { LintContext } from './lint/rule.ts';
 import type { VolfileSet } from './read-set.ts';
 import type { FileHistory } from './running.ts';
-import { isAcceptable, type VolfileStage } from './stage.ts';
+import type { VolfileStage } from './stage.ts';
 import { settled, type Settled } from './state.ts';
-import { FileJudge, hashOf, type Wanted } from './wanted.ts';
+import { accept, FileJudge, hashOf, type Wanted } from './wanted.ts';
 
 interface Content {
   sha256: string;
@@ -79,7 +79,8 @@ export class StagedFile {
   }
 
   async #offer(stage: VolfileStage, set: VolfileSet, wanted: Wanted): Promise<Settled | undefined> {
-    if (isAcceptable(wanted) && wanted.sha256 === this.#deadly) return settled('Failed', 'ProcessDied', DEADLY);
+    const { accepted } = accept(wanted);
+    if (accepted !== undefined && accepted.sha256 === this.#deadly) return settled('Failed', 'ProcessDied', DEADLY);
     try {
       if ((await stage.offer(this.#file, set.files.get(this.#file), wanted)) === 'staged') this.#deadly = undefined;
       return undefined;

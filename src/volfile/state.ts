@@ -5,10 +5,10 @@
 import { isGone, type ProcessProof } from '../process/identity.ts';
 import { isInjectedOption } from './options/table.ts';
 import { planChange, type OptionChange, type Plan } from './plan.ts';
-import { hasErrors, quote, type Problem } from './problem.ts';
+import { firstError, quote } from './problem.ts';
 import type { RunningGraph } from './running.ts';
 import type { Outcome, Reason } from './status.ts';
-import type { Wanted } from './wanted.ts';
+import { accept, type Refusal, type Wanted } from './wanted.ts';
 
 export interface Situation {
   wanted: Wanted;
@@ -32,14 +32,13 @@ export type Decision = { do: 'settle'; settled: Settled } | { do: 'reload'; chan
 
 export function decide(situation: Situation): Decision {
   const { wanted, proof, running, gluster } = situation;
-  const refusal = refuseFile(wanted);
-  if (refusal !== undefined) return refusal;
-  if (!wanted.readable || wanted.graph === undefined) return settle('Rejected', 'SyntaxError', 'the file has no graph');
+  const { accepted, refusal } = accept(wanted);
+  if (accepted === undefined) return { do: 'settle', settled: refused(refusal) };
   if (!proof.ok) return withoutProcess(proof);
-  if (running?.sha256 === wanted.sha256) return runsIt(running);
+  if (running?.sha256 === accepted.sha256) return runsIt(running);
   if (situation.poisoned) return settle('RestartRequired', 'Poisoned', POISONED);
   if (running === undefined) return settle('Unverified', 'RunningGraphUnknown', RUNNING_UNKNOWN);
-  const plan = planAgainst(running, wanted, situation.addedOptions);
+  const plan = planAgainst(running, accepted, situation.addedOptions);
   const changes = plan.kind === 'options' ? plan.changes : [];
   const obstacle = mustRestart(plan, changes);
   if (obstacle !== undefined) return obstacle;
@@ -58,21 +57,6 @@ const RUNNING_UNKNOWN =
   'what the process runs is not known: the file changed since it started, before this agent looked; restart it once, or give it a log file';
 const VERSION_UNKNOWN = 'the version of GlusterFS is not known, so it is not known what SIGHUP does to it';
 const HUP_IGNORED = 'GlusterFS 10 does not read its file again: restart the process';
-
-function refuseFile(wanted: Wanted): Decision | undefined {
-  if (!wanted.readable) return settle('Rejected', wanted.reason, wanted.message);
-  if (wanted.graph === undefined) return settle('Rejected', 'SyntaxError', firstError(wanted.problems));
-  if (hasErrors(wanted.problems)) return settle('Rejected', 'LintError', firstError(wanted.problems));
-  return undefined;
-}
-
-function firstError(problems: readonly Problem[]): string {
-  const errors = problems.filter((problem) => problem.severity === 'error');
-  const [first] = errors;
-  if (first === undefined) return 'the file is not acceptable';
-  const more = errors.length > 1 ? ` (and ${errors.length - 1} more)` : '';
-  return `${first.id} in line ${first.line}: ${first.message}; ${first.remedy}${more}`;
-}
 
 function withoutProcess(proof: ProcessProof & { ok: false }): Decision {
   if (isGone(proof)) {
@@ -138,4 +122,9 @@ function settle(outcome: Outcome, reason: Reason, message: string, changes: Opti
 
 export function settled(outcome: Outcome, reason: Reason, message: string, changes: OptionChange[] = []): Settled {
   return { outcome, reason, message, changes, differences: [] };
+}
+
+/** No process is given the file. */
+export function refused({ reason, message }: Refusal): Settled {
+  return settled('Rejected', reason, message);
 }

@@ -231,10 +231,11 @@ export class TargetState {
 
   /** By what is known of the process that was met last. */
   #context(neighbours: Neighbours): LintContext {
-    const { process: role, expected = {} } = this.#target;
+    const { process: role, file, expected = {} } = this.#target;
     const installation = this.#known?.installation;
     const gluster = this.#options.glusterVersion() ?? majorVersion(installation?.version);
-    return { role, expected: withNeighbours(expected, role, neighbours), gluster, xlators: installation?.xlators };
+    const facts = withNeighbours(expected, role, file, neighbours);
+    return { role, expected: facts, gluster, xlators: installation?.xlators };
   }
 
   async #reload(known: KnownProcess, wanted: Readable, changes: OptionChange[], signal: AbortSignal): Promise<boolean> {

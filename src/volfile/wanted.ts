@@ -2,12 +2,31 @@
 import { lintVolfile } from './lint/lint.ts';
 import type { LintContext } from './lint/rule.ts';
 import type { Graph } from './model.ts';
-import { WHOLE_FILE, type Problem } from './problem.ts';
+import { firstError, hasErrors, WHOLE_FILE, type Problem } from './problem.ts';
 import { hashText, type VolfileSet } from './read-set.ts';
 
 export type Wanted =
   | { readable: true; sha256: string; graph: Graph | undefined; problems: readonly Problem[]; changedAt: number }
   | { readable: false; reason: 'FileMissing' | 'FileUnreadable'; message: string };
+
+/** A file that processes may be given. */
+export type AcceptedFile = Wanted & { readable: true; graph: Graph };
+
+export interface Refusal {
+  reason: 'FileMissing' | 'FileUnreadable' | 'SyntaxError' | 'LintError';
+  message: string;
+}
+
+/** The file, or why no process is given it. */
+export function accept(
+  wanted: Wanted,
+): { accepted: AcceptedFile; refusal?: never } | { accepted?: never; refusal: Refusal } {
+  if (!wanted.readable) return { refusal: { reason: wanted.reason, message: wanted.message } };
+  const { graph, problems } = wanted;
+  if (graph === undefined) return { refusal: { reason: 'SyntaxError', message: firstError(problems) } };
+  if (hasErrors(problems)) return { refusal: { reason: 'LintError', message: firstError(problems) } };
+  return { accepted: { ...wanted, graph } };
+}
 
 export class FileJudge {
   readonly #file: string;
@@ -30,9 +49,9 @@ export class FileJudge {
     const key = [entry.sha256, entry.frozen, gluster, xlators?.size, JSON.stringify(expected)].join(' ');
     if (this.#judged === undefined || this.#key !== key) {
       const { graph, problems } = lintVolfile(entry.bytes, context);
-      if (entry.frozen) problems.push(subPathProblem(file));
+      const all = entry.frozen ? [...problems, subPathProblem(file)] : problems;
       this.#key = key;
-      this.#judged = { readable: true, sha256: entry.sha256, graph, problems, changedAt: entry.changedAt };
+      this.#judged = { readable: true, sha256: entry.sha256, graph, problems: all, changedAt: entry.changedAt };
     }
     return this.#judged;
   }

@@ -8,11 +8,11 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { gfidFromBytes } from '../../src/lib/gfid.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { BrickClient } from '../../src/rpc/brick-client.ts';
+import { healSets } from '../../src/volfile/facts.ts';
 import { findInstallation } from '../../src/volfile/installation.ts';
 import { lintVolfile } from '../../src/volfile/lint/lint.ts';
 import type { LintContext } from '../../src/volfile/lint/rule.ts';
 import type { Graph } from '../../src/volfile/model.ts';
-import { neighboursOf } from '../../src/volfile/neighbours.ts';
 import { MAX_VOLFILE_BYTES, parseText } from '../../src/volfile/parse.ts';
 import { readVolfileSet } from '../../src/volfile/read-set.ts';
 import { VolfileStage } from '../../src/volfile/stage.ts';
@@ -188,6 +188,12 @@ describe('a brick', () => {
     ['VF128', 'a bitrot-stub without its path', withTranslator('features/bitrot-stub')],
     ['VF128', 'a trash without its path', withTranslator('features/trash')],
     ['VF301', 'a word for a number', withLine('performance/io-threads', 'option thread-count many')],
+    ['VF301', 'a unit where the transport takes none', withLine('protocol/server', 'option tcp-window-size 64KB')],
+    [
+      'VF301',
+      'a time where the transport takes a number',
+      withLine('protocol/server', 'option transport.tcp-user-timeout 10s'),
+    ],
     ['VF302', 'a number out of bounds', withLine('performance/io-threads', 'option thread-count 9999')],
   ])('does not come up (%s) with %s', async (id, _what, change) => {
     await writeFile(brick.volfile, change(good));
@@ -315,14 +321,8 @@ describe('a replica set', () => {
   });
   afterAll(async () => lab.destroy());
 
-  /** A file that one brick misses. */
   async function miss(name: string): Promise<void> {
-    const client = await volume.mount();
-    await volume.brick(2).kill();
-    await lab.waitFor('the loss', async () => !(await client.connectedBricks()).includes(2));
-    await writeFile(`${client.path}/${name}`, 'x');
-    await client.unmount();
-    await volume.brick(2).start();
+    await missOne(lab, volume, name);
   }
 
   it.each<[string, string, Change]>([
@@ -392,6 +392,8 @@ describe('a replica set', () => {
         'a host with a port',
         (text) => text.replaceAll('remote-host 127.0.0.1', 'remote-host 127.0.0.1:24007'),
       ],
+      // It lives without a connection, and answers nobody.
+      ['VF301', 'a unit where the transport takes none', withLine('protocol/client', 'option tcp-window-size 64KB')],
     ])('is not healed (%s) by a daemon with %s', async (id, _what, change) => {
       const bad = change(goodShd);
       expect(bad).not.toBe(goodShd);
@@ -449,6 +451,29 @@ describe('a replica set', () => {
       await writeFile(volume.shd.volfile, goodShd);
     });
 
+    it('keeps an old copy that nothing blames any more (VF215), by a daemon that numbers the bricks otherwise', async () => {
+      const { shd } = volume;
+      const [one, , late] = volume.bricks;
+      if (one === undefined || late === undefined) throw new Error('no bricks');
+      await writeFile(shd.volfile, goodShd);
+      await shd.start();
+      await lab.waitFor('the heal', async () => (await pendingOn(one)) === 0);
+      await shd.kill();
+      const client = await volume.mount();
+      await writeFile(`${client.path}/numbered`, 'old');
+      await client.unmount();
+      await missOne(lab, volume, 'numbered', 'new');
+      const bad = otherwise(goodShd, volume);
+      await writeFile(shd.volfile, bad);
+      await shd.start();
+      await lab.waitFor('the index emptied', async () => (await pendingOn(one)) === 0);
+      await shd.kill();
+      expect(await readFile(`${one.path}/numbered`, 'utf8')).toBe('new');
+      expect(await readFile(`${late.path}/numbered`, 'utf8')).toBe('old');
+      await writeFile(shd.volfile, goodShd);
+      expect(await offerBeside(volume, bad)).toEqual([['VF215'], 'kept']);
+    });
+
     async function warningsOf(text: string): Promise<string[]> {
       const { wanted } = await all.offer(volume.shd.volfileName, text);
       if (!wanted.readable) throw new Error(wanted.message);
@@ -466,13 +491,13 @@ describe('a replica set', () => {
       [first, goods[0], '"trusted.afr.vol2-, trusted.afr.vol1-"'],
       [second, goods[1], 'trusted.afr.vol2-,trusted.afr.vol1'],
     ];
-    const sets = neighboursOf([graphOf(await readFile(volume.clientVolfile, 'utf8'))]).sets;
+    const clients = [healSets(graphOf(await readFile(volume.clientVolfile, 'utf8')))];
     const warned: boolean[] = [];
     for (const [brick, good, list] of watching) {
       const text = good.replace(/(option xattrop-pending-watchlist ).*/, `$1${list}`);
       const { problems } = lintVolfile(Buffer.from(text), {
         role: 'brick',
-        expected: { sets },
+        expected: { clients },
         gluster: '11',
         xlators: undefined,
       });
@@ -534,6 +559,157 @@ describe('a replica set', () => {
     expect(await isNoted(brick, `noticed-${id}`)).toBe(true);
   });
 });
+
+describe('a disperse set', () => {
+  let lab: Lab;
+  let volume: Volume;
+  const watched = '    option xattrop64-watchlist trusted.ec.dirty\n';
+
+  beforeAll(async () => {
+    lab = await Lab.create({ name: 'volfile-harm-ec' });
+    volume = await lab.volume({ name: 'vol1', type: 'disperse' });
+    await asPlainDirectory(volume);
+    await Promise.all(volume.bricks.map(async (brick) => await brick.start()));
+  });
+  afterAll(async () => lab.destroy());
+
+  it('has bricks that note nothing where another list takes its name away (VF135), and something by default', async () => {
+    const [first, second] = volume.bricks;
+    if (first === undefined || second === undefined) throw new Error('no bricks');
+    const lists: [Brick, string][] = [
+      [first, '    option xattrop-dirty-watchlist trusted.ec.dirty\n'],
+      // As of a replica set: the default of the other list does it.
+      [second, '    option xattrop-pending-watchlist trusted.afr.vol1-\n'],
+    ];
+    const clients = [healSets(graphOf(await readFile(volume.clientVolfile, 'utf8')))];
+    const warned: boolean[] = [];
+    const goods: string[] = [];
+    for (const [brick, list] of lists) {
+      const good = await readFile(brick.volfile, 'utf8');
+      const text = good.replace(watched, list);
+      expect(text).not.toBe(good);
+      const context = { role: 'brick', expected: { clients }, gluster: '11', xlators: undefined } as const;
+      warned.push(lintVolfile(Buffer.from(text), context).problems.some(({ id }) => id === 'VF135'));
+      await brick.kill();
+      await writeFile(brick.volfile, text);
+      goods.push(good);
+      await brick.start();
+    }
+    expect(warned).toEqual([true, false]);
+    await missOne(lab, volume, 'under-another-name');
+    expect([await isNoted(first, 'under-another-name'), await isNoted(second, 'under-another-name')]).toEqual([
+      false,
+      true,
+    ]);
+    for (const [index, [brick]] of lists.entries()) {
+      await brick.kill();
+      await writeFile(brick.volfile, goods[index] ?? '');
+      await brick.start();
+    }
+  });
+
+  it.each<[string, string, Change]>([
+    ['VF204', 'with a redundancy of most of its bricks', (text) => text.replace('redundancy 1', 'redundancy 2')],
+    ['VF212', 'of bricks that note nothing', (text) => text],
+  ])('is not healed (%s) by a daemon %s', async (id, _what, change) => {
+    const { shd } = volume;
+    const good = await readFile(shd.volfile, 'utf8');
+    const bad = change(good);
+    const notes = id !== 'VF212';
+    if (!notes) await rewatch(watched, watched.replace('ec', 'foo'));
+    const name = `waits-${id}`;
+    await missOne(lab, volume, name);
+    expect(await isNoted(volume.brick(0), name)).toBe(notes);
+    await writeFile(shd.volfile, bad);
+    await shd.start().catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, HEALED_BY_THEN_MS / 2));
+    expect(await isHealed(name)).toBe(false);
+    if (shd.running) await shd.kill();
+    const bricks = volume.bricks.map(({ name: brick, port }) => {
+      return { name: brick, listenPort: port, watch: [notes ? 'trusted.ec.dirty' : 'trusted.foo.dirty'] };
+    });
+    const offers = new Offers(volume, { role: 'shd', expected: { bricks }, gluster: '11', xlators: undefined });
+    await writeFile(shd.volfile, good);
+    const { wanted, staging } = await offers.offer(shd.volfileName, bad);
+    expect([new Set(errorsOf(wanted)), staging]).toEqual([new Set([id]), 'kept']);
+    if (!notes) {
+      await rewatch(watched.replace('ec', 'foo'), watched);
+      return;
+    }
+    await shd.start();
+    await lab.waitFor('the heal', async () => await isHealed(name), { timeoutMs: HEALED_BY_THEN_MS });
+    await shd.kill();
+  });
+
+  it('is ruined (VF215) by a daemon that has the bricks in another order', async () => {
+    const { shd } = volume;
+    const before = await volume.mount();
+    await writeFile(`${before.path}/ordered`, 'x');
+    await before.unmount();
+    await missOne(lab, volume, 'ordered', 'in some order');
+    const good = await readFile(shd.volfile, 'utf8');
+    const bad = otherwise(good, volume);
+    await writeFile(shd.volfile, bad);
+    await shd.start();
+    await lab.waitFor('the index emptied', async () => (await pendingOn(volume.brick(0))) === 0);
+    await shd.kill();
+    // Of three, two are read: the healed one among them, when another is away.
+    await volume.brick(1).kill();
+    const client = await volume.mount();
+    expect(await readFile(`${client.path}/ordered`, 'utf8')).not.toBe('in some order');
+    await client.unmount();
+    await writeFile(shd.volfile, good);
+    expect(await offerBeside(volume, bad)).toEqual([['VF215'], 'kept']);
+  });
+
+  async function isHealed(name: string): Promise<boolean> {
+    const sizes = [0, 2].map(async (index) => {
+      const fragment = await readFile(`${volume.brick(index).path}/${name}`).catch(() => undefined);
+      return fragment?.length;
+    });
+    const [one, other] = await Promise.all(sizes);
+    return one !== undefined && one === other;
+  }
+
+  async function rewatch(from: string, to: string): Promise<void> {
+    for (const brick of volume.bricks) {
+      await brick.kill();
+      await writeFile(brick.volfile, (await readFile(brick.volfile, 'utf8')).replace(from, to));
+      await brick.start();
+    }
+  }
+});
+
+/** The second and the third brick change places. */
+function otherwise(text: string, { bricks: [, two, three] }: Volume): string {
+  if (two === undefined || three === undefined) throw new Error('no bricks');
+  const address = ({ port, path }: Brick): string =>
+    `option remote-port ${port}\n    option remote-subvolume ${path}\n`;
+  const result = text
+    .replace(address(two), '@two')
+    .replace(address(three), address(two))
+    .replace('@two', address(three));
+  if (result === text || result.includes('@two')) throw new Error(`no such clients in ${text}`);
+  return result;
+}
+
+/** What the agent makes of a self-heal daemon's file beside that of the clients. */
+async function offerBeside(volume: Volume, text: string): Promise<[errors: string[], staging: string]> {
+  const clients = [healSets(graphOf(await readFile(volume.clientVolfile, 'utf8')))];
+  const offers = new Offers(volume, { role: 'shd', expected: { clients }, gluster: '11', xlators: undefined });
+  const { wanted, staging } = await offers.offer(volume.shd.volfileName, text);
+  return [errorsOf(wanted), staging];
+}
+
+/** A file that the third brick misses. */
+async function missOne(lab: Lab, volume: Volume, name: string, content = 'x'): Promise<void> {
+  const client = await volume.mount();
+  await volume.brick(2).kill();
+  await lab.waitFor('the loss', async () => !(await client.connectedBricks()).includes(2));
+  await writeFile(`${client.path}/${name}`, content);
+  await client.unmount();
+  await volume.brick(2).start();
+}
 
 /** Whether the brick knows that the file waits for heal. */
 async function isNoted(brick: Brick, name: string): Promise<boolean> {

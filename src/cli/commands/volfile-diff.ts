@@ -25,7 +25,7 @@ export interface DiffFlags extends VolfileFlags {
 
 /** Exit 1 when the new file means something else, or is not acceptable; 2 when the files cannot be compared. */
 export async function volfileDiff(before: string, after: string, flags: DiffFlags, output: Output): Promise<ExitCode> {
-  const [old, next] = (await lintReadable([before, after], flags, output)) ?? [];
+  const [old, next] = (await lintReadable([before, after], flags, output, true)) ?? [];
   if (old === undefined || next === undefined) return 2;
   if (old.graph === undefined) {
     for (const problem of old.problems) output.error(printable(formatProblem(before, problem)));

@@ -41,15 +41,16 @@ export async function volfileLint(
   return problems.some(({ severity }) => SEVERITIES.indexOf(severity) <= limit) ? 1 : 0;
 }
 
-/** Undefined when something cannot be read, which is told. */
+/** Undefined when something cannot be read, which is told. @param versions see `LintFilesOptions` */
 export async function lintReadable(
   paths: readonly string[],
   flags: VolfileFlags,
   output: Output,
+  versions = false,
 ): Promise<LintedSource[] | undefined> {
   const xlators = await installedTypes(flags.xlatorDir, output);
   if (xlators === false) return undefined;
-  const options: LintFilesOptions = { role: flags.role, gluster: flags.glusterVersion, xlators };
+  const options: LintFilesOptions = { role: flags.role, gluster: flags.glusterVersion, xlators, versions };
   const readable: LintedSource[] = [];
   for (const file of await lintFiles(paths, options)) {
     if (file.readable) readable.push(file);

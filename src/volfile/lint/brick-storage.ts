@@ -60,14 +60,6 @@ const noGfidPath = onEach('storage/posix', (posix) => {
   return { message: 'gfid2path is off: the names of files that need healing cannot be shown', remedy: 'leave it on' };
 });
 
-const noWatchlist = onEach('features/index', (index) => {
-  if (index.options.has('xattrop-pending-watchlist') || index.options.has('xattrop64-watchlist')) return undefined;
-  return {
-    message: `volume ${quote(index.name)} has no watchlist: what needs healing is never noted`,
-    remedy: 'add "option xattrop-pending-watchlist trusted.afr.VOLUME-", or xattrop64-watchlist for disperse',
-  };
-});
-
 const strayIndexBase = onEach('features/index', (index, context, graph) => {
   const base = optionOf(index, 'index-base');
   if (base === undefined) {
@@ -98,23 +90,26 @@ const BRICK_PATHS: readonly (readonly [type: string, key: string])[] = [
   ['features/trash', 'brick-path'],
 ];
 
-function strayPath(graph: Graph, { expected }: LintContext): Finding[] {
+function strayPath(graph: Graph, { expected }: LintContext): Iterable<Finding> {
   const directory = expected.directory ?? directoryOf(graph);
   if (directory === undefined) return [];
-  return BRICK_PATHS.flatMap(([type, key]) =>
-    volumesOfType(graph, type).flatMap((volume) => {
-      const entry = volume.options.get(key);
-      if (entry === undefined || isWithin(entry.value, directory)) return [];
-      const message = `${key} ${quote(entry.value)} of volume ${quote(volume.name)} does not lie in ${quote(directory)}`;
-      return { at: entry.at, message, remedy: 'let it name this brick' };
-    }),
+  return BRICK_PATHS.values().flatMap(([type, key]) =>
+    volumesOfType(graph, type)
+      .values()
+      .flatMap((volume) => {
+        const entry = volume.options.get(key);
+        if (entry === undefined || isWithin(entry.value, directory)) return [];
+        const message = `${key} ${quote(entry.value)} of volume ${quote(volume.name)} does not lie in ${quote(directory)}`;
+        return [{ at: entry.at, message, remedy: 'let it name this brick' }];
+      }),
   );
 }
 
 /** Their defaults are templates (`{{ brick.path }}`) that nobody fills in: with any of them the brick ends at its start (11.1). */
-function missingPath(graph: Graph): Finding[] {
-  return BRICK_PATHS.flatMap(([type, key]) =>
+function missingPath(graph: Graph): Iterable<Finding> {
+  return BRICK_PATHS.values().flatMap(([type, key]) =>
     volumesOfType(graph, type)
+      .values()
       .filter((volume) => !volume.options.has(key))
       .map((volume) => ({
         at: volume.at,
@@ -124,13 +119,14 @@ function missingPath(graph: Graph): Finding[] {
   );
 }
 
-function readOnly(graph: Graph): Finding[] {
+function readOnly(graph: Graph): Iterable<Finding> {
   const switches = [
     ['features/read-only', 'read-only'],
     ['features/worm', 'worm'],
   ] as const;
-  return switches.flatMap(([type, key]) =>
+  return switches.values().flatMap(([type, key]) =>
     volumesOfType(graph, type)
+      .values()
       .filter((volume) => parseBoolean(optionOf(volume, key) ?? 'off') === true)
       .map((volume) => ({
         at: volume.at,
@@ -199,7 +195,6 @@ export const BRICK_STORAGE_RULES: readonly Rule[] = [
   { id: 'VF127', severity: 'warning', roles: ['brick'], check: readOnly },
   { id: 'VF128', severity: 'error', roles: ['brick'], check: missingPath },
   { id: 'VF130', severity: 'warning', roles: ['brick'], check: noIndex },
-  { id: 'VF131', severity: 'error', roles: ['brick'], check: noWatchlist },
   { id: 'VF132', severity: 'error', roles: ['brick'], check: strayIndexBase },
   { id: 'VF133', severity: 'warning', roles: ['brick'], check: noLocks },
   { id: 'VF134', severity: 'hint', roles: ['brick'], check: noIoThreads },

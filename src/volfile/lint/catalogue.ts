@@ -77,6 +77,7 @@ const TITLES: Readonly<Record<string, string>> = {
   VF212: 'Blames bricks under names that they do not note',
   VF213: 'Two clients ask one port for different bricks',
   VF214: 'afr-pending-xattr names more than there are replicas',
+  VF215: 'Two clients number the bricks of a set differently',
   VF301: "A value is not of its option's kind",
   VF302: 'A value is out of bounds',
   VF303: 'The translator has no such option',

@@ -1,11 +1,11 @@
 /** Lints volfiles without any process: in a pipeline, before they reach a cluster. Files of one run are compared with each other. */
 import { stat } from 'node:fs/promises';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { withDeadline } from '../../lib/deadline.ts';
 import { errorMessage } from '../../lib/errors.ts';
 import { roleOf, topOf, type Graph } from '../model.ts';
 import { MAX_VOLFILE_BYTES, parseVolfile, tooLarge, type ParseResult } from '../parse.ts';
-import { neighboursOf } from '../neighbours.ts';
+import { neighboursOf, withNeighbours, type Neighbours } from '../neighbours.ts';
 import type { Problem } from '../problem.ts';
 import { READ_DEADLINE_MS, readVolfile } from '../read-set.ts';
 import { lintGraph } from './lint.ts';
@@ -14,6 +14,8 @@ import type { LintContext, LintRole } from './rule.ts';
 export interface LintFilesOptions extends Pick<LintContext, 'gluster' | 'xlators'> {
   /** `auto`: as each file looks. */
   role: LintRole | 'auto';
+  /** They are versions of one file, which need not agree with each other. */
+  versions?: boolean;
 }
 
 export interface LintedSource {
@@ -29,40 +31,55 @@ export type LintedFile = LintedSource | { file: string; readable: false; message
 
 /** One result for each path, in their order. */
 export async function lintFiles(paths: readonly string[], options: LintFilesOptions): Promise<LintedFile[]> {
-  const files: { file: string; parsed: ParseResult | { unreadable: string } }[] = [];
-  for (const file of paths) files.push({ file, parsed: await parseFile(file) });
-  const sources = files.flatMap(({ file, parsed }) => ('ok' in parsed ? [{ file, parsed }] : []));
-  const linted = new Map(lintSources(sources, options).map((source) => [source.file, source]));
-  return files.map(({ file, parsed }) => {
-    const source = linted.get(file);
-    if (source !== undefined) return source;
-    return { file, readable: false, message: 'unreadable' in parsed ? parsed.unreadable : '' };
-  });
+  const files: ParsedFile[] = [];
+  for (const file of paths) files.push(await parseFile(file));
+  const neighbours = neighboursAmong(files.filter((file) => file.readable));
+  return files.map((file) => (file.readable ? lintSource(file, options, neighbours) : file));
 }
 
 /** The same of files that were read and parsed already. */
-export function lintSources(
-  sources: readonly { file: string; parsed: ParseResult }[],
-  options: LintFilesOptions,
-): LintedSource[] {
-  const { bricks, sets } = neighboursOf(sources.flatMap(({ parsed }) => (parsed.ok ? parsed.graph : [])));
-  return sources.map(({ file, parsed }) => {
-    if (!parsed.ok) return { file, readable: true, role: undefined, graph: undefined, problems: parsed.problems };
-    const { graph } = parsed;
-    const role = options.role === 'auto' ? guessRole(file, graph) : options.role;
-    const { gluster, xlators } = options;
-    const problems = lintGraph(graph, { role, expected: { bricks, sets }, gluster, xlators });
-    return { file, readable: true, role, graph, problems };
-  });
+export function lintSources(sources: readonly ParsedSource[], options: LintFilesOptions): LintedSource[] {
+  const neighbours = neighboursAmong(sources);
+  return sources.map((source) => lintSource(source, options, neighbours));
 }
 
-async function parseFile(path: string): Promise<ParseResult | { unreadable: string }> {
+interface ParsedSource {
+  file: string;
+  parsed: ParseResult;
+}
+
+type ParsedFile = (ParsedSource & { readable: true }) | (LintedFile & { readable: false });
+
+function neighboursAmong(sources: readonly ParsedSource[]): Neighbours {
+  return neighboursOf(
+    sources.flatMap(({ file, parsed }) => (parsed.ok ? { file: resolve(file), graph: parsed.graph } : [])),
+  );
+}
+
+function lintSource(
+  { file, parsed }: ParsedSource,
+  { role: as, gluster, xlators, versions = false }: LintFilesOptions,
+  neighbours: Neighbours,
+): LintedSource {
+  if (!parsed.ok) return { file, readable: true, role: undefined, graph: undefined, problems: parsed.problems };
+  const { graph } = parsed;
+  const role = as === 'auto' ? guessRole(file, graph) : as;
+  const { bricks } = neighbours;
+  const expected = versions ? {} : withNeighbours({ bricks }, role, resolve(file), neighbours);
+  const problems = lintGraph(graph, { role, expected, gluster, xlators });
+  return { file, readable: true, role, graph, problems };
+}
+
+async function parseFile(file: string): Promise<ParsedFile> {
   try {
-    const info = await withDeadline(READ_DEADLINE_MS, `reading ${path}`, async () => await stat(path));
-    if (info.isFile() && info.size > MAX_VOLFILE_BYTES) return { ok: false, problems: [tooLarge(info.size)] };
-    return parseVolfile(await readVolfile(path));
+    const info = await withDeadline(READ_DEADLINE_MS, `reading ${file}`, async () => await stat(file));
+    const isTooLarge = info.isFile() && info.size > MAX_VOLFILE_BYTES;
+    const parsed: ParseResult = isTooLarge
+      ? { ok: false, problems: [tooLarge(info.size)] }
+      : parseVolfile(await readVolfile(file));
+    return { file, readable: true, parsed };
   } catch (error) {
-    return { unreadable: errorMessage(error) };
+    return { file, readable: false, message: errorMessage(error) };
   }
 }
 

@@ -4,6 +4,7 @@ import { parseVolfile } from '../parse.ts';
 import type { Problem, Severity } from '../problem.ts';
 import { BRICK_SERVER_RULES } from './brick-server.ts';
 import { BRICK_STORAGE_RULES } from './brick-storage.ts';
+import { NUMBERING_RULES } from './numbering.ts';
 import { OPTION_RULES } from './options.ts';
 import type { LintContext, Rule } from './rule.ts';
 import { SHD_RULES } from './shd.ts';
@@ -16,6 +17,7 @@ export const RULES: readonly Rule[] = [
   ...BRICK_STORAGE_RULES,
   ...SHD_RULES,
   ...WATCHLIST_RULES,
+  ...NUMBERING_RULES,
   ...OPTION_RULES,
 ];
 
@@ -33,20 +35,19 @@ export function lintVolfile(source: Uint8Array, context: LintContext): LintedVol
   return { graph: parsed.graph, problems: lintGraph(parsed.graph, context) };
 }
 
-/** Nobody reads more, and every status carries them. Errors come first, so none is lost that matters. */
+/**
+ * Nobody reads more, and every status carries them. Errors come first, so none is lost that matters. Of one rule no more are drawn
+ * at all: a file with a fault in each of its thousands of volumes would cost their messages.
+ */
 export const MAX_FINDINGS = 100;
 
 export function lintGraph(graph: Graph, context: LintContext): Problem[] {
   return RULES.filter(({ roles }) => roles === undefined || roles.includes(context.role))
     .flatMap(({ id, severity, check }) =>
-      check(graph, context).map(({ at, message, remedy }) => ({
-        id,
-        severity,
-        line: at.line,
-        column: at.column,
-        message,
-        remedy,
-      })),
+      Iterator.from(check(graph, context))
+        .take(MAX_FINDINGS)
+        .map(({ at, message, remedy }) => ({ id, severity, line: at.line, column: at.column, message, remedy }))
+        .toArray(),
     )
     .sort((a, b) => rank(a.severity) - rank(b.severity) || a.line - b.line || a.column - b.column)
     .slice(0, MAX_FINDINGS);

@@ -7,13 +7,13 @@ import type { Finding, Rule } from './rule.ts';
 
 function badValues(what: ValueFault['what']): Rule['check'] {
   return (graph) =>
-    graph.volumes.flatMap((volume) =>
-      [...volume.options.values()].flatMap(({ key, value, at }) => {
+    graph.volumes.values().flatMap((volume) =>
+      volume.options.values().flatMap(({ key, value, at }) => {
         const { found } = lookUpOption(volume.type, key);
         const fault = found && checkValue(found.value, value);
         if (fault?.what !== what) return [];
         const message = `option ${quote(key)} of volume ${quote(volume.name)} is ${quote(value)}`;
-        return { at, message, remedy: `it takes ${fault.expected}` };
+        return [{ at, message, remedy: `it takes ${fault.expected}` }];
       }),
     );
 }
@@ -21,19 +21,16 @@ function badValues(what: ValueFault['what']): Rule['check'] {
 /** Looking for what was meant takes microseconds; in a file full of strange words it would add up. */
 const MAX_SUGGESTIONS = 20;
 
-function unknownKeys(graph: Graph): Finding[] {
+function unknownKeys(graph: Graph): Iterable<Finding> {
   let suggestions = 0;
-  return graph.volumes.flatMap((volume) =>
-    [...volume.options.values()].flatMap(({ key, at }) => {
+  return graph.volumes.values().flatMap((volume) =>
+    volume.options.values().flatMap(({ key, at }) => {
       const lookup = lookUpOption(volume.type, key);
       if (lookup.found !== undefined || lookup.why === 'unlisted-type') return [];
       suggestions += 1;
       const near = suggestions > MAX_SUGGESTIONS ? undefined : nearest(key, knownKeys(volume.type));
-      return {
-        at,
-        message: `${volume.type} has no option ${quote(key)}: GlusterFS ignores it`,
-        remedy: near === undefined ? 'remove it' : `did you mean ${near}?`,
-      };
+      const message = `${volume.type} has no option ${quote(key)}: GlusterFS ignores it`;
+      return [{ at, message, remedy: near === undefined ? 'remove it' : `did you mean ${near}?` }];
     }),
   );
 }

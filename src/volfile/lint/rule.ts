@@ -14,8 +14,8 @@ export interface ExpectedFacts {
   listenPort?: number;
   /** Bricks whose own volfiles are at hand, which the volfiles of clients must agree with. */
   bricks?: readonly BrickAddress[];
-  /** Replica and disperse sets of clients' volfiles that are at hand, which the volfile of a brick must agree with. */
-  sets?: readonly HealSet[];
+  /** Replica and disperse sets of clients' volfiles that are at hand, file by file: all must agree with a brick's, and with each other. */
+  clients?: readonly (readonly HealSet[])[];
 }
 
 export interface BrickAddress {
@@ -49,21 +49,20 @@ export interface Rule {
   severity: Severity;
   /** Undefined: every role. */
   roles?: readonly LintRole[];
-  check: (graph: Graph, context: LintContext) => Finding[];
+  /** In the order of the file; no more are drawn than anybody reads. */
+  check: (graph: Graph, context: LintContext) => Iterable<Finding>;
 }
 
 /** A rule that looks at some volumes, one by one, and says at most one thing about each, at its place. */
 export function perVolume(
-  pick: (graph: Graph) => Volume[],
+  pick: (graph: Graph) => readonly Volume[],
   check: (volume: Volume, context: LintContext, graph: Graph) => Omit<Finding, 'at'> | undefined,
 ): Rule['check'] {
-  return (graph, context) => {
-    const findings: Finding[] = [];
+  return function* (graph, context) {
     for (const volume of pick(graph)) {
       const finding = check(volume, context, graph);
-      if (finding !== undefined) findings.push({ at: volume.at, message: finding.message, remedy: finding.remedy });
+      if (finding !== undefined) yield { at: volume.at, message: finding.message, remedy: finding.remedy };
     }
-    return findings;
   };
 }
 

@@ -76,25 +76,30 @@ function pendingNames(check: (names: number, replicas: number) => string | undef
 const tooFewNames = pendingNames((names, count) => (names < count ? 'the process crashes' : undefined));
 const tooManyNames = pendingNames((names, count) => (names > count ? 'the last are ignored' : undefined));
 
-function distributed(graph: Graph): Finding[] {
-  return volumesOfType(graph, 'cluster/distribute').map((volume) => ({
-    at: volume.at,
-    message: `volume ${quote(volume.name)} distributes: a self-heal daemon works below that and heals all the same`,
-    remedy: 'put the replica or disperse sets right below the top',
-  }));
+function distributed(graph: Graph): Iterable<Finding> {
+  return volumesOfType(graph, 'cluster/distribute')
+    .values()
+    .map((volume) => ({
+      at: volume.at,
+      message: `volume ${quote(volume.name)} distributes: a self-heal daemon works below that and heals all the same`,
+      remedy: 'put the replica or disperse sets right below the top',
+    }));
 }
 
-function unaddressed(graph: Graph): Finding[] {
-  return volumesOfType(graph, 'protocol/client').flatMap((client) => {
-    const missing = ['remote-host', 'remote-subvolume'].filter((key) => !client.options.has(key));
-    if (missing.length === 0) return [];
-    const message = `volume ${quote(client.name)} has no ${missing.join(' and no ')}`;
-    return { at: client.at, message, remedy: 'name host and brick' };
-  });
-}
-
-function unported(graph: Graph): Finding[] {
+function unaddressed(graph: Graph): Iterable<Finding> {
   return volumesOfType(graph, 'protocol/client')
+    .values()
+    .flatMap((client) => {
+      const missing = ['remote-host', 'remote-subvolume'].filter((key) => !client.options.has(key));
+      if (missing.length === 0) return [];
+      const message = `volume ${quote(client.name)} has no ${missing.join(' and no ')}`;
+      return [{ at: client.at, message, remedy: 'name host and brick' }];
+    });
+}
+
+function unported(graph: Graph): Iterable<Finding> {
+  return volumesOfType(graph, 'protocol/client')
+    .values()
     .filter((client) => portNumber(optionOf(client, 'remote-port')) === undefined)
     .map((client) => ({
       at: client.at,
@@ -103,36 +108,40 @@ function unported(graph: Graph): Finding[] {
     }));
 }
 
-function oneBrickTwice(graph: Graph): Finding[] {
+function oneBrickTwice(graph: Graph): Iterable<Finding> {
   const seen = new Map<string, string>();
-  return volumesOfType(graph, 'protocol/client').flatMap((client) => {
-    const host = optionOf(client, 'remote-host');
-    const brick = optionOf(client, 'remote-subvolume');
-    if (host === undefined || brick === undefined) return [];
-    const address = [host.toLowerCase(), optionOf(client, 'remote-port') ?? '', brick].join('\n');
-    const first = seen.get(address);
-    seen.set(address, first ?? client.name);
-    if (first === undefined) return [];
-    const message = `${quote(client.name)} and ${quote(first)} are the same brick: data would be its own copy`;
-    return { at: client.at, message, remedy: 'give each its own brick' };
-  });
+  return volumesOfType(graph, 'protocol/client')
+    .values()
+    .flatMap((client) => {
+      const host = optionOf(client, 'remote-host');
+      const brick = optionOf(client, 'remote-subvolume');
+      if (host === undefined || brick === undefined) return [];
+      const address = [host.toLowerCase(), optionOf(client, 'remote-port') ?? '', brick].join('\n');
+      const first = seen.get(address);
+      seen.set(address, first ?? client.name);
+      if (first === undefined) return [];
+      const message = `${quote(client.name)} and ${quote(first)} are the same brick: data would be its own copy`;
+      return [{ at: client.at, message, remedy: 'give each its own brick' }];
+    });
 }
 
 /** Without glusterd one port is one process, and one process is one brick: the other is refused ("Brick not found"). */
-function onePortTwoBricks(graph: Graph): Finding[] {
+function onePortTwoBricks(graph: Graph): Iterable<Finding> {
   const first = new Map<string, { name: string; brick: string }>();
-  return volumesOfType(graph, 'protocol/client').flatMap((client) => {
-    const host = optionOf(client, 'remote-host');
-    const brick = optionOf(client, 'remote-subvolume');
-    const port = portNumber(optionOf(client, 'remote-port'));
-    if (host === undefined || brick === undefined || port === undefined) return [];
-    const address = `${host.toLowerCase()} ${port}`;
-    const other = first.get(address);
-    first.set(address, other ?? { name: client.name, brick });
-    if (other === undefined || other.brick === brick) return [];
-    const message = `${quote(client.name)} asks port ${port} of ${quote(host)} for ${quote(brick)}, but ${quote(other.name)} asks the same port for ${quote(other.brick)}: one of them is not there`;
-    return { at: client.at, message, remedy: 'correct remote-host or remote-port of one' };
-  });
+  return volumesOfType(graph, 'protocol/client')
+    .values()
+    .flatMap((client) => {
+      const host = optionOf(client, 'remote-host');
+      const brick = optionOf(client, 'remote-subvolume');
+      const port = portNumber(optionOf(client, 'remote-port'));
+      if (host === undefined || brick === undefined || port === undefined) return [];
+      const address = `${host.toLowerCase()} ${port}`;
+      const other = first.get(address);
+      first.set(address, other ?? { name: client.name, brick });
+      if (other === undefined || other.brick === brick) return [];
+      const message = `${quote(client.name)} asks port ${port} of ${quote(host)} for ${quote(brick)}, but ${quote(other.name)} asks the same port for ${quote(other.brick)}: one of them is not there`;
+      return [{ at: client.at, message, remedy: 'correct remote-host or remote-port of one' }];
+    });
 }
 
 /** Bricks on several hosts may share a name, so one port of several that fits is enough. */

@@ -1,11 +1,11 @@
 /** Rules about the graph as such, whatever it is for. */
 import { healVolumes, isType, reachableFrom, topOf, volumesOfType, type Graph } from '../model.ts';
 import { quote } from '../problem.ts';
-import type { Finding, LintContext, Rule } from './rule.ts';
+import { perVolume, type Finding, type LintContext, type Rule } from './rule.ts';
 
-function duplicateOptions(graph: Graph): Finding[] {
-  return graph.volumes.flatMap((volume) =>
-    volume.overridden.map(({ key, at }) => ({
+function duplicateOptions(graph: Graph): Iterable<Finding> {
+  return graph.volumes.values().flatMap((volume) =>
+    volume.overridden.values().map(({ key, at }) => ({
       at,
       message: `option ${quote(key)} of volume ${quote(volume.name)} stands again further down: this one is ignored`,
       remedy: 'keep one',
@@ -13,10 +13,11 @@ function duplicateOptions(graph: Graph): Finding[] {
   );
 }
 
-function unreachable(graph: Graph): Finding[] {
+function unreachable(graph: Graph): Iterable<Finding> {
   const top = topOf(graph);
   const reachable = reachableFrom(graph, top);
   return graph.volumes
+    .values()
     .filter((volume) => !reachable.has(volume.name))
     .map((volume) => ({
       at: volume.at,
@@ -25,13 +26,19 @@ function unreachable(graph: Graph): Finding[] {
     }));
 }
 
-function sharedSubvolume(graph: Graph): Finding[] {
-  const parents = new Map<string, number>();
-  for (const name of graph.volumes.flatMap((volume) => [...new Set(volume.subvolumes)])) {
-    parents.set(name, (parents.get(name) ?? 0) + 1);
+function sharedSubvolume(graph: Graph): Iterable<Finding> {
+  const parents = new Map<string, string>();
+  const shared = new Set<string>();
+  for (const { name: parent, subvolumes } of graph.volumes) {
+    for (const name of subvolumes) {
+      const first = parents.get(name);
+      if (first === undefined) parents.set(name, parent);
+      else if (first !== parent) shared.add(name);
+    }
   }
   return graph.volumes
-    .filter((volume) => (parents.get(volume.name) ?? 0) > 1)
+    .values()
+    .filter((volume) => shared.has(volume.name))
     .map((volume) => ({
       at: volume.at,
       message: `volume ${quote(volume.name)} is a subvolume of several others`,
@@ -39,8 +46,10 @@ function sharedSubvolume(graph: Graph): Finding[] {
     }));
 }
 
-function repeatedSubvolume(graph: Graph): Finding[] {
+function repeatedSubvolume(graph: Graph): Iterable<Finding> {
   return graph.volumes
+    .values()
+    .filter(({ subvolumes }) => subvolumes.length > 1)
     .filter((volume) => new Set(volume.subvolumes).size < volume.subvolumes.length)
     .map((volume) => ({
       at: volume.at,
@@ -52,8 +61,9 @@ function repeatedSubvolume(graph: Graph): Finding[] {
 /** The type becomes a path that the process loads code from. */
 const TYPE_FORM = /^[a-z0-9][a-z0-9_-]*\/[a-z0-9][a-z0-9_-]*$/;
 
-function oddType(graph: Graph): Finding[] {
+function oddType(graph: Graph): Iterable<Finding> {
   return graph.volumes
+    .values()
     .filter((volume) => !TYPE_FORM.test(volume.type))
     .map((volume) => ({
       at: volume.at,
@@ -62,25 +72,21 @@ function oddType(graph: Graph): Finding[] {
     }));
 }
 
-function missingType(graph: Graph, { xlators, gluster }: LintContext): Finding[] {
-  return graph.volumes.flatMap((volume) => {
+const missingType = perVolume(
+  ({ volumes }) => volumes,
+  (volume, { xlators, gluster }) => {
     if (xlators !== undefined && !xlators.has(volume.type)) {
       return {
-        at: volume.at,
         message: `type ${quote(volume.type)} of volume ${quote(volume.name)} is not installed beside this process`,
         remedy: 'correct it, or install the translator',
       };
     }
     if (xlators === undefined && gluster === '10' && isType(volume, 'features/simple-quota')) {
-      return {
-        at: volume.at,
-        message: 'GlusterFS 10 has no features/simple-quota',
-        remedy: 'upgrade to 11, or remove it',
-      };
+      return { message: 'GlusterFS 10 has no features/simple-quota', remedy: 'upgrade to 11, or remove it' };
     }
-    return [];
-  });
-}
+    return undefined;
+  },
+);
 
 function wrongRole(graph: Graph, { role }: LintContext): Finding[] {
   const top = topOf(graph);

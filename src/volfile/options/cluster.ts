@@ -1,5 +1,19 @@
 /** Options of the translators of a self-heal daemon, as 11.1 knows them: read in its source. */
-import { ANY, BOOL, HOST, INT, int, INT_MAX, logged, restart, size, time, word, type XlatorOptions } from './spec.ts';
+import {
+  ANY,
+  BOOL,
+  bytes,
+  HOST,
+  INT,
+  int,
+  INT_MAX,
+  logged,
+  restart,
+  size,
+  time,
+  word,
+  type XlatorOptions,
+} from './spec.ts';
 
 const SHD_THREADS = int(1, 64);
 
@@ -18,15 +32,25 @@ export const CLUSTER_OPTIONS: Record<string, XlatorOptions> = {
     username: restart(ANY),
     password: restart(ANY),
     'transport-type': restart(ANY),
+    // The transport checks these for itself, after the graph was found fine: a client with a bad one gets no connection, and its
+    // process lives and answers nobody (measured on 11.1).
+    'transport.address-family': restart(word('inet', 'inet6', 'unix', 'inet-sdp')),
+    'transport.socket.nodelay': restart(BOOL),
+    'transport.socket.own-thread': restart(BOOL),
+    'transport.socket.read-fail-log': restart(BOOL),
+    'transport.socket.ssl-enabled': restart(BOOL),
+    'transport.socket.keepalive': restart(BOOL),
+    'transport.socket.keepalive-*': restart(INT),
+    'transport.tcp-user-timeout': restart(INT),
     'transport.*': restart(ANY),
-    'tcp-window-size': restart(size(0, 1024 * 1024)),
+    'tcp-window-size': restart(bytes(0, 1024 * 1024)),
     'client-bind-insecure': restart(BOOL),
     'testing.old-protocol': restart(BOOL),
     'rpc-timeout': restart(time(0, 86_400)),
     'ssl-*': restart(ANY),
     'volfile-key': restart(ANY),
     'non-blocking-io': restart(BOOL),
-    'address-family': restart(ANY),
+    'address-family': restart(word('inet', 'inet6', 'unix', 'inet-sdp')),
   },
   'cluster/replicate': {
     'read-subvolume': logged(ANY),

@@ -33,6 +33,10 @@ export function size(min: number, max: number): ValueKind {
   return { kind: 'size', min, max };
 }
 
+export function bytes(min: number, max: number): ValueKind {
+  return { kind: 'bytes', min, max };
+}
+
 export function time(min: number, max: number): ValueKind {
   return { kind: 'time', min, max };
 }

@@ -16,6 +16,8 @@ export type ValueKind =
   | { kind: 'host' }
   | { kind: 'int'; min?: number; max?: number }
   | { kind: 'size'; min?: number; max?: number }
+  /** A size in plain digits: the transport takes no unit. */
+  | { kind: 'bytes'; min?: number; max?: number }
   | { kind: 'time'; min?: number; max?: number }
   | { kind: 'percent-or-size' }
   | { kind: 'word'; words: readonly string[] };
@@ -69,6 +71,12 @@ export function checkValue(spec: ValueKind, value: string): ValueFault | undefin
       return checkNumber(parseInteger(value), spec, 'a whole number');
     case 'size':
       return checkNumber(parseUnits(value, SIZE_UNITS, true), spec, 'a size such as 64KB');
+    case 'bytes':
+      return checkNumber(
+        /^\d{1,15}$/.test(value) ? Number(value) : undefined,
+        spec,
+        'a number of bytes without a unit',
+      );
     case 'time':
       return checkNumber(parseUnits(value, TIME_UNITS, false), spec, 'a time such as 10 or 5min');
     case 'percent-or-size':

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { healSets } from '../../../src/volfile/facts.ts';
+import { healSets, indexFacts } from '../../../src/volfile/facts.ts';
 import { lintVolfile, MAX_FINDINGS, RULES } from '../../../src/volfile/lint/lint.ts';
 import type { LintContext } from '../../../src/volfile/lint/rule.ts';
+import { neighboursOf, withNeighbours } from '../../../src/volfile/neighbours.ts';
+import { MAX_VOLFILE_BYTES } from '../../../src/volfile/parse.ts';
 import { formatProblem, hasErrors } from '../../../src/volfile/problem.ts';
 import { BRICK_CONTEXT, BRICK_PATH, CLIENT_CONTEXT, edit, graphOf, lintIds, sample, SHD_CONTEXT } from './samples.ts';
 
@@ -9,6 +11,12 @@ const BRICK = sample('replica-brick.vol');
 const SHD = sample('replica-shd.vol');
 const CLIENT = sample('client.vol');
 const DISPERSE_SHD = sample('disperse-shd.vol');
+const DISPERSE_BRICK = sample('disperse-brick.vol');
+
+/** The first two bricks change places. */
+function otherwise(shd: string): string {
+  return edit(shd, /(\w+-client-0) (\w+-client-1)/, '$2 $1');
+}
 
 /** The third part of each row makes a good file bad in one way only. */
 type Row = [id: string, what: string, bad: string, context?: Partial<LintContext>];
@@ -25,7 +33,7 @@ const BRICK_ROWS: Row[] = [
     'VF135',
     'names that are not watched',
     edit(BRICK, 'trusted.afr.vol1-', 'trusted.afr.vol2-'),
-    { expected: { sets: healSets(graphOf(SHD)) } },
+    { expected: { clients: [healSets(graphOf(SHD))] } },
   ],
   ['VF010', 'an option twice', option('thread-count 16', 'option thread-count 8')],
   ['VF011', 'a volume nobody uses', `volume x\n type debug/trace\n option k v\nend-volume\n${BRICK}`],
@@ -120,6 +128,7 @@ const SHD_ROWS: Row[] = [
   ['VF210', 'a port of no brick', SHD, { expected: { bricks: [{ name: BRICK_PATH, listenPort: 24_008 }] } }],
   ['VF212', 'names that no brick notes', SHD, { expected: { bricks: [brickAt(['trusted.afr.pool-'])] } }],
   ['VF212', 'a brick that notes nothing', SHD, { expected: { bricks: [brickAt([])] } }],
+  ['VF215', 'bricks under other names', SHD, { expected: { clients: [healSets(graphOf(otherwise(SHD)))] } }],
   [
     'VF213',
     'one port for two bricks',
@@ -209,8 +218,8 @@ describe('lintVolfile', () => {
     const expected = { bricks: [brickAt(watch)] };
     expect(lintIds(SHD, { ...SHD_CONTEXT, expected }).includes('VF212')).toBe(!fits);
     const brick = edit(BRICK, 'trusted.afr.vol1-\n', `"${watch.join(',')}"\n`);
-    const sets = healSets(graphOf(SHD));
-    expect(lintIds(brick, { ...BRICK_CONTEXT, expected: { sets } }).includes('VF135')).toBe(!fits);
+    const clients = [healSets(graphOf(SHD))];
+    expect(lintIds(brick, { ...BRICK_CONTEXT, expected: { clients } }).includes('VF135')).toBe(!fits);
   });
 
   it('says nothing of names where it does not know the brick, or the brick has no index', () => {
@@ -221,8 +230,50 @@ describe('lintVolfile', () => {
     expect(lintIds(SHD, { ...SHD_CONTEXT, expected: { bricks } })).not.toContain('VF212');
     const unknown = { name: BRICK_PATH, listenPort: 24_007 };
     expect(lintIds(SHD, { ...SHD_CONTEXT, expected: { bricks: [unknown] } })).toEqual([]);
-    const sets = healSets(graphOf(DISPERSE_SHD));
-    expect(lintIds(BRICK, { ...BRICK_CONTEXT, expected: { sets } })).not.toContain('VF135');
+    const clients = [healSets(graphOf(DISPERSE_SHD))];
+    expect(lintIds(BRICK, { ...BRICK_CONTEXT, expected: { clients } })).not.toContain('VF135');
+  });
+
+  it.each<[string, string, boolean]>([
+    ['the name', 'xattrop64-watchlist trusted.ec.dirty', true],
+    ['a beginning, among others', 'xattrop64-watchlist trusted.afr.,trusted.ec', true],
+    ['the list of replicas with the name', 'xattrop-pending-watchlist trusted.ec.dirty', true],
+    ['the list of replicas alone, beside the default', 'xattrop-pending-watchlist trusted.afr.vol1-', true],
+    ['another name', 'xattrop64-watchlist trusted.ec.dirt-y', false],
+    ['what 11.1 makes of a blank after the comma', 'xattrop64-watchlist "trusted.afr., trusted.ec.dirty"', false],
+    ['a list of what is only dirty', 'xattrop-dirty-watchlist trusted.ec.dirty', false],
+  ])('compares what disperse sets tell with what a brick watches: %s', (_what, list, fits) => {
+    const brick = DISPERSE_BRICK.replace('xattrop64-watchlist trusted.ec.dirty', list);
+    const clients = [healSets(graphOf(DISPERSE_SHD))];
+    const ids = lintIds(brick, { ...BRICK_CONTEXT, expected: { clients } });
+    expect([ids.includes('VF135'), ids.includes('VF131')]).toEqual([!fits, false]);
+    const bricks = [indexFacts(graphOf(brick)) ?? never()];
+    expect(lintIds(DISPERSE_SHD, { ...SHD_CONTEXT, expected: { bricks } }).includes('VF212')).toBe(!fits);
+  });
+
+  it.each<[string, string, string, boolean]>([
+    ['replicas under the same names', SHD, SHD, true],
+    ['replicas in another order', SHD, otherwise(SHD), false],
+    ['replicas with other names for all', SHD, edit(SHD, /afr-pending-xattr .*/, 'afr-pending-xattr a,b,c'), false],
+    ['replicas that are named by their clients', otherwise(CLIENT), CLIENT, true],
+    ['hosts that are written otherwise', SHD, otherwise(SHD).replaceAll('.vol1', '.vol1.svc'), true],
+    ['fragments in the same order', DISPERSE_SHD, DISPERSE_SHD, true],
+    ['fragments in another order', DISPERSE_SHD, otherwise(DISPERSE_SHD), false],
+    ['bricks at other ports', SHD, otherwise(SHD).replaceAll('24007', '24008'), true],
+  ])('compares how two clients number their bricks: %s', (_what, one, other, fits) => {
+    for (const [text, clients] of [
+      [one, [healSets(graphOf(other))]],
+      [other, [[], healSets(graphOf(one))]],
+    ] as const) {
+      expect(lintIds(text, { ...SHD_CONTEXT, role: 'client', expected: { clients } }).includes('VF215')).toBe(!fits);
+    }
+  });
+
+  it('asks for a watchlist unless the brick is known to be of a disperse set', () => {
+    const bare = edit(DISPERSE_BRICK, /option xattrop64-watchlist.*\n/, '\n');
+    expect(lintIds(bare, { ...BRICK_CONTEXT, expected: {} })).toContain('VF131');
+    const clients = [healSets(graphOf(DISPERSE_SHD))];
+    expect(lintIds(bare, { ...BRICK_CONTEXT, expected: { clients } })).not.toContain('VF131');
   });
 
   it('has a case for every rule, and no id twice', () => {
@@ -263,6 +314,60 @@ describe('lintVolfile', () => {
     expect(problems).toHaveLength(MAX_FINDINGS);
     expect(problems[0]).toMatchObject({ id: 'VF101', severity: 'error' });
   });
+
+  // What costs the square of the size takes minutes here, and the agent would stand still for them.
+  it.each<[string, LintContext, (index: number) => string]>([
+    [
+      'a tower of replica sets',
+      SHD_CONTEXT,
+      (index) => {
+        const below = index === 0 ? 'option a b' : `subvolumes ${`c${index - 1} `.repeat(3)}`;
+        return `volume c${index} type cluster/replicate ${below} end-volume\n`;
+      },
+    ],
+    [
+      'a volume with half a million children',
+      BRICK_CONTEXT,
+      (index) => {
+        if (index === 0) return 'volume a type protocol/client option a b end-volume ';
+        return index === 1
+          ? 'volume b type cluster/replicate option a b end-volume volume c type protocol/server option listen-port 1 subvolumes b '
+          : 'a ';
+      },
+    ],
+    [
+      'a chain with a fault in each of its volumes',
+      BRICK_CONTEXT,
+      (index) => {
+        const below = index === 0 ? '' : `subvolumes v${index - 1}`;
+        return `volume v${index} type storage/posix option directory x ${below} end-volume\n`;
+      },
+    ],
+  ])(
+    'judges %s as large as a file may be',
+    (_what, context, piece) => {
+      const pieces: string[] = [];
+      const end = ' end-volume';
+      for (let size = end.length; ;) {
+        const next = piece(pieces.length);
+        size += next.length;
+        if (size > MAX_VOLFILE_BYTES) break;
+        pieces.push(next);
+      }
+      const whole = pieces.join('');
+      const text = whole.trimEnd().endsWith('end-volume') ? whole : `${whole}${end}`;
+      const expected = withNeighbours(
+        context.expected,
+        context.role,
+        'own',
+        neighboursOf([{ file: 'other', graph: graphOf(text) }]),
+      );
+      const { problems } = lintVolfile(Buffer.from(text), { ...context, expected });
+      expect(problems[0]?.severity).toBe('error');
+      expect(problems.length).toBeLessThanOrEqual(MAX_FINDINGS);
+    },
+    30_000,
+  );
 
   it('puts errors first, and points at the line', () => {
     const bad = edit(edit(BRICK, 'option count-fop-hits on', ''), 'thread-count 16', 'thread-count 0');

@@ -95,6 +95,16 @@ describe('parseVolfile', () => {
     expect(result).toMatchObject({ ok: false, problems: [{ id: 'VF004' }] });
     const many = parseText('end-volume\n'.repeat(1000));
     expect(many.ok ? 0 : many.problems.length).toBe(MAX_PROBLEMS);
+    const inOne = parseText(`volume b type x/y subvolumes ${'a '.repeat(1000)} end-volume`);
+    expect(inOne.ok ? 0 : inOne.problems.length).toBe(MAX_PROBLEMS);
+  });
+
+  it('tells of stray signs alone, wherever they stand', () => {
+    const result = parseText(`${'end-volume '.repeat(100)}\n\\ ""`);
+    expect(result.ok ? [] : result.problems.map(({ id, line, column }) => [id, line, column])).toEqual([
+      ['VF001', 2, 1],
+      ['VF007', 2, 3],
+    ]);
   });
 
   it('reads a file of a million bytes in reasonable time', () => {
