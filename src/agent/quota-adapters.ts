@@ -4,6 +4,7 @@ import { SIZE_XATTR, type BackendChange, type BackendRead, type BackendWrite } f
 import type { BrickWorker } from '../brick/worker/client.ts';
 import { AgentError } from '../lib/errors.ts';
 import type { Gfid } from '../lib/gfid.ts';
+import { silentLog, type Log } from '../lib/log.ts';
 import type { QuotaStatfs } from '../quota/live-limit.ts';
 import type { QuotaBackend, QuotaBrick } from '../quota/ports.ts';
 import type { UsageBrick } from '../quota/usage-teller.ts';
@@ -18,19 +19,30 @@ export class WorkerQuotaBackend implements QuotaBackend {
   readonly #worker: BrickWorker;
   readonly #readKadalu: boolean;
   readonly #place: () => string | undefined;
+  readonly #log: Log;
+  /** As last logged. */
+  #unwatched: string | undefined;
   #version: number | undefined;
   #inventory: Inventory = { places: [], refusals: [] };
 
   /** @param place `device:inode` of the proven brick; the worker writes nowhere else */
-  constructor(worker: BrickWorker, readKadalu: boolean, place: () => string | undefined) {
+  constructor(worker: BrickWorker, readKadalu: boolean, place: () => string | undefined, log: Log = silentLog) {
     this.#worker = worker;
+    this.#log = log;
     this.#readKadalu = readKadalu;
     this.#place = place;
   }
 
   async inventory(signal: AbortSignal): Promise<Inventory> {
     const input = { readKadalu: this.#readKadalu, known: this.#version };
-    const { version, inventory } = await this.#worker.call('inventory', input, { signal });
+    const { version, inventory, unwatched } = await this.#worker.call('inventory', input, { signal });
+    if (unwatched !== undefined && unwatched !== this.#unwatched) {
+      this.#log.warn(
+        { reason: unwatched },
+        'not all that PVs are made of is watched: the rest is looked at in each pass',
+      );
+    }
+    this.#unwatched = unwatched;
     // A restarted worker counts anew and sends the whole; an unchanged version means that nothing has changed.
     if (inventory !== undefined) this.#inventory = inventory;
     this.#version = version;

@@ -171,19 +171,18 @@ export class QuotaDuty {
     const layout = layoutOf(config.volumeType, config.brickIndex, config.disperseData);
     // Files on a disperse brick are fragments and on an arbiter empty: Kadalu's wishes cannot be read there.
     const readKadalu = config.kadaluInfo === 'on' && layout.dataFragments === 1 && !layout.isArbiter;
-    const quotaFile =
-      config.quotaFile === undefined
-        ? undefined
-        : new QuotaFileSource(config.quotaFile, this.#parts.log.child({ part: 'quota' }));
+    const log = this.#parts.log.child({ part: 'quota' });
+    const quotaFile = config.quotaFile === undefined ? undefined : new QuotaFileSource(config.quotaFile, log);
+    const { worker, monitor } = this.#parts;
     return new QuotaEnforcer({
       quotaFile,
       peerWish: peers === undefined ? undefined : (pv) => peers.wishFor(pv),
-      backend: new WorkerQuotaBackend(this.#parts.worker, readKadalu, () => this.#parts.monitor.place),
+      backend: new WorkerQuotaBackend(worker, readKadalu, () => monitor.place, log),
       brick: new WireQuotaBrick(this.#parts.brick),
       layout,
       fence: () => this.#parts.monitor.fence,
       clock: this.#parts.clock,
-      log: this.#parts.log.child({ part: 'quota' }),
+      log,
       verifyIntervalMs: config.quotaVerifyIntervalMs,
     });
   }

@@ -17,9 +17,13 @@ export class DirectoryCache {
   #listings = new Map<string, Listing>();
   #used = new Map<string, Listing>();
 
-  /** @returns undefined when there is no such directory */
-  list(root: string, path: string): readonly fs.Dirent[] | undefined {
-    const listing = this.#look(`${root}/${path}`, this.#listings.get(path));
+  /**
+   * @param isStill known to be unchanged since it was listed last
+   * @returns undefined when there is no such directory
+   */
+  list(root: string, path: string, isStill: boolean): readonly fs.Dirent[] | undefined {
+    const known = this.#listings.get(path);
+    const listing = isStill && known !== undefined ? known : this.#look(`${root}/${path}`, known);
     this.#used.set(path, listing);
     return listing.entries;
   }

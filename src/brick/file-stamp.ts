@@ -40,8 +40,9 @@ export function isStill(path: string, known: FileStamp | undefined): boolean {
   return known.settled && isSame(stat, known);
 }
 
-export function isSameStamp(a: FileStamp | undefined, b: FileStamp | undefined): boolean {
-  return a !== undefined && b !== undefined && a.settled && isSame(a, b);
+/** Whether what was read when it had the stamp `known` is still what is there. */
+export function isSameStamp(now: FileStamp, known: FileStamp | undefined): boolean {
+  return known?.settled === true && isSame(now, known);
 }
 
 type Times = Pick<FileStamp, 'ino' | 'size' | 'mtimeMs' | 'ctimeMs'>;

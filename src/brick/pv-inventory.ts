@@ -1,15 +1,16 @@
 /**
  * Which PVs are on this brick, and what Kadalu wants for them: `subvol/xx/yy/<pv>/` and `info/subvol/xx/yy/<pv>.json`.
  *
- * Looked at every few seconds, so what has not changed costs one stat for each directory and each info file and nothing else, and an
- * unchanged whole is not sent again.
+ * Asked for every few seconds. What is watched costs nothing until it changes, what is not (yet) one stat for each directory of PVs and
+ * each info file, and an unchanged whole is not sent again.
  */
-import fs from 'node:fs';
-import { AgentError, errnoOf, errorMessage } from '../lib/errors.ts';
-import { MAX_BYTES } from '../lib/units.ts';
+import type fs from 'node:fs';
+import { AgentError, errnoOf } from '../lib/errors.ts';
+import type { ChangeWatch } from './change-watch.ts';
 import { DirectoryCache } from './directory-cache.ts';
 import { isSameStamp, isStill, lookAt, type FileStamp } from './file-stamp.ts';
 import { brickIo, type DirectoryHandle } from './handle.ts';
+import { parseInfo, readInfo, type PvInfo } from './pv-info.ts';
 
 /** A PV directory that exists on the brick or that Kadalu describes. */
 export interface PvPlace {
@@ -31,72 +32,172 @@ export interface Inventory {
   refusals: Refusal[];
 }
 
-/** Kadalu's files hold two members; one that is larger is not Kadalu's. */
-const MAX_INFO_BYTES = 4096;
 const HASH_PART = /^[0-9a-f]{2}$/;
 /** Control characters in a PV name would reach logs and terminals; no CSI driver makes any. */
 const CONTROL = /\p{Cc}/u;
 
 /**
- * Each so many looks also at the directories of the info files themselves. In between, a file that is known is looked at by its path, and
- * so is the place where that of a PV without one would be; what is missed is a file without a PV's directory, for half a minute.
+ * Each so many looks also at the directories of the info files themselves. In between, a file that is known is looked at by its path, and for
+ * a PV without one the directory that it would appear in; what is missed is a file without a PV's directory, for 20 s.
  */
-const ALL_EVERY = 15;
+const ALL_EVERY = 10;
+/** And each so many also at what is watched and was not reported. */
+const WATCHED_EVERY = 30;
 const INFO_LEAF = /^info\/subvol\/..\/..$/;
+
+const UNREPORTED = 'a change was not reported: the file system does not tell them, or not all';
 
 interface CachedInfo {
   stamp: FileStamp;
-  result: { kadaluBytes: bigint } | { reason: string };
+  result: PvInfo;
+}
+
+type Stamps = Map<string, FileStamp | undefined>;
+
+interface Take {
+  /** Grows by one with each change. */
+  version: number;
+  /** Undefined: the caller has it. */
+  inventory: Inventory | undefined;
+  /** Why what could be watched is not; undefined: it is, or will be soon. */
+  unwatched: string | undefined;
 }
 
 export class PvInventory {
   readonly #directories = new DirectoryCache();
+  #watch: ChangeWatch | undefined;
+  #unwatched: string | undefined;
   #infos = new Map<string, CachedInfo>();
   #version = 0;
   #last: Inventory | undefined;
   /** What the last inventory was made of, by path below the root; undefined: there was none. */
-  #seen: { often: Map<string, FileStamp | undefined>; seldom: Map<string, FileStamp | undefined> } | undefined;
+  #seen: { often: Stamps; seldom: Stamps } | undefined;
   #looks = 0;
+  /** `device:inode` of the brick that the watches are of. */
+  #place = '';
+  /** Watched, but to be looked at: reported, or changed so lately that another change would not show. */
+  #due = new Set<string>();
+  /** Whether all is to be looked at, watched or not. */
+  #isSweep = false;
+  /** Whether that is because events were lost. */
+  #isLost = false;
+  /** To be watched. */
+  #wanted: string[] = [];
+  /** Found changed although it is watched and nothing was reported. */
+  #suspect: string | undefined;
+
+  /** @param watch undefined: everything is looked at each time */
+  constructor(watch?: ChangeWatch) {
+    this.#watch = watch;
+  }
 
   /**
    * @param known version that the caller has; when nothing changed since, only the version comes back
    * @param readKadalu whether Kadalu's info files count
    */
-  take(
-    root: DirectoryHandle,
-    readKadalu: boolean,
-    known: number | undefined,
-  ): { version: number; inventory: Inventory | undefined } {
+  take(root: DirectoryHandle, readKadalu: boolean, known: number | undefined): Take {
+    this.#hear(root);
     // By its name, which the kernel finds in two thirds of the time: at worst another directory is there now, and looks different.
-    if (this.#isUnchanged(root.asciiPath() ?? root.path))
-      return { version: this.#version, inventory: this.#unlessKnown(known) };
+    const path = root.asciiPath() ?? root.path;
+    const changed = this.#changed(path);
+    if (changed !== 'nothing') this.#scanAll(root.path, readKadalu, changed);
+    else if (this.#watch !== undefined) for (const added of this.#watch.add(path, this.#wanted)) this.#due.add(added);
+    const inventory = known === this.#version ? undefined : this.#last;
+    return { version: this.#version, inventory, unwatched: this.#watch?.refused ?? this.#unwatched };
+  }
+
+  #hear(root: DirectoryHandle): void {
+    const watch = this.#watch;
+    this.#looks += 1;
+    this.#isSweep = watch === undefined || this.#looks % WATCHED_EVERY === 0;
+    if (watch === undefined) return;
+    const { dev, ino } = root.stat();
+    const place = `${dev}:${ino}`;
+    if (place !== this.#place) {
+      watch.close();
+      this.#place = place;
+      this.#suspect = undefined;
+    }
+    const { paths, lost } = watch.take();
+    this.#isLost = lost;
+    if (lost) this.#isSweep = true;
+    // What was changed just before it was looked at may have been reported since.
+    if (this.#suspect !== undefined && !paths.has(this.#suspect)) this.#distrust(watch);
+    this.#suspect = undefined;
+    for (const path of paths) if (this.#seen?.often.has(path) === true) this.#due.add(path);
+    if (this.#isSweep) watch.retry();
+    if (this.#isSweep || paths.size > 0) this.#want();
+  }
+
+  #distrust(watch: ChangeWatch): void {
+    watch.close();
+    this.#watch = undefined;
+    this.#unwatched = UNREPORTED;
+    this.#due.clear();
+    this.#isSweep = true;
+  }
+
+  /** The path of something that is not what it was. */
+  #changed(root: string): 'nothing' | 'all' | { path: string } {
+    if (this.#seen === undefined) return 'all';
+    const { often, seldom } = this.#seen;
+    for (const [path, stamp] of often) {
+      if (this.#isKnown(path)) continue;
+      if (!isStill(`${root}/${path}`, stamp)) return { path };
+      this.#due.delete(path);
+    }
+    if (this.#looks % ALL_EVERY === 0)
+      for (const [path, stamp] of seldom) if (!isStill(`${root}/${path}`, stamp)) return { path };
+    return 'nothing';
+  }
+
+  #isKnown(path: string): boolean {
+    return !this.#isSweep && !this.#due.has(path) && this.#watch?.has(path) === true;
+  }
+
+  #scanAll(root: string, readKadalu: boolean, changed: 'all' | { path: string }): void {
     this.#seen = undefined;
-    const inventory = this.#scan(root.path, readKadalu);
+    // Where something else was reported as well, that may be the change; the next sweep will tell.
+    const isSilent = !this.#isLost && this.#due.size === 0;
+    if (changed !== 'all') this.#due.add(changed.path);
+    const inventory = this.#scan(root, readKadalu);
     this.#seen = this.#sort(this.#directories.sweep(), readKadalu ? inventory.places : []);
+    const { often } = this.#seen;
     if (this.#last === undefined || !isSame(this.#last, inventory)) {
       this.#last = inventory;
       this.#version += 1;
+      if (changed !== 'all' && isSilent && this.#watch?.has(changed.path) === true) this.#suspect = changed.path;
     }
-    return { version: this.#version, inventory: this.#unlessKnown(known) };
+    const unsettled = [...this.#due].filter((path) => often.get(path)?.settled === false);
+    this.#due = new Set(unsettled);
+    this.#watch?.keep(often);
+    this.#want();
   }
 
-  #unlessKnown(known: number | undefined): Inventory | undefined {
-    return known === this.#version ? undefined : this.#last;
+  /** From the last to the first: what PVs appear in comes before what they consist of. */
+  #want(): void {
+    const watch = this.#watch;
+    this.#wanted = [];
+    if (watch === undefined) return;
+    // A symbolic link would be followed to what it names.
+    const isOne = (stamp: FileStamp | undefined): boolean => stamp !== undefined && stamp.kind !== 'other';
+    for (const [path, stamp] of this.#seen?.often ?? []) {
+      if (isOne(stamp) && !watch.has(path)) this.#wanted.push(path);
+    }
+    this.#wanted.reverse();
   }
 
-  #isUnchanged(root: string): boolean {
-    if (this.#seen === undefined) return false;
-    this.#looks += 1;
-    const { often, seldom } = this.#seen;
-    return areStill(root, often) && (this.#looks % ALL_EVERY !== 0 || areStill(root, seldom));
-  }
-
-  #sort(directories: ReadonlyMap<string, FileStamp | undefined>, places: readonly PvPlace[]) {
-    const often = new Map<string, FileStamp | undefined>();
-    const seldom = new Map<string, FileStamp | undefined>();
+  #sort(directories: Stamps, places: readonly PvPlace[]): { often: Stamps; seldom: Stamps } {
+    const often: Stamps = new Map();
+    const seldom: Stamps = new Map();
     for (const [path, stamp] of directories) (INFO_LEAF.test(path) ? seldom : often).set(path, stamp);
-    for (const { path } of places) often.set(`info/${path}.json`, undefined);
     for (const [file, { stamp }] of this.#infos) often.set(file, stamp);
+    for (const { path } of places) {
+      if (often.has(`info/${path}.json`)) continue;
+      // Where there is no such directory, it would appear in one that is looked at anyway.
+      const leaf = `info/${path.slice(0, path.lastIndexOf('/'))}`;
+      if (seldom.get(leaf)?.kind === 'directory') often.set(leaf, seldom.get(leaf));
+    }
     return { often, seldom };
   }
 
@@ -133,7 +234,7 @@ export class PvInventory {
   *#leaves(root: string, base: string): Generator<{ path: string; name: string; entry: fs.Dirent }> {
     for (const first of this.#subdirectories(root, base)) {
       for (const second of this.#subdirectories(root, first)) {
-        for (const entry of this.#directories.list(root, second) ?? []) {
+        for (const entry of this.#list(root, second)) {
           yield { path: `${second}/${entry.name}`, name: entry.name, entry };
         }
       }
@@ -141,33 +242,32 @@ export class PvInventory {
   }
 
   #subdirectories(root: string, path: string): string[] {
-    const entries = this.#directories.list(root, path) ?? [];
-    return entries
+    return this.#list(root, path)
       .filter((entry) => entry.isDirectory() && HASH_PART.test(entry.name))
       .map((entry) => `${path}/${entry.name}`);
   }
 
+  #list(root: string, path: string): readonly fs.Dirent[] {
+    return this.#directories.list(root, path, this.#isKnown(path)) ?? [];
+  }
+
   /** @returns undefined when the file vanished */
   #info(root: string, file: string): CachedInfo | undefined {
+    const known = this.#infos.get(file);
+    if (known !== undefined && this.#isKnown(file)) return known;
     const stamp = lookAt(`${root}/${file}`);
     if (stamp === undefined) return undefined;
-    const known = this.#infos.get(file);
     // A file that is being written has a size before it has its content; ctime tells the two apart.
     if (known !== undefined && isSameStamp(stamp, known.stamp)) return known;
     if (stamp.kind !== 'file') return { stamp, result: { reason: 'is not a regular file' } };
     try {
-      return { stamp, result: parseInfo(readBounded(`${root}/${file}`), file) };
+      return { stamp, result: parseInfo(readInfo(`${root}/${file}`), file) };
     } catch (error) {
       if (errnoOf(error) === 'ENOENT') return undefined;
       if (error instanceof AgentError) return { stamp, result: { reason: error.message } };
       throw brickIo(file, error);
     }
   }
-}
-
-function areStill(root: string, seen: ReadonlyMap<string, FileStamp | undefined>): boolean {
-  for (const [path, stamp] of seen) if (!isStill(`${root}/${path}`, stamp)) return false;
-  return true;
 }
 
 function isSame(a: Inventory, b: Inventory): boolean {
@@ -183,45 +283,6 @@ function isSame(a: Inventory, b: Inventory): boolean {
       return other?.file === file && other.reason === reason;
     })
   );
-}
-
-function readBounded(path: string): string {
-  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW | fs.constants.O_NONBLOCK);
-  try {
-    const buffer = Buffer.alloc(MAX_INFO_BYTES + 1);
-    const bytes = fs.readSync(fd, buffer, 0, buffer.length, 0);
-    if (bytes > MAX_INFO_BYTES) throw new AgentError('BadRequest', `is larger than ${MAX_INFO_BYTES} bytes`);
-    return buffer.toString('utf8', 0, bytes);
-  } finally {
-    fs.closeSync(fd);
-  }
-}
-
-/** The content of one info file, e.g. `{"size": 1073741824, "path_prefix": "subvol/ab/cd"}`. */
-export function parseInfo(text: string, file: string): CachedInfo['result'] {
-  if (text === '') return { reason: 'is empty, as files on an arbiter brick are' };
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    return { reason: `is not JSON (${errorMessage(error)}); on a disperse brick it is a fragment` };
-  }
-  if (typeof value !== 'object' || value === null || !('size' in value)) return { reason: 'has no "size"' };
-  const size = wholeBytes(value.size);
-  if (size === undefined)
-    return { reason: `"size" is ${JSON.stringify(value.size)}, not a whole number of bytes from 1 to 2^63-1` };
-  const prefix = file.split('/').slice(1, 4).join('/');
-  if ('path_prefix' in value && value.path_prefix !== prefix) {
-    return { reason: `"path_prefix" is ${JSON.stringify(value.path_prefix)}, but the file lies under ${prefix}` };
-  }
-  return { kadaluBytes: size };
-}
-
-function wholeBytes(value: unknown): bigint | undefined {
-  const isNumber = typeof value === 'number' && Number.isSafeInteger(value);
-  if (!isNumber && !(typeof value === 'string' && /^\d{1,19}$/.test(value))) return undefined;
-  const bytes = BigInt(value);
-  return bytes > 0n && bytes <= MAX_BYTES ? bytes : undefined;
 }
 
 function refuseName(name: string): string | undefined {

@@ -29,7 +29,7 @@ export interface BrickOps {
   };
   inventory: {
     input: { readKadalu: boolean; known: number | undefined };
-    output: { version: number; inventory: Inventory | undefined };
+    output: { version: number; inventory: Inventory | undefined; unwatched: string | undefined };
   };
   /** In the order of the gfids. */
   locate: { input: { gfids: readonly Gfid[] }; output: GfidPlace[] };

@@ -1,5 +1,6 @@
 import { AgentError } from '../../lib/errors.ts';
 import { freeNamespace, readBlames } from '../afr-blame.ts';
+import { ChangeWatch } from '../change-watch.ts';
 import { readCopies, readNamed } from '../copies.ts';
 import { placeOf, readBrickFacts } from '../facts.ts';
 import { GfidPaths } from '../gfid-path.ts';
@@ -18,7 +19,7 @@ export class BrickOperations {
   readonly #brickPath: string;
   readonly #healIndex = new HealIndex();
   readonly #healWindow = new HealWindow();
-  readonly #inventory = new PvInventory();
+  readonly #inventory = new PvInventory(new ChangeWatch());
 
   constructor(brickPath: string) {
     this.#brickPath = brickPath;

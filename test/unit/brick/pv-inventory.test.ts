@@ -1,8 +1,10 @@
 import fs from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { ChangeWatch } from '../../../src/brick/change-watch.ts';
 import { DirectoryHandle } from '../../../src/brick/handle.ts';
-import { parseInfo, PvInventory, type Inventory } from '../../../src/brick/pv-inventory.ts';
+import { parseInfo } from '../../../src/brick/pv-info.ts';
+import { PvInventory, type Inventory } from '../../../src/brick/pv-inventory.ts';
 import { TemporaryDirectory } from '../../support/temporary.ts';
 
 let brick: TemporaryDirectory;
@@ -14,7 +16,7 @@ beforeEach(() => {
 });
 afterEach(() => brick[Symbol.dispose]());
 
-function take(known?: number): { version: number; inventory: Inventory | undefined } {
+function take(known?: number): ReturnType<PvInventory['take']> {
   using root = DirectoryHandle.open(brick.path);
   if (root === undefined) throw new Error('no brick');
   return inventory.take(root, true, known);
@@ -33,33 +35,54 @@ function addPv(pv: string, size: unknown, at = 'ab/cd'): string {
 
 /** So long after a change its time stamp is no other change's. */
 const SETTLED_MS = 1_100;
-/** Looks until everything has been looked at again. */
-const ALL_LOOKS = 15;
 
-describe('an inventory that has settled', () => {
+/** What was changed up to now counts as settled, and so does from now on what was changed some milliseconds ago. */
+async function settle(): Promise<void> {
+  const now = Date.now.bind(Date);
+  vi.spyOn(Date, 'now').mockImplementation(() => now() + SETTLED_MS);
+  await delay(10);
+}
+/** Looks until everything has been looked at again, and also what is watched. */
+const ALL_LOOKS = 10;
+const WATCHED_LOOKS = 30;
+
+/** Events are read when nothing else is to be done, as in the brick's thread. */
+const READ_MS = 50;
+/** subvol, two below it and two below these; info/subvol and two below it; two info files, and where a third would appear. */
+const WATCHED = 5 + 3 + 2 + 1;
+
+describe.each(['looked at', 'watched'] as const)('an inventory that has settled and is %s', (way) => {
   let version: number;
+  let watch: ChangeWatch;
 
   beforeEach(async () => {
     addPv('pvc-1', 1024);
     addPv('pvc-2', 2048, '00/11');
     brick.mkdir('subvol/ab/cd/no-info');
-    await delay(SETTLED_MS);
+    await settle();
+    watch = new ChangeWatch();
+    inventory = new PvInventory(way === 'watched' ? watch : undefined);
     ({ version } = take());
+    // The first look without a change begins to watch, the next one looks once more at what is watched.
+    for (let look = 0; look < 3; look += 1) take();
   });
-  afterEach(() => vi.restoreAllMocks());
+  afterEach(() => {
+    vi.restoreAllMocks();
+    watch.close();
+  });
 
-  it('costs one stat for each directory of PVs and each info file', () => {
+  it('is watched as a whole, or not at all', () => {
+    expect([take().version, watch.size]).toEqual([version, way === 'watched' ? WATCHED : 0]);
+  });
+
+  it(`costs ${way === 'watched' ? 'nothing' : 'one stat for each directory of PVs and each info file'}`, () => {
     using root = DirectoryHandle.open(brick.path);
     if (root === undefined) throw new Error('no brick');
     const reads = [vi.spyOn(fs, 'readdirSync'), vi.spyOn(fs, 'openSync')] as const;
     const stats = vi.spyOn(fs, 'lstatSync');
-    expect(inventory.take(root, true, version)).toEqual({
-      version,
-      inventory: undefined,
-    });
+    expect(inventory.take(root, true, version)).toEqual({ version, inventory: undefined, unwatched: undefined });
     for (const read of reads) expect(read).not.toHaveBeenCalled();
-    // subvol, two below it and two below these; info/subvol and two below it; two info files and the place of a third.
-    expect(stats).toHaveBeenCalledTimes(5 + 3 + 3);
+    expect(stats).toHaveBeenCalledTimes(way === 'watched' ? 0 : WATCHED);
   });
 
   const INFO_3 = '{"size": 9, "path_prefix": "subvol/ab/cd"}';
@@ -82,9 +105,10 @@ describe('an inventory that has settled', () => {
       },
     ],
     ['all PVs gone', () => fs.rmSync(`${brick.path}/subvol`, { recursive: true })],
-  ])('shows %s at the next look', (_, change) => {
+  ])('shows %s at the next look', async (_, change) => {
     expect(take(version).inventory).toBeUndefined();
     change();
+    await delay(READ_MS);
     const seen = take(version).inventory;
     expect(seen).toBeDefined();
     expect(seen).toEqual(takeAnew());
@@ -94,6 +118,160 @@ describe('an inventory that has settled', () => {
     brick.write('info/subvol/ab/cd/pvc-3.json', INFO_3);
     const looks = Array.from({ length: ALL_LOOKS }, () => take(version).inventory);
     expect(looks.at(-1)).toEqual(takeAnew());
+  });
+});
+
+describe('a watched inventory', () => {
+  let watch: ChangeWatch;
+
+  beforeEach(async () => {
+    addPv('pvc-1', 1024);
+    await settle();
+    watch = new ChangeWatch();
+    inventory = new PvInventory(watch);
+    for (let look = 0; look < 3; look += 1) take();
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+    watch.close();
+  });
+
+  async function limitAfter(change: () => void): Promise<bigint | undefined> {
+    change();
+    await delay(READ_MS);
+    return take().inventory?.places[0]?.kadaluBytes;
+  }
+
+  it('looks only at what was reported, and again until a change would show', async () => {
+    vi.mocked(Date.now).mockRestore();
+    addPv('pvc-1', 4096);
+    await delay(READ_MS);
+    const stats = vi.spyOn(fs, 'lstatSync');
+    expect(take().inventory?.places[0]?.kadaluBytes).toBe(4096n);
+    // The file, twice, and the directory of info files, which is not watched.
+    expect(stats.mock.calls.map(([path]) => String(path).split('/info/')[1])).toEqual([
+      'subvol/ab/cd/pvc-1.json',
+      'subvol/ab/cd',
+      'subvol/ab/cd/pvc-1.json',
+    ]);
+    for (const isSettled of [false, true]) {
+      if (isSettled) await delay(SETTLED_MS);
+      for (let look = 0; look < 3; look += 1) take();
+      stats.mockClear();
+      take();
+      expect(stats.mock.calls.length > 0).toBe(!isSettled);
+    }
+  });
+
+  it('sees a file that is written by another name of it, as a brick does, and one in the place of another', async () => {
+    const file = `${brick.path}/info/subvol/ab/cd/pvc-1.json`;
+    fs.linkSync(file, `${brick.path}/handle`);
+    take();
+    const write = (path: string, size: number): void => fs.writeFileSync(path, JSON.stringify({ size }));
+    expect(await limitAfter(() => write(`${brick.path}/handle`, 5))).toBe(5n);
+    write(`${brick.path}/new`, 6);
+    expect(await limitAfter(() => fs.renameSync(`${brick.path}/new`, file))).toBe(6n);
+    take();
+    expect(await limitAfter(() => write(file, 7))).toBe(7n);
+  });
+
+  it('follows a directory that is replaced, and watches the new one', async () => {
+    fs.renameSync(`${brick.path}/subvol/ab`, `${brick.path}/subvol/old`);
+    brick.mkdir('subvol/ab/cd/pvc-9');
+    await delay(READ_MS);
+    expect(take().inventory).toEqual(takeAnew());
+    for (let look = 0; look < 3; look += 1) take();
+    brick.mkdir('subvol/ab/cd/pvc-10');
+    await delay(READ_MS);
+    expect(take().inventory).toEqual(takeAnew());
+  });
+
+  it('looks at everything in each pass from the time on that a change was not told', async () => {
+    vi.spyOn(watch, 'take').mockReturnValue({ paths: new Set(), lost: false });
+    fs.mkdirSync(`${brick.path}/subvol/ab/cd/pvc-2`);
+    const looks = Array.from({ length: WATCHED_LOOKS }, () => take());
+    expect(looks.at(-1)?.inventory?.places).toHaveLength(2);
+    expect(take().unwatched).toContain('a change was not reported');
+    expect(watch.size).toBe(0);
+    fs.mkdirSync(`${brick.path}/subvol/ab/cd/pvc-3`);
+    expect(take().inventory?.places).toHaveLength(3);
+  });
+
+  it('takes no offence at a change that is reported after it was seen', async () => {
+    const told = vi.spyOn(watch, 'take').mockReturnValue({ paths: new Set(), lost: false });
+    fs.mkdirSync(`${brick.path}/subvol/ab/cd/pvc-2`);
+    for (let look = 0; look < WATCHED_LOOKS && take().inventory?.places.length !== 2; look += 1);
+    told.mockRestore();
+    await delay(READ_MS);
+    expect(take().unwatched).toBeUndefined();
+    expect(watch.size).toBeGreaterThan(0);
+  });
+
+  it('looks at everything when events were lost', () => {
+    vi.spyOn(watch, 'take').mockReturnValueOnce({ paths: new Set(), lost: true });
+    fs.mkdirSync(`${brick.path}/subvol/ab/cd/pvc-2`);
+    expect(take().inventory?.places).toHaveLength(2);
+    take();
+    expect(take().unwatched).toBeUndefined();
+  });
+
+  it.each([
+    ['ENOSPC', 'max_user_watches'],
+    ['EMFILE', 'max_user_instances'],
+  ])('looks at what the kernel lets nobody watch (%s), and tries again later', async (code, word) => {
+    inventory = new PvInventory(new ChangeWatch());
+    vi.spyOn(fs, 'watch').mockImplementation(() => {
+      throw Object.assign(new Error('no'), { code });
+    });
+    take();
+    expect(take().unwatched).toContain(word);
+    fs.mkdirSync(`${brick.path}/subvol/ab/cd/pvc-2`);
+    expect(take().inventory?.places).toHaveLength(2);
+    vi.mocked(fs.watch).mockRestore();
+    for (let look = 0; look <= WATCHED_LOOKS; look += 1) take();
+    expect(take().unwatched).toBeUndefined();
+  });
+
+  it('begins anew when another brick is there', async () => {
+    using other = new TemporaryDirectory('inventory');
+    other.mkdir('subvol/ab/cd/pvc-7');
+    using root = DirectoryHandle.open(other.path);
+    if (root === undefined) throw new Error('no brick');
+    expect(inventory.take(root, true, undefined).inventory?.places.map(({ pv }) => pv)).toEqual(['pvc-7']);
+    expect(watch.size).toBe(0);
+  });
+});
+
+describe('ChangeWatch', () => {
+  it('gives up one that is changed all the time, and tells that others may have been missed', async () => {
+    brick.mkdir('busy');
+    brick.mkdir('calm');
+    const watch = new ChangeWatch();
+    expect(watch.add(brick.path, ['busy', 'calm', 'gone'])).toEqual(['calm', 'busy']);
+    const make = (n: number): void => fs.mkdirSync(`${brick.path}/busy/${n}`);
+    for (let n = 0; n < 4_200; n += 1) make(n);
+    await delay(READ_MS);
+    expect(watch.take()).toEqual({ paths: new Set(['busy']), lost: true });
+    expect([watch.has('busy'), watch.has('calm')]).toEqual([false, true]);
+    expect(watch.add(brick.path, ['busy'])).toEqual([]);
+    watch.retry();
+    expect(watch.add(brick.path, ['busy'])).toEqual(['busy']);
+    watch.close();
+    expect(watch.size).toBe(0);
+  });
+
+  it('has a bound, and watches some at a time', () => {
+    const begin = fs.watch;
+    vi.spyOn(fs, 'watch').mockImplementation(() => begin(brick.path, { persistent: false }));
+    const watch = new ChangeWatch();
+    const paths = Array.from({ length: 6_000 }, (_, n) => `${n}`);
+    expect(watch.add(brick.path, paths)).toHaveLength(200);
+    while (watch.add(brick.path, paths).length > 0);
+    expect(watch.size).toBe(5_000);
+    expect(watch.refused).toContain('more than 5000');
+    watch.close();
+    expect(watch.size).toBe(0);
+    vi.restoreAllMocks();
   });
 });
 
@@ -114,7 +292,7 @@ describe('PvInventory', () => {
   it('sends an unchanged inventory only once, and sees a resize in place, a new and a deleted PV', () => {
     addPv('pvc-1', 1024);
     const first = take();
-    expect(take(first.version)).toEqual({ version: first.version, inventory: undefined });
+    expect(take(first.version)).toMatchObject({ version: first.version, inventory: undefined });
     addPv('pvc-1', 4096);
     const second = take(first.version);
     expect(second.inventory?.places[0]?.kadaluBytes).toBe(4096n);
