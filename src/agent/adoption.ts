@@ -31,7 +31,7 @@ export interface AdoptionOptions {
   config: Config;
   own: BrickAdoption;
   backend: QuotaBackend;
-  targets: () => (AuditTarget & { begun: boolean; wrong: number })[];
+  targets: () => readonly (AuditTarget & { begun: boolean; wrong: number })[];
   /** The set as its agents see it. */
   disruption: {
     report: (signal: AbortSignal) => Promise<{ isStopping: boolean }>;

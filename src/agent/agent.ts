@@ -36,6 +36,7 @@ import { BrickWatch, probeTimes, type ProbeTimes } from './brick-watch.ts';
 import type { Config } from './config/load.ts';
 import { DisruptionGlance } from './disruption-glance.ts';
 import type { DisruptionGuard } from './disruption.ts';
+import { GrowthSource } from './growth-source.ts';
 import { HealDuty } from './heal-duty.ts';
 import type { HealInsight } from './heal-insight.ts';
 import type { HealthCheck } from './health.ts';
@@ -149,8 +150,14 @@ export class Agent {
       claim: async (forMs: number, signal: AbortSignal) => await this.disruption.claim(forMs, signal),
       release: () => this.disruption.release(),
     };
+    const growth = new GrowthSource({
+      brick: this.#brickManagement,
+      brickName: config.brickName,
+      statfsAnswers: () => this.watch.statfsAnswers,
+      clock,
+    });
     const parts = { config, worker, brick, monitor, processes, clock, log, access, healing };
-    this.quota = new QuotaDuty({ ...parts, disruption: set });
+    this.quota = new QuotaDuty({ ...parts, disruption: set, growth: async (signal) => await growth.mark(signal) });
     this.livez = livenessChecks(() => this.loopStats(), clock);
     this.readyz = readinessChecks({ worker, monitor, brick, quota: this.quota.enforcer, tls: this.tls, clock });
     this.watch = this.#createWatch();

@@ -8,6 +8,7 @@ import type { Loop } from '../lib/loop.ts';
 import { optimizer } from '../lib/optimizer.ts';
 import { Auditor } from '../quota/auditor.ts';
 import { QuotaEnforcer } from '../quota/enforcer.ts';
+import type { GrowthMark } from '../quota/growth.ts';
 import { QuotaGuard } from '../quota/guard.ts';
 import { HealLoops } from '../quota/heal-loop.ts';
 import { layoutOf } from '../quota/layout.ts';
@@ -58,6 +59,8 @@ export interface QuotaParts {
   log: Logger;
   /** Undefined: no peers are asked. */
   access: PeerAccess | undefined;
+  /** What the brick has been asked to write; undefined: it does not tell. */
+  growth: (signal: AbortSignal) => Promise<GrowthMark | undefined>;
   /** Why this brick's objects wait for heal; undefined: none does. */
   healing: () => string | undefined;
   disruption: AdoptionOptions['disruption'];
@@ -192,8 +195,9 @@ export class QuotaDuty {
     const { enforcer } = this;
     return new QuotaGuard({
       brick: new WireGuardBrick(brick),
-      targets: () => enforcer.auditTargets().map(({ target }) => target),
+      targets: () => enforcer.limitedTargets(),
       hasFilter: quotaFilterReader(config.volfileStaging ?? config.volfileDir, config.brickVolfile),
+      growth: this.#parts.growth,
       isTold: (pv) => this.usageTeller?.usageOf(pv)?.kind === 'Sum',
       clock: this.#parts.clock,
       log: this.#parts.log.child({ part: 'guard' }),

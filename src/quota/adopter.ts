@@ -54,7 +54,7 @@ export interface AdoptView {
 
 export interface AdopterOptions {
   ports: AdoptPorts;
-  targets: () => (AuditTarget & { begun: boolean; wrong: number })[];
+  targets: () => readonly (AuditTarget & { begun: boolean; wrong: number })[];
   /** Why it is refused on this brick for good; undefined: it is not. */
   refusal: string | undefined;
   /** Whether PVs are adopted that an audit has found partly outside, without being asked for. */

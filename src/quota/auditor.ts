@@ -25,7 +25,7 @@ export interface AuditPorts {
 /** The PVs to audit, and who is told. */
 export interface AuditSubject {
   /** PVs whose limit is live; `proven` when nothing but their age asks for an audit. */
-  auditTargets(): { target: AuditTarget; proven: boolean }[];
+  auditTargets(): readonly { target: AuditTarget; proven: boolean }[];
   takeAudits(results: ReadonlyMap<Gfid, PvAudit>): void;
 }
 

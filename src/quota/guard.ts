@@ -3,7 +3,8 @@ import { isAgentError } from '../lib/errors.ts';
 import type { Gfid } from '../lib/gfid.ts';
 import type { Log } from '../lib/log.ts';
 import { mapPool } from '../lib/pool.ts';
-import { shownUsage, type QuotaStatfs } from './live-limit.ts';
+import { growthBetween, type GrowthMark } from './growth.ts';
+import { shownLimit, shownUsage, type QuotaStatfs } from './live-limit.ts';
 
 /** What the guard asks of the running brick. Every call throws AgentError as QuotaBrick's do. */
 export interface GuardBrick {
@@ -26,11 +27,25 @@ export interface GuardBrick {
 export interface GuardTarget {
   pv: string;
   gfid: Gfid;
+  limitBytes: bigint;
 }
 
 interface Look {
   bytes: bigint;
   isOver: boolean;
+  /** Bytes that the limit leaves. */
+  room: number;
+}
+
+/** When a PV was looked at last. */
+interface LastLook {
+  limitBytes: bigint;
+  /** Monotonic milliseconds. */
+  at: number;
+  /** From before the look. */
+  mark: GrowthMark;
+  /** Bytes that the brick can have taken in since without a need to look again. */
+  enoughFor: number;
 }
 
 export interface GuardStats {
@@ -42,9 +57,11 @@ export interface GuardStats {
 
 export interface QuotaGuardOptions {
   brick: GuardBrick;
-  targets: () => GuardTarget[];
+  targets: () => readonly GuardTarget[];
   /** Whether the brick's volfile has the filter of quota messages: a second simple-quota with use-backend above the first. */
   hasFilter: () => Promise<boolean>;
+  /** What the brick has been asked to write until now; undefined: that cannot be known. Never rejects but for a shutdown. */
+  growth: (signal: AbortSignal) => Promise<GrowthMark | undefined>;
   /** Whether somebody tells the brick this PV's usage in every pass already: that of the whole volume, which is more than its own. */
   isTold: (pv: string) => boolean;
   clock: Clock;
@@ -53,6 +70,16 @@ export interface QuotaGuardOptions {
 
 /** PVs looked at in one pass, in turns: at some 50 µs each a pass stays below 0.1 s. */
 const MAX_PER_PASS = 1_000;
+/** Every PV is looked at this often, whatever the brick says of its work, in milliseconds: what fills a PV unseen is found by then. */
+const MAX_AGE_MS = 60_000;
+/** A PV is looked at again before writes can have taken this part of what its limit leaves. */
+const ROOM_PART = 0.5;
+/**
+ * A look also has the brick put its count on the disk. So a PV is looked at again when this many bytes were written on the whole brick, or
+ * anything this many milliseconds ago.
+ */
+const UNFLUSHED_BYTES = 256 * 1024 ** 2;
+const UNFLUSHED_MS = 15_000;
 /** Calls to the brick at the same time; half of what a server reads ahead per connection (64). */
 const WIDTH = 32;
 /** A PV that is over its limit and does not grow is probed again after this long, in milliseconds: each probe is a line in the brick's log. */
@@ -72,7 +99,7 @@ export class QuotaGuard {
   /** A false usage was found in this brick process: it no longer adds up by itself, so it is told in every pass. */
   #mustTell = false;
   #filter: 'Unknown' | 'Absent' | 'Present' = 'Unknown';
-  #next = 0;
+  #looked = new Map<Gfid, LastLook>();
   /** PVs over their limit, as last probed. */
   #over = new Map<Gfid, { bytes: bigint; probedAt: number }>();
 
@@ -87,9 +114,12 @@ export class QuotaGuard {
     if (brick.generation !== this.#generation) this.#forget();
     const all = this.#options.targets();
     if (all.length === 0) return;
+    this.#forgetGone(all);
     if (await this.#servesFilter(all, signal)) return;
-    const some = this.#turn(all);
+    const mark = await this.#options.growth(signal);
+    const some = this.#due(all, mark);
     const used = await this.#look(some, signal);
+    this.#remember(some, used, mark);
     const suspects = some.filter((target, index) => this.#isSuspect(target, used[index]));
     const fooled = await this.#fooled(suspects, signal);
     await brick.setChecks(true, signal);
@@ -108,13 +138,44 @@ export class QuotaGuard {
     this.#mustTell = false;
     this.#filter = 'Unknown';
     this.#over = new Map();
+    this.#looked = new Map();
   }
 
-  #turn(all: readonly GuardTarget[]): GuardTarget[] {
-    if (all.length <= MAX_PER_PASS) return [...all];
-    const start = this.#next % all.length;
-    this.#next = start + MAX_PER_PASS;
-    return [...all.slice(start), ...all.slice(0, start)].slice(0, MAX_PER_PASS);
+  #forgetGone(all: readonly GuardTarget[]): void {
+    if (this.#looked.size <= all.length) return;
+    const there = new Set(all.map(({ gfid }) => gfid));
+    for (const gfid of this.#looked.keys()) if (!there.has(gfid)) this.#looked.delete(gfid);
+  }
+
+  /**
+   * PVs that may be over their limit by now, those first that were not looked at for longest. A PV grows by what the brick is asked
+   * to write, so that of one with room for more than that the look before still holds.
+   */
+  #due(all: readonly GuardTarget[], mark: GrowthMark | undefined): GuardTarget[] {
+    const now = this.#options.clock.monotonic();
+    const due: { target: GuardTarget; at: number }[] = [];
+    for (const target of all) {
+      const last = this.#looked.get(target.gfid);
+      const isDue =
+        last?.limitBytes !== target.limitBytes ||
+        mark === undefined ||
+        this.#mustTell ||
+        now - last.at >= (mark.bytes === last.mark.bytes ? MAX_AGE_MS : UNFLUSHED_MS) ||
+        growthBetween(last.mark, mark) >= last.enoughFor;
+      if (isDue) due.push({ target, at: last?.at ?? Number.NEGATIVE_INFINITY });
+    }
+    if (due.length > MAX_PER_PASS) due.sort((a, b) => a.at - b.at);
+    return due.slice(0, MAX_PER_PASS).map(({ target }) => target);
+  }
+
+  #remember(targets: readonly GuardTarget[], looks: readonly (Look | undefined)[], mark: GrowthMark | undefined): void {
+    const at = this.#options.clock.monotonic();
+    const unknown = { epoch: -1, bytes: 0, jumps: undefined };
+    for (const [index, { gfid, limitBytes }] of targets.entries()) {
+      const room = looks[index]?.room ?? 0;
+      const enoughFor = Math.min(room * ROOM_PART, UNFLUSHED_BYTES);
+      this.#looked.set(gfid, { limitBytes, at, mark: mark ?? unknown, enoughFor });
+    }
   }
 
   /** In the order of the targets; undefined: no longer there, or no limit in force. */
@@ -124,7 +185,9 @@ export class QuotaGuard {
     const answers = await brick.statfsEach(gfids, WIDTH, signal);
     const looks = answers.map((statfs) => {
       const bytes = statfs === undefined ? undefined : shownUsage(statfs);
-      return bytes === undefined ? undefined : { bytes, isOver: false };
+      const limit = statfs === undefined ? undefined : shownLimit(statfs);
+      if (bytes === undefined || limit === undefined) return undefined;
+      return { bytes, isOver: false, room: Number(limit - bytes) };
     });
     // A full PV still shows a free block; none is left only beyond the limit, where the answer is capped.
     const over = gfids.flatMap((gfid, index) => {
@@ -133,7 +196,7 @@ export class QuotaGuard {
     });
     await mapPool(over, WIDTH, async ({ gfid, index, statfs: { blocks, blockSize } }) => {
       const flushed = await refusable(brick.flushedBytes(gfid, signal));
-      looks[index] = { bytes: flushed ?? blocks * blockSize, isOver: true };
+      looks[index] = { bytes: flushed ?? blocks * blockSize, isOver: true, room: 0 };
     });
     return looks;
   }

@@ -33,7 +33,8 @@ export interface QuotaBrick {
 
 /** PVs to work on. With 10,000 of them, all are not looked through for each. */
 export interface Targets<T> {
-  all: () => T[];
+  /** The same list again while nothing has changed. */
+  all: () => readonly T[];
   get: (pv: string) => T | undefined;
 }
 

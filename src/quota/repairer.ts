@@ -102,6 +102,8 @@ export class CounterRepairer {
   /** PVs of which a scan has ended since the last pass. */
   readonly #news = new Set<string>();
   #lookedAt = Number.NEGATIVE_INFINITY;
+  /** As looked at last. */
+  #all: readonly RepairTarget[] = [];
 
   constructor(options: RepairerOptions) {
     this.#options = options;
@@ -138,23 +140,27 @@ export class CounterRepairer {
     const some = this.#turn(targets);
     await this.#sweep(some, signal);
     for (const target of some) {
+      if (this.#isJudged(target)) continue;
       if (automatic || this.#memos.get(target.pv)?.requested === true) await this.#look(target, signal);
     }
   }
 
   /** All of them, or those with news. */
-  #turn(targets: Targets<RepairTarget>): RepairTarget[] {
+  #turn(targets: Targets<RepairTarget>): readonly RepairTarget[] {
     const now = this.#options.clock.monotonic();
     const news = [...this.#news];
     this.#news.clear();
     if (now - this.#lookedAt < LOOK_MS) return news.flatMap((pv) => targets.get(pv) ?? []);
     this.#lookedAt = now;
+    const all = targets.all();
+    if (all === this.#all) return all;
+    this.#all = all;
     for (const pv of [...this.#memos.keys(), ...this.#swept]) {
       if (targets.get(pv) !== undefined) continue;
       this.#memos.delete(pv);
       this.#swept.delete(pv);
     }
-    return targets.all();
+    return all;
   }
 
   /** A helper file has its name for a moment only; an agent that was killed in it has left one. */
@@ -165,6 +171,13 @@ export class CounterRepairer {
       if (found) this.#options.log.warn({ pv, audit: true }, 'removed a helper file that a killed agent had left');
       this.#swept.add(pv);
     });
+  }
+
+  /** With 1,000 of them, to begin a look at each is the work of a pass in which there is nothing to do. */
+  #isJudged({ pv, scan }: RepairTarget): boolean {
+    const memo = this.#memos.get(pv);
+    if (memo === undefined) return false;
+    return (scan === undefined || scan.at === memo.judgedAt) && memo.tryAt === undefined && memo.asked === 0;
   }
 
   async #look(target: RepairTarget, signal: AbortSignal): Promise<void> {

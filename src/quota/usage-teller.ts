@@ -22,7 +22,7 @@ export interface UsageBrick {
 export interface UsageTellerOptions {
   brick: UsageBrick;
   /** PVs with a limit in force. */
-  targets: () => { pv: string; gfid: Gfid }[];
+  targets: () => readonly { pv: string; gfid: Gfid }[];
   ownSubvolume: number;
   /** What other bricks have told of a PV, and which subvolumes there are. */
   others: (pv: string) => BrickUsage[];

@@ -52,6 +52,39 @@ describe('QuotaEnforcer', () => {
     expect(condition('pvc-1', 'HealEnds')).not.toContain('False');
   });
 
+  it('gives the same list of PVs while nothing has changed, and another one at once when something has', async () => {
+    brick.addPv('pvc-1', { kadaluBytes: 10n * MiB });
+    await enforcer.pass(never);
+    const lists = (): (readonly object[])[] => [
+      enforcer.limitedTargets(),
+      enforcer.auditTargets(),
+      enforcer.adoptionTargets(),
+      enforcer.scanTargets.all(),
+      enforcer.repairTargets.all(),
+    ];
+    const before = lists();
+    await enforcer.pass(never);
+    for (const [index, list] of lists().entries()) expect(list).toBe(before[index]);
+    await enforcer.setLimit('pvc-1', 20n * MiB, never);
+    expect(enforcer.limitedTargets()).toMatchObject([{ pv: 'pvc-1', limitBytes: 20n * MiB }]);
+    for (const [index, list] of lists().entries()) expect(list).not.toBe(before[index]);
+    brick.isUp = false;
+    await enforcer.pass(never);
+    expect(enforcer.limitedTargets()).toEqual([]);
+  });
+
+  it('holds a PV for proven as long as its audit counts, and no longer', async () => {
+    brick.addPv('pvc-1', { kadaluBytes: 10n * MiB, hasEntries: true });
+    await enforcer.pass(never);
+    const [first] = enforcer.auditTargets();
+    expect(first?.proven).toBe(false);
+    const audit = { at: clock.now(), validUntil: clock.now() + 1_000, right: 1, wrong: 0, unplaced: 0 };
+    enforcer.takeAudits(new Map([[first?.target.gfid ?? '', audit]]));
+    expect(enforcer.auditTargets().map(({ proven }) => proven)).toEqual([true]);
+    await clock.advance(1_001);
+    expect(enforcer.auditTargets().map(({ proven }) => proven)).toEqual([false]);
+  });
+
   it("brings Kadalu's limit to disk and into the running brick", async () => {
     brick.addPv('pvc-1', { kadaluBytes: 10n * MiB });
     await enforcer.pass(never);

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/lib/errors.ts';
 import { silentLog } from '../../../src/lib/log.ts';
+import type { GrowthMark } from '../../../src/quota/growth.ts';
 import { QuotaGuard, type GuardBrick } from '../../../src/quota/guard.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
@@ -88,6 +89,9 @@ let guard: QuotaGuard;
 let fileHasFilter: boolean;
 let told: Set<string>;
 let warnings: object[];
+/** Undefined: the brick does not tell, and every PV is looked at. */
+let mark: GrowthMark | undefined;
+let limits: Map<string, bigint>;
 
 beforeEach(() => {
   brick = new FakeBrick();
@@ -95,11 +99,14 @@ beforeEach(() => {
   fileHasFilter = false;
   told = new Set();
   warnings = [];
+  mark = undefined;
+  limits = new Map();
   for (const pv of ['a', 'b']) brick.pvs.set(pv, { used: 0n, total: 0n });
   guard = new QuotaGuard({
     brick,
-    targets: () => [...brick.pvs.keys()].map((pv) => ({ pv, gfid: pv })),
+    targets: () => [...brick.pvs.keys()].map((pv) => ({ pv, gfid: pv, limitBytes: limits.get(pv) ?? LIMIT })),
     hasFilter: async () => fileHasFilter,
+    growth: async () => mark,
     isTold: (pv) => told.has(pv),
     clock,
     log: { ...silentLog, warn: (facts) => warnings.push(facts) },
@@ -251,5 +258,96 @@ describe('QuotaGuard', () => {
       await pass();
     }
     expect(guard.stats.tampering.off).toBe(1);
+  });
+});
+
+describe('QuotaGuard beside a brick that tells what it was asked to write', () => {
+  const MARK: GrowthMark = { epoch: 1, bytes: 0, jumps: 0 };
+
+  async function looksAfter(change: () => void): Promise<number> {
+    await pass();
+    brick.flushes = 0;
+    change();
+    await pass();
+    return brick.flushes;
+  }
+
+  beforeEach(() => {
+    mark = MARK;
+  });
+
+  it('looks at nothing while nothing is written, and switches enforcement on all the same', async () => {
+    brick.checks = false;
+    expect(await looksAfter(() => (brick.checks = false))).toBe(0);
+    expect([brick.checks, guard.stats.rearms]).toEqual([true, 2]);
+  });
+
+  it.each([
+    [2n * BLOCK - 1n, 0],
+    [2n * BLOCK, 1],
+    [LIMIT / 2n - 1n, 1],
+    [LIMIT / 2n, 2],
+  ])('looks at a PV before %s bytes can have taken half of what its limit leaves', async (bytes, looks) => {
+    brick.write('a', LIMIT - 4n * BLOCK);
+    expect(await looksAfter(() => (mark = { ...MARK, bytes: Number(bytes) }))).toBe(looks);
+  });
+
+  it.each<[string, () => GrowthMark | undefined]>([
+    ['a call that may take any space', () => ({ ...MARK, jumps: 1 })],
+    ['another count', () => ({ ...MARK, epoch: 2 })],
+    ['no answer', () => undefined],
+  ])('looks at all PVs after %s', async (_, next) => {
+    expect(await looksAfter(() => (mark = next()))).toBe(2);
+  });
+
+  it('looks at all PVs every minute, at a full one and one over its limit when anything is written, and at all of another process', async () => {
+    brick.write('a', LIMIT);
+    expect(await looksAfter(() => (mark = { ...MARK, bytes: 1 }))).toBe(1);
+    brick.flushes = 0;
+    await clock.advance(60_000);
+    await pass();
+    expect(brick.flushes).toBe(2);
+    expect(await looksAfter(() => (brick.generation += 1))).toBe(2);
+  });
+
+  it('finds a PV in the pass after it got over its limit, however it was looked at before', async () => {
+    for (let quiet = 0; quiet < 3; quiet += 1) await pass();
+    brick.checks = false;
+    brick.write('a', LIMIT * 2n);
+    mark = { ...MARK, bytes: Number(LIMIT) * 2 };
+    await pass();
+    expect(guard.stats.tampering).toEqual({ off: 1, faked: 0 });
+    brick.at('b').total = -LIMIT;
+    brick.write('b', LIMIT + BLOCK);
+    mark = { ...MARK, bytes: Number(LIMIT) * 4 };
+    await pass();
+    expect(guard.stats.tampering).toEqual({ off: 1, faked: 1 });
+    // What a brick has been told once it has to be told in every pass.
+    brick.at('b').total = 0n;
+    await pass();
+    expect(brick.at('b').total).toBe(LIMIT + BLOCK);
+  });
+
+  it('has the counts of all PVs put on the disk within a quarter of a minute after anything was written', async () => {
+    expect(await looksAfter(() => (mark = { ...MARK, bytes: 1 }))).toBe(0);
+    await pass();
+    await pass();
+    expect(brick.flushes).toBe(2);
+    for (let quiet = 0; quiet < 8; quiet += 1) await pass();
+    expect(brick.flushes).toBe(2);
+  });
+
+  it('looks at a PV whose limit was changed', async () => {
+    expect(await looksAfter(() => limits.set('a', LIMIT / 2n))).toBe(1);
+  });
+
+  it('forgets PVs that are gone', async () => {
+    await pass();
+    brick.pvs.delete('a');
+    await pass();
+    brick.pvs.set('a', { used: 0n, total: 0n });
+    brick.flushes = 0;
+    await pass();
+    expect(brick.flushes).toBe(1);
   });
 });
