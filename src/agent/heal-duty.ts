@@ -6,6 +6,7 @@ import { STALE_AFTER_MS } from '../heal/backlog.ts';
 import type { EventHint } from '../heal/gluster-event.ts';
 import type { PvUse } from '../heal/obstacle.ts';
 import { PvTallies } from '../heal/pv-tally.ts';
+import { LeftDirty } from '../heal/left-dirty.ts';
 import { Sightings } from '../heal/sightings.ts';
 import { ShdDaemon } from '../heal/shd-daemon.ts';
 import { HealTracker } from '../heal/tracker.ts';
@@ -78,6 +79,7 @@ export class HealDuty {
   readonly #shd: ShdDaemon;
   readonly #peers: HealPeers | undefined;
   readonly #sightings: Sightings;
+  readonly #leftDirty: LeftDirty;
   #loop: Loop | undefined;
   #comparison: Loop | undefined;
   readonly #events: EventListener | undefined;
@@ -95,6 +97,12 @@ export class HealDuty {
       source: this.#entries,
       set: replicaSetOf(config),
       pending: () => this.tracker.status().pending.xattrop,
+      clock,
+    });
+    this.#leftDirty = new LeftDirty({
+      source: this.#entries,
+      set: replicaSetOf(config),
+      dirty: () => this.tracker.status().pending.dirty,
       clock,
     });
     this.tracker = this.#createTracker();
@@ -129,11 +137,10 @@ export class HealDuty {
       splitBrain !== undefined && splitBrainIntervalMs > 0
         ? loop('split-brain', splitBrainIntervalMs, async (signal) => await splitBrain.pass(signal))
         : undefined);
-    const sightings = loop(
-      'heal-sightings',
-      SIGHTING_INTERVAL_MS,
-      async (signal) => await this.#sightings.pass(signal),
-    );
+    const sightings = loop('heal-sightings', SIGHTING_INTERVAL_MS, async (signal) => {
+      await this.#sightings.pass(signal);
+      await this.#leftDirty.pass(signal);
+    });
     this.#loop = loop('heal', healIntervalMs, async (signal) => {
       await this.tracker.pass(signal);
       if (this.#sightings.isDue) sightings.wake();
@@ -194,6 +201,7 @@ export class HealDuty {
       log: log.child({ part: 'heal' }),
       wake: () => this.#loop?.wake(),
       oldest: () => this.#sightings.oldest(),
+      leftDirty: () => this.#leftDirty.count,
       staleAfterMs: Math.max(STALE_AFTER_MS, 3 * config.healIntervalMs),
     });
   }

@@ -37,7 +37,7 @@ export function versionView(agent: Agent, version: string): VersionView {
 
 export function healView(agent: Agent): HealView {
   const status = agent.heal.status();
-  const { state, message, pending, observedAt, pendingSince, oldest, operations } = status;
+  const { state, message, pending, observedAt, pendingSince, oldest, leftDirty, operations } = status;
   const { inPerSecond, outPerSecond, etaSeconds } = status;
   return {
     state,
@@ -58,6 +58,7 @@ export function healView(agent: Agent): HealView {
             sinceFrom: oldest.from,
             ofAll: oldest.ofAll,
           },
+    leftDirty: leftDirty ?? null,
     inPerSecond: inPerSecond ?? null,
     outPerSecond: outPerSecond ?? null,
     etaSeconds: etaSeconds ?? null,

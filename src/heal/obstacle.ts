@@ -2,6 +2,7 @@
 import { formatBytes, formatDuration } from '../lib/units.ts';
 import type { PendingEntry } from './entry.ts';
 import type { Finding } from './explain.ts';
+import { isLeftDirty } from './left-dirty.ts';
 
 /** What a PV holds on this brick and may hold in its running process, in bytes. */
 export interface PvUse {
@@ -16,9 +17,6 @@ export type PvUseOf = (pv: string) => PvUse | undefined;
 const MAX_TOLD = 5;
 /** Heal writes a file in pieces of 128 KiB, several at a time: with less room than this some piece may not fit. */
 const ROOM_BYTES = 1024n ** 2n;
-/** A client clears the mark a second after its last write (post-op delay), and each write changes the object; in milliseconds. */
-const LEFT_AFTER_MS = 60_000;
-
 export interface ObstacleFacts {
   useOf: PvUseOf;
   /** Wall-clock milliseconds. */
@@ -58,18 +56,9 @@ function namespaceLoop({ isNamespace, blames, paths: [path = '/…'] }: PendingE
   ];
 }
 
-/** Marked dirty, and nothing has happened to it for so long that no client can be at it. */
-function isLeft({ state, changedAt }: PendingEntry, now: number): boolean {
-  return state === 'Dirty' && changedAt !== undefined && now - changedAt >= LEFT_AFTER_MS;
-}
-
-/**
- * A write that too few bricks took fails at the client and blames nobody: every copy is left with the dirty mark, and some have
- * what the others refused (measured on 11.1 with a PV at its limit). The daemon compares them in its next crawl.
- */
 function leftDirty(entry: PendingEntry, now: number): Finding[] {
   const { changedAt, paths, gfid } = entry;
-  if (!isLeft(entry, now) || changedAt === undefined) return [];
+  if (!isLeftDirty(entry, now) || changedAt === undefined) return [];
   return [
     {
       reason: 'LeftDirty',
@@ -92,7 +81,7 @@ function noRoom(entry: PendingEntry, useOf: PvUseOf, now: number): Finding[] {
   const use = pv === undefined ? undefined : useOf(pv);
   const grows = kinds.includes('data') || kinds.includes('entry');
   const isBehind = grows && blames.length > 0;
-  if (pv === undefined || use === undefined || !(isBehind || isLeft(entry, now))) return [];
+  if (pv === undefined || use === undefined || !(isBehind || isLeftDirty(entry, now))) return [];
   const { usedBytes, limitBytes } = use;
   const blamed = isBehind ? blames.map(({ child }) => child).join(', ') : 'a brick with less of it';
   if (usedBytes > limitBytes) {

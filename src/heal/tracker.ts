@@ -11,6 +11,7 @@ import { Backlog, type BacklogOptions, type BacklogView } from './backlog.ts';
 import { HealRun } from './heal-run.ts';
 import type { HealOperation, OperationState } from './operation.ts';
 import type { BacklogSource, HealDaemon, HealKind } from './ports.ts';
+import type { LeftDirtyCount } from './left-dirty.ts';
 import type { Oldest } from './sightings.ts';
 
 /** Finished operations that can still be asked for; somebody who waits for one asks within minutes. */
@@ -23,6 +24,7 @@ export interface HealTrackerOptions extends BacklogOptions {
   log: Log;
   /** What waits longest, as of the last look at the objects. */
   oldest?: () => Oldest | undefined;
+  leftDirty?: () => LeftDirtyCount | undefined;
   /** Called when a pass has something to do at once: the loop's `wake`. */
   wake?: () => void;
 }
@@ -30,6 +32,8 @@ export interface HealTrackerOptions extends BacklogOptions {
 export interface HealStatus extends BacklogView {
   /** What waits longest; undefined: nothing waits, or it is not known. */
   oldest: Oldest | undefined;
+  /** What writes have left dirty; undefined: not known. */
+  leftDirty: LeftDirtyCount | undefined;
   /** The newest first. */
   operations: HealOperation[];
 }
@@ -89,7 +93,8 @@ export class HealTracker {
   status(): HealStatus {
     const view = this.#backlog.view(this.#options.clock.monotonic());
     const oldest = (view.pending.xattrop ?? 0) > 0 ? this.#options.oldest?.() : undefined;
-    return { ...view, oldest, operations: this.#entries.map(({ run }) => run.operation).reverse() };
+    const leftDirty = this.#options.leftDirty?.();
+    return { ...view, oldest, leftDirty, operations: this.#entries.map(({ run }) => run.operation).reverse() };
   }
 
   /** Asks for a heal; it begins with the next pass. While one of that kind is unfinished, that one is returned, and the daemon asked once more. */

@@ -303,6 +303,11 @@ export const METRICS = {
     help: 'Unix time since when, at least, the object waits for heal that waits longest; of a long index the first 10,000 are looked at. Absent when nothing waits.',
     labels: [],
   },
+  gluster_heal_left_dirty_objects: {
+    type: 'gauge',
+    help: 'Objects marked as being written that nobody has written for a minute, so that their copies may differ until they are compared; of a long index the first 1,000 are looked at. Absent while not known.',
+    labels: [],
+  },
   gluster_volfile_last_reload_successful: {
     type: 'gauge',
     help: 'Whether the last change of the volfile reached the process (1) or not (0); absent before the first change.',

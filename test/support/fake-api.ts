@@ -245,6 +245,7 @@ export class FakeHeal implements HealService {
       observedAt: TIME,
       pendingSince: TIME,
       oldest: { gfid: '11111111-1111-4111-8111-111111111111', since: TIME, sinceFrom: 'Changed', ofAll: true },
+      leftDirty: { objects: 0, ofAll: true },
       inPerSecond: 0.5,
       outPerSecond: 20.25,
       etaSeconds: 61,

@@ -118,6 +118,7 @@ const HEAL: HealSnapshot = {
   etaSeconds: 61,
   pendingSince: 1_767_323_045_000,
   oldest: { at: 1_767_319_445_000 },
+  leftDirty: { objects: 2 },
 };
 
 const VOLFILES: VolfileSnapshot[] = [

@@ -249,6 +249,18 @@ export const healSchema = Type.Object({
       { description: 'What waits longest; null: nothing waits, or nobody has looked yet.' },
     ),
   ),
+  leftDirty: Nullable(
+    Type.Object(
+      {
+        objects: Type.Integer({ minimum: 0 }),
+        ofAll: Type.Boolean({ description: 'False: of a long index, the first 1,000 objects were looked at.' }),
+      },
+      {
+        description:
+          'Objects marked as being written that nobody has written for a minute: their copies may differ until the self-heal daemon has compared them. Null: not known.',
+      },
+    ),
+  ),
   inPerSecond: Nullable(Type.Number()),
   outPerSecond: Nullable(Type.Number()),
   etaSeconds: Nullable(Type.Number()),

@@ -67,6 +67,10 @@ export function printHeal(output: Output, heal: HealView): void {
       `Oldest      ${gfid}, since ${since} or longer (${FROM[sinceFrom]})${ofAll ? '' : ', of the first 10,000'}`,
     );
   }
+  if (heal.leftDirty !== null && heal.leftDirty.objects > 0) {
+    const { objects, ofAll } = heal.leftDirty;
+    output.line(`Left dirty  ${ofAll ? '' : 'at least '}${objects}, written by nobody for a minute: see heal explain`);
+  }
   if (heal.outPerSecond !== null && heal.inPerSecond !== null) {
     output.line(`Rate        ${heal.outPerSecond.toFixed(1)}/s out, ${heal.inPerSecond.toFixed(1)}/s in`);
   }

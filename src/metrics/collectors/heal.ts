@@ -12,6 +12,7 @@ export interface HealSnapshot {
   pendingSince: number | undefined;
   /** What waits longest. */
   oldest: { at: number } | undefined;
+  leftDirty: { objects: number } | undefined;
 }
 
 export function healCollector(snapshot: () => HealSnapshot): Collector {
@@ -28,6 +29,7 @@ export function healCollector(snapshot: () => HealSnapshot): Collector {
       emit('gluster_heal_eta_seconds', {}, heal.etaSeconds);
       emit('gluster_heal_pending_since_timestamp_seconds', {}, seconds(heal.pendingSince));
       emit('gluster_heal_oldest_timestamp_seconds', {}, seconds(heal.oldest?.at));
+      emit('gluster_heal_left_dirty_objects', {}, heal.leftDirty?.objects);
     },
   };
 }
