@@ -6,6 +6,7 @@ import { ROOT_GFID } from '../../src/lib/gfid.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { VolfileManager } from '../../src/volfile/manager.ts';
 import { parseText } from '../../src/volfile/parse.ts';
+import { hashText } from '../../src/volfile/read-set.ts';
 import { planChange } from '../../src/volfile/plan.ts';
 import { FILE_TIME_ERROR_MS } from '../../src/volfile/running.ts';
 import type { VolfileStatus } from '../../src/volfile/status.ts';
@@ -192,6 +193,35 @@ describe('volfiles of running processes', () => {
     expect(errors).toEqual([]);
     expect(operations).toBeGreaterThan(100);
     expect(await load.missingIn(`${client.path}/load`)).toEqual([]);
+    await isUnharmed(pid);
+  });
+
+  it('lives through a storm of a thousand swaps, the last of which counts, and keeps nothing open', async () => {
+    const brick = volume.brick(0);
+    const { pid } = brick;
+    const good = await volume.configMap.text(BRICK_FILE);
+    const threads = (count: number): string =>
+      withOption(good, 'performance/io-threads', 'thread-count', String(count));
+    const openFiles = async (of: number | 'self'): Promise<number> => (await readdir(`/proc/${of}/fd`)).length;
+    const before = await Promise.all([openFiles('self'), openFiles(pid)]);
+    const { succeeded } = (await managed.status('brick')).reloads;
+    for (let swap = 0; swap < 1000; swap += 1) await volume.configMap.swap({ [BRICK_FILE]: threads(20 + (swap % 40)) });
+    await volume.configMap.swap({ [BRICK_FILE]: threads(13) });
+    await lab.waitFor('the last file', async () => {
+      const { runningHash, wantedHash } = await managed.status('brick');
+      return runningHash === wantedHash && wantedHash === hashText(threads(13));
+    });
+    expect(await threadsOf(lab, brick)).toBe('13');
+    // Of a file that changes while it is read, nothing is claimed.
+    const { reloads, history } = await managed.status('brick');
+    expect(
+      history.filter(({ outcome }) => !['Applied', 'Unchanged', 'Pending', 'Unverified'].includes(outcome)),
+    ).toEqual([]);
+    expect(reloads.succeeded - succeeded).toBeLessThan(100);
+    const after = await Promise.all([openFiles('self'), openFiles(pid)]);
+    for (const [index, count] of after.entries()) expect(count).toBeLessThanOrEqual((before[index] ?? 0) + 4);
+    await volume.configMap.swap({ [BRICK_FILE]: good });
+    expect((await managed.status('brick')).outcome).toBe('Applied');
     await isUnharmed(pid);
   });
 

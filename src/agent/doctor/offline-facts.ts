@@ -4,7 +4,8 @@ import { BrickWorker } from '../../brick/worker/client.ts';
 import { systemClock } from '../../lib/clock.ts';
 import { errorMessage, isAgentError } from '../../lib/errors.ts';
 import { silentLog } from '../../lib/log.ts';
-import type { LintContext } from '../../volfile/lint/rule.ts';
+import type { ExpectedFacts, LintContext } from '../../volfile/lint/rule.ts';
+import { NeighbourFiles, withNeighbours } from '../../volfile/neighbours.ts';
 import { hasErrors } from '../../volfile/problem.ts';
 import { readVolfileSet, type VolfileSet } from '../../volfile/read-set.ts';
 import { FileJudge } from '../../volfile/wanted.ts';
@@ -13,7 +14,7 @@ import type { CheckResult } from '../health.ts';
 import { ProcessMonitor } from '../process-monitor.ts';
 import { loadTls } from '../tls/load.ts';
 import { connect } from '../stopped-brick.ts';
-import { brickExpectations } from '../volfile-duty.ts';
+import { brickExpectations, clientExpectations } from '../volfile-duty.ts';
 import { placesOf } from './agent-facts.ts';
 import type { BrickSideFacts, DoctorFacts } from './facts.ts';
 
@@ -118,12 +119,14 @@ async function listens(target: { host: string; port: number } | { path: string }
 }
 
 function lintedVolfiles(config: Config, set: VolfileSet): NonNullable<DoctorFacts['volfiles']> {
-  const { brickVolfile, shdVolfile, shdExpected } = config;
-  const versions = { gluster: undefined, xlators: undefined };
-  return [
-    linted('brick', brickVolfile, set, { role: 'brick', expected: brickExpectations(config), ...versions }),
-    ...(shdExpected ? [linted('shd', shdVolfile, set, { role: 'shd', expected: {}, ...versions })] : []),
-  ];
+  const { brickVolfile, shdVolfile, clientVolfile, shdExpected } = config;
+  const neighbours = new NeighbourFiles([brickVolfile, shdVolfile, clientVolfile]).lookIn(set);
+  const judged = (role: 'brick' | 'shd', file: string, known: ExpectedFacts): ReturnType<typeof linted> => {
+    const expected = withNeighbours(known, role, file, neighbours);
+    return linted(role, file, set, { role, expected, gluster: undefined, xlators: undefined });
+  };
+  const brick = judged('brick', brickVolfile, brickExpectations(config));
+  return shdExpected ? [brick, judged('shd', shdVolfile, clientExpectations(config))] : [brick];
 }
 
 function linted(
