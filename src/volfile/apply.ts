@@ -92,8 +92,10 @@ async function collectEvidence(options: ReloadOptions, tail: LogTail): Promise<s
   let log = '';
   for (;;) {
     log += await tail.readNew();
-    const { verdict } = judgeLog(log, changes);
+    const { verdict, passSeen } = judgeLog(log, changes);
     if (verdict !== 'waiting' || clock.monotonic() >= end || !(await isAlive(options))) return log;
+    // What it has read may be a newer file already: the values of this one would never show, and the newer one waits.
+    if (passSeen && !(await seesFile(options.seenPath, options.wantedHash))) return log;
     await clock.sleep(POLL_MS, signal);
   }
 }

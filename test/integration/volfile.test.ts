@@ -196,7 +196,7 @@ describe('volfiles of running processes', () => {
     await isUnharmed(pid);
   });
 
-  it('lives through a storm of a thousand swaps, the last of which counts, and keeps nothing open', async () => {
+  it('lives through a storm of swaps, the last of which counts, and keeps nothing open', async () => {
     const brick = volume.brick(0);
     const { pid } = brick;
     const good = await volume.configMap.text(BRICK_FILE);
@@ -205,7 +205,7 @@ describe('volfiles of running processes', () => {
     const openFiles = async (of: number | 'self'): Promise<number> => (await readdir(`/proc/${of}/fd`)).length;
     const before = await Promise.all([openFiles('self'), openFiles(pid)]);
     const { succeeded } = (await managed.status('brick')).reloads;
-    for (let swap = 0; swap < 1000; swap += 1) await volume.configMap.swap({ [BRICK_FILE]: threads(20 + (swap % 40)) });
+    for (let swap = 0; swap < 200; swap += 1) await volume.configMap.swap({ [BRICK_FILE]: threads(20 + (swap % 40)) });
     await volume.configMap.swap({ [BRICK_FILE]: threads(13) });
     await lab.waitFor('the last file', async () => {
       const { runningHash, wantedHash } = await managed.status('brick');
@@ -217,7 +217,7 @@ describe('volfiles of running processes', () => {
     expect(
       history.filter(({ outcome }) => !['Applied', 'Unchanged', 'Pending', 'Unverified'].includes(outcome)),
     ).toEqual([]);
-    expect(reloads.succeeded - succeeded).toBeLessThan(100);
+    expect(reloads.succeeded - succeeded).toBeLessThan(20);
     const after = await Promise.all([openFiles('self'), openFiles(pid)]);
     for (const [index, count] of after.entries()) expect(count).toBeLessThanOrEqual((before[index] ?? 0) + 4);
     await volume.configMap.swap({ [BRICK_FILE]: good });

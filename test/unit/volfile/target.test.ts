@@ -1,9 +1,10 @@
 import { utimesSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { silentLog } from '../../../src/lib/log.ts';
+import { EVIDENCE_DEADLINE_MS } from '../../../src/volfile/apply.ts';
 import { HISTORY_LENGTH } from '../../../src/volfile/status.ts';
 import { TargetState } from '../../../src/volfile/target.ts';
-import { FakeGluster, NOW, PID, setOf, sha } from './fake-gluster.ts';
+import { FakeGluster, NOW, PID, reconfigureLog, setOf, sha } from './fake-gluster.ts';
 import { BRICK_PATH, edit, sample } from './samples.ts';
 
 const A = sample('replica-brick.vol');
@@ -332,6 +333,22 @@ describe('a reload that goes wrong', () => {
     gluster.start(1, C);
     await see(C);
     expect(verdict()).toBe('Unchanged/SameFile');
+  });
+
+  it('in which the process reads a newer file is not waited for, and the newer one is next', async () => {
+    gluster.hup = 'no-log';
+    gluster.onHup = () => {
+      gluster.writeFile(C);
+      gluster.log(reconfigureLog(C));
+    };
+    await see(B);
+    expect(verdict()).toBe('Unverified/ChangedMeanwhile');
+    expect(target.status.history.at(-1)?.durationMs).toBeLessThan(EVIDENCE_DEADLINE_MS);
+    gluster.loaded = C;
+    gluster.hup = 'reconfigure';
+    gluster.onHup = () => undefined;
+    await see(C);
+    expect([verdict(), target.status.runningHash]).toEqual(['Unchanged/AlreadyLoaded', sha(C)]);
   });
 
   it('in which the process cannot open its file is tried again', async () => {
