@@ -4,6 +4,7 @@
  * The directory is watched, not a file and not what `..data` leads to: both miss the kubelet's swap (measured). Any event means
  * "look again", and the look is repeated slowly without events too: an event may be lost, and a node may have no watches left.
  */
+import { basename } from 'node:path';
 import { watch, type FSWatcher } from 'chokidar';
 import { errorMessage, isAgentError } from '../lib/errors.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -19,6 +20,12 @@ export const REHASH_MS = 60_000;
 
 /** Without a watch (no inotify instances left on the node) the re-read is the only path. In milliseconds. */
 export const UNWATCHED_REHASH_MS = 5000;
+
+/** The kubelet's own, one for each swap (`..2026_11_24_12_00_00.123456789`): what is in it shows when `..data` leads there. */
+function isDataDirectory(path: string): boolean {
+  const name = basename(path);
+  return name.startsWith('..') && !name.startsWith('..data');
+}
 
 export interface VolfileWatchOptions {
   dir: string;
@@ -41,7 +48,7 @@ export class VolfileWatch {
   constructor(options: VolfileWatchOptions) {
     this.#options = options;
     const { clock, dir, log, signal } = options;
-    this.#watcher = watch(dir, { depth: 0, followSymlinks: false, ignoreInitial: true });
+    this.#watcher = watch(dir, { depth: 0, followSymlinks: false, ignoreInitial: true, ignored: isDataDirectory });
     this.#watcher.on('all', () => void this.#onEvent());
     this.#watcher.on('error', (error) => this.#onError(error));
     const interval = (): number => this.#intervalMs;

@@ -2,8 +2,6 @@
 import { getEventListeners } from 'node:events';
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { ROOT_GFID } from '../../../src/lib/gfid.ts';
@@ -13,27 +11,13 @@ import { Connection } from '../../../src/rpc/connection.ts';
 import { ManagementClient } from '../../../src/rpc/management-client.ts';
 import { ECHO_PROGRAM, echo, echoed, textOf } from '../../support/echo.ts';
 import { FakeGluster } from '../../support/fake-gluster.ts';
+import { heapInUse } from '../../support/heap.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 import { TemporaryDirectory } from '../../support/temporary.ts';
 import { iatt, NULL_DICT, u32 } from '../../support/wire.ts';
 
 /** Kept per call it would be at least a closure: 10,000 of them are above 1 MB. Noise of the test runner is below. */
 const ALLOWED_BYTES = 1_000_000;
-
-setFlagsFromString('--expose-gc');
-const collectGarbage: unknown = runInNewContext('gc');
-
-/** Bytes in use once everything that can be freed is. */
-async function heap(): Promise<number> {
-  for (let round = 0; round < 3; round += 1) {
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
-    if (typeof collectGarbage === 'function') collectGarbage();
-  }
-  const { heapUsed, arrayBuffers } = process.memoryUsage();
-  return heapUsed + arrayBuffers;
-}
 
 function openFiles(): number {
   return readdirSync('/proc/self/fd').length;
@@ -81,10 +65,10 @@ describe('leaks', () => {
       await vi.waitFor(() => expect(connection.outstanding).toBe(0));
     };
     await round(2000);
-    const before = await heap();
+    const before = await heapInUse();
     const timersBefore = timers();
     await round(10_000);
-    expect((await heap()) - before).toBeLessThan(ALLOWED_BYTES);
+    expect((await heapInUse()) - before).toBeLessThan(ALLOWED_BYTES);
     expect([connection.waiting, connection.outstanding]).toStrictEqual([0, 0]);
     expect(timers()).toBeLessThanOrEqual(timersBefore);
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
@@ -104,11 +88,11 @@ describe('leaks', () => {
       await vi.waitFor(() => expect(peer.peers.size).toBe(0));
     };
     await round(50);
-    const before = { heap: await heap(), files: openFiles(), timers: timers() };
+    const before = { heap: await heapInUse(), files: openFiles(), timers: timers() };
     await round(300);
     expect(openFiles()).toBe(before.files);
     expect(timers()).toBeLessThanOrEqual(before.timers);
-    expect((await heap()) - before.heap).toBeLessThan(ALLOWED_BYTES);
+    expect((await heapInUse()) - before.heap).toBeLessThan(ALLOWED_BYTES);
     expect(getEventListeners(signal, 'abort')).toHaveLength(0);
   }, 60_000);
 
@@ -137,10 +121,10 @@ describe('leaks', () => {
       await vi.waitFor(() => expect(client.isUp).toBe(true), { interval: 1 });
     };
     await round(20);
-    const before = { heap: await heap(), files: openFiles() };
+    const before = { heap: await heapInUse(), files: openFiles() };
     await round(100);
     expect(openFiles()).toBe(before.files);
-    expect((await heap()) - before.heap).toBeLessThan(ALLOWED_BYTES);
+    expect((await heapInUse()) - before.heap).toBeLessThan(ALLOWED_BYTES);
     await client.stop();
   }, 60_000);
 
@@ -153,10 +137,10 @@ describe('leaks', () => {
       }
     };
     await round(50);
-    const before = { heap: await heap(), files: openFiles(), timers: timers() };
+    const before = { heap: await heapInUse(), files: openFiles(), timers: timers() };
     await round(300);
     expect(openFiles()).toBe(before.files);
     expect(timers()).toBeLessThanOrEqual(before.timers);
-    expect((await heap()) - before.heap).toBeLessThan(ALLOWED_BYTES);
+    expect((await heapInUse()) - before.heap).toBeLessThan(ALLOWED_BYTES);
   }, 60_000);
 });
