@@ -14,6 +14,10 @@ import { errnoOf, errorMessage } from '../lib/errors.ts';
  * lets a user have as many as its memory is worth, 8,192 at least on older ones.
  */
 const MAX_WATCHES = 5_000;
+/** All processes of a user share that, so those of root on a node with the kubelet: a brick takes this part of it at the most. */
+const SHARE = 1 / 20;
+/** Where the kernel does not say how many: a twentieth of what older ones allow. */
+const FEW_WATCHES = 400;
 /** Set up in one call, so that no other waits for long behind it: at some 50 µs each. */
 const MAX_AT_ONCE = 200;
 /**
@@ -40,6 +44,12 @@ export class ChangeWatch {
   #events = 0;
   #lost = false;
   #refused: string | undefined;
+  readonly #max: number;
+
+  /** @param max other numbers are for tests */
+  constructor(max: number = fairShare()) {
+    this.#max = max;
+  }
 
   /** How many there are. */
   get size(): number {
@@ -85,7 +95,7 @@ export class ChangeWatch {
     for (let count = 0; count < MAX_AT_ONCE && this.#refused === undefined; count += 1) {
       const path = paths.pop();
       if (path === undefined) break;
-      if (this.#watchers.size >= MAX_WATCHES) this.#refused = `more than ${MAX_WATCHES} files and directories`;
+      if (this.#watchers.size >= this.#max) this.#refused = `more than ${this.#max} files and directories`;
       else if (!this.has(path) && !this.#noisy.has(path) && this.#begin(root, path)) added.push(path);
     }
     return added;
@@ -143,6 +153,15 @@ export class ChangeWatch {
     this.#lost = true;
     this.#noisy.add(path);
     this.#end(path);
+  }
+}
+
+function fairShare(): number {
+  try {
+    const allowed = Number(fs.readFileSync('/proc/sys/fs/inotify/max_user_watches', 'utf8'));
+    return Number.isSafeInteger(allowed) ? Math.min(MAX_WATCHES, Math.floor(allowed * SHARE)) : FEW_WATCHES;
+  } catch {
+    return FEW_WATCHES;
   }
 }
 
