@@ -133,12 +133,13 @@ export class QuotaEnforcer {
     let until = Number.POSITIVE_INFINITY;
     return this.#list(
       'audit',
-      ({ pv, path, live, desired, audit, namespaceMade }) => {
-        if (live.kind !== 'result' || live.result.kind !== 'settled' || desired.limitBytes === undefined)
-          return undefined;
+      (state) => {
+        const { pv, path, audit, namespaceMade } = state;
+        const gfid = limitedGfid(state);
+        if (gfid === undefined) return undefined;
         const proven = audit === undefined ? namespaceMade === 'Empty' : audit.wrong === 0 && now <= audit.validUntil;
         if (audit !== undefined && proven) until = Math.min(until, audit.validUntil);
-        return { target: { pv, path, gfid: live.result.gfid }, proven };
+        return { target: { pv, path, gfid }, proven };
       },
       () => until,
     );
@@ -175,11 +176,12 @@ export class QuotaEnforcer {
 
   /** PVs whose limit is live, with how many of their files and directories the last audit found outside. */
   adoptionTargets(): readonly (AuditTarget & { begun: boolean; wrong: number })[] {
-    return this.#list('adoption', ({ pv, path, live, desired, backend, audit }) => {
-      if (live.kind !== 'result' || live.result.kind !== 'settled' || desired.limitBytes === undefined)
-        return undefined;
+    return this.#list('adoption', (state) => {
+      const { pv, path, backend, audit } = state;
+      const gfid = limitedGfid(state);
+      if (gfid === undefined) return undefined;
       const begun = backend.kind === 'present' && backend.quota.adopting;
-      return { pv, path, gfid: live.result.gfid, begun, wrong: audit?.wrong ?? 0 };
+      return { pv, path, gfid, begun, wrong: audit?.wrong ?? 0 };
     });
   }
 
