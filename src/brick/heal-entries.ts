@@ -12,6 +12,7 @@ import { gfidFromBytes, ROOT_GFID, type Gfid } from '../lib/gfid.ts';
 import { GFID2PATH, GfidPaths, MAX_NAMES, parseGfid2Path, type NameRecord } from './gfid-path.ts';
 import { brickIo, type DirectoryHandle } from './handle.ts';
 import { GFID_INDICES, type GfidIndex, type HealWindow } from './heal-window.ts';
+import type { HealAttributes, SettledAttributes } from './settled-attributes.ts';
 
 /** O_PATH on Linux (asm-generic): opens nothing, follows nothing, cannot block. */
 export const O_PATH = 0o10000000;
@@ -47,7 +48,7 @@ export interface HealObject {
   /** A quota directory of simple-quota. */
   isNamespace: boolean;
   /** `trusted.afr.*`, `trusted.ec.dirty` and `trusted.ec.version`, their bytes in hex. */
-  counters: Record<string, string>;
+  counters: Readonly<Record<string, string>>;
 }
 
 export interface HealPage {
@@ -57,6 +58,7 @@ export interface HealPage {
 }
 
 /**
+ * @param known what need not be read again; it learns what is read
  * @returns undefined when the brick has no such index
  * @throws AgentError `BrickIo`
  */
@@ -64,14 +66,16 @@ export function readHealPage(
   root: DirectoryHandle,
   window: HealWindow,
   { index, after, limit }: { index: GfidIndex; after: Gfid | undefined; limit: number },
+  known?: SettledAttributes,
 ): HealPage | undefined {
   const page = window.page(root, index, after, limit);
   if (page === undefined) return undefined;
+  if (after === undefined) known?.sweep();
   const paths = new GfidPaths(root);
   const directory = `${root.readPath()}/.glusterfs/indices/${index}`;
   const entries: HealEntry[] = [];
   for (const gfid of page.names) {
-    const object = readHealObject(root, paths, gfid);
+    const object = readHealObject(root, paths, gfid, known);
     // It may have been healed or removed since the listing.
     if (!isBlaming(object) && fs.lstatSync(`${directory}/${gfid}`, { throwIfNoEntry: false }) === undefined) continue;
     entries.push({ gfid, object });
@@ -82,14 +86,20 @@ export function readHealPage(
 }
 
 /** @throws AgentError `BrickIo` */
-export function readHealObject(root: DirectoryHandle, paths: GfidPaths, gfid: Gfid): HealObject | MissingObject {
+function readHealObject(
+  root: DirectoryHandle,
+  paths: GfidPaths,
+  gfid: Gfid,
+  known?: SettledAttributes,
+): HealObject | MissingObject {
   if (gfid === ROOT_GFID) return readDirectory(root, paths, gfid) ?? 'unresolved';
   const base = root.readPath();
-  const found = readHandle(paths, `${base}/.glusterfs/${gfid.slice(0, 2)}/${gfid.slice(2, 4)}/${gfid}`);
+  const handle = `${base}/.glusterfs/${gfid.slice(0, 2)}/${gfid.slice(2, 4)}/${gfid}`;
+  const found = readHandle(paths, handle, gfid, known);
   if (found === 'directory') return readDirectory(root, paths, gfid) ?? 'unresolved';
   if (found !== undefined) return found;
   // Deleted while somebody has it open, the handle moves.
-  const open = readHandle(paths, `${base}/.glusterfs/unlink/${gfid}`);
+  const open = readHandle(paths, `${base}/.glusterfs/unlink/${gfid}`, gfid, undefined);
   return open === undefined || open === 'directory' ? 'gone' : open;
 }
 
@@ -143,24 +153,41 @@ function readDirectory(root: DirectoryHandle, paths: GfidPaths, gfid: Gfid): Hea
  *
  * @param handle the one link to it that is no name; a symlink without another name stands for a directory
  */
-function readHandle(paths: GfidPaths, handle: string): HealObject | 'directory' | undefined {
+function readHandle(
+  paths: GfidPaths,
+  handle: string,
+  gfid: Gfid,
+  known: SettledAttributes | undefined,
+): HealObject | 'directory' | undefined {
   return unlessGone(handle, () => {
     const stat = fs.lstatSync(handle, { throwIfNoEntry: false });
     if (stat === undefined) return undefined;
-    if (!stat.isSymbolicLink()) return readObject(paths, handle, stat);
+    if (!stat.isSymbolicLink()) {
+      const settled = known?.get(gfid, stat);
+      if (settled !== undefined) return describeObject(paths, stat, settled);
+      const read = readAttributes(handle, known);
+      known?.keep(gfid, stat, read);
+      return describeObject(paths, stat, read);
+    }
     if (stat.nlink === 1) return 'directory';
     return withDescriptor(handle, O_PATH | O_NOFOLLOW, (fd) =>
-      readObject(paths, `/proc/self/fd/${fd}`, fs.fstatSync(fd)),
+      describeObject(paths, fs.fstatSync(fd), readAttributes(`/proc/self/fd/${fd}`, known)),
     );
   });
 }
 
-function readObject(paths: GfidPaths, at: string, stat: fs.Stats): HealObject {
+function describeObject(paths: GfidPaths, stat: fs.Stats, attributes: HealAttributes): HealObject {
+  const { names, counters, isNamespace } = attributes;
+  const found = [...new Set(paths.names(names, stat))];
+  const unknownNames = Math.max(0, stat.nlink - 1 - found.length);
+  return { type: typeOf(stat), paths: found, unknownNames, changedAt: stat.ctimeMs, isNamespace, counters };
+}
+
+function readAttributes(at: string, known: SettledAttributes | undefined): HealAttributes {
   const keys = listAttributesSync(at);
   const records = keys.filter((key) => key.startsWith(GFID2PATH)).slice(0, MAX_NAMES);
-  const names = [...new Set(paths.names(recordsOf(at, records), stat))];
-  const unknownNames = Math.max(0, stat.nlink - 1 - names.length);
-  return { type: typeOf(stat), paths: names, unknownNames, changedAt: stat.ctimeMs, ...attributesOf(at, keys) };
+  const { isNamespace, counters } = attributesOf(at, keys);
+  return { names: [...recordsOf(at, records)], counters: known?.share(counters) ?? counters, isNamespace };
 }
 
 export function* recordsOf(at: string, keys: readonly string[]): Generator<NameRecord> {

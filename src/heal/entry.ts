@@ -40,9 +40,12 @@ export function describeEntry({ gfid, object }: HealEntry, set: ReplicaSet | und
   if (typeof object === 'string') {
     return { ...NOTHING, gfid, state: object === 'gone' ? 'Stale' : 'Unresolved' };
   }
-  const { verdict, ...judgement } = judgeCounters(object.counters, set);
+  const { verdict, kinds, blames, dirty, disperse } = judge(object.counters, set);
   return {
-    ...judgement,
+    kinds,
+    blames,
+    dirty,
+    disperse,
     gfid,
     state: verdict,
     type: object.type,
@@ -52,6 +55,28 @@ export function describeEntry({ gfid, object }: HealEntry, set: ReplicaSet | und
     changedAt: object.changedAt,
     isNamespace: object.isNamespace,
   };
+}
+
+/** The state alone, where nobody asks for more. */
+export function stateOf({ object }: HealEntry, set: ReplicaSet | undefined): EntryState {
+  if (typeof object === 'string') return object === 'gone' ? 'Stale' : 'Unresolved';
+  return judge(object.counters, set).verdict;
+}
+
+interface Judged {
+  set: ReplicaSet | undefined;
+  judgement: Judgement;
+}
+
+/** Objects that have the same counters come with the same object of them, and to judge each anew was half of what a list cost. */
+const judged = new WeakMap<HealObject['counters'], Judged>();
+
+function judge(counters: HealObject['counters'], set: ReplicaSet | undefined): Judgement {
+  const known = judged.get(counters);
+  if (known !== undefined && known.set === set) return known.judgement;
+  const judgement = judgeCounters(counters, set);
+  judged.set(counters, { set, judgement });
+  return judgement;
 }
 
 /** All names of a file are in the same PV: simple-quota refuses links between two. */

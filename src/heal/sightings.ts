@@ -12,7 +12,7 @@ import type { GfidIndex } from '../brick/heal-window.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Gfid } from '../lib/gfid.ts';
 import type { ReplicaSet } from './changelog.ts';
-import { describeEntry, isIdle } from './entry.ts';
+import { isIdle, stateOf } from './entry.ts';
 import type { EntrySource } from './ports.ts';
 
 /**
@@ -111,7 +111,7 @@ export class Sightings {
   }
 
   #waits(entry: HealEntry): boolean {
-    return !isIdle(describeEntry(entry, this.#options.set).state);
+    return !isIdle(stateOf(entry, this.#options.set));
   }
 }
 

@@ -1,11 +1,13 @@
 import { lstatSync } from 'node:fs';
 import { chmod, link, mkdir, rename, rm, symlink, truncate, writeFile } from 'node:fs/promises';
+import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Check } from 'typebox/value';
 import { DirectoryHandle } from '../../src/brick/handle.ts';
 import { readHealPage } from '../../src/brick/heal-entries.ts';
 import { GFID_INDICES, HealWindow } from '../../src/brick/heal-window.ts';
+import { SettledAttributes } from '../../src/brick/settled-attributes.ts';
 import { replicaSetOf } from '../../src/agent/heal-insight.ts';
 import { healEntriesSchema, healExplainSchema, healPvsSchema, healSchema } from '../../src/agent/http/schemas.ts';
 import { describeEntry, type PendingEntry } from '../../src/heal/entry.ts';
@@ -20,8 +22,14 @@ import type { Volume } from '../lab/volume.ts';
 
 const LIMIT = 64 * 1024 ** 2;
 
-/** All that one brick tells, by gfid; pages of three, so that there are many. */
+/** What was read before, by brick: an object is settled after a tenth of a second here, many ticks of the kernel's clock. */
+const known = new Map<string, SettledAttributes>();
+const CLOCKS = { now: () => Date.now() + 1900, monotonic: () => performance.now() };
+
+/** All that one brick tells, by gfid; pages of three, so that there are many. What it remembers must be what is there. */
 function entriesOf(volume: Volume, brick: Brick): Map<string, PendingEntry> {
+  const ofBrick = known.get(brick.path) ?? new SettledAttributes(CLOCKS);
+  known.set(brick.path, ofBrick);
   const volumeType = volume.spec.type === 'disperse' ? 'Disperse' : 'Replica3';
   const set = replicaSetOf({ volume: volume.name, volumeType, brickIndex: brick.index });
   const found = new Map<string, PendingEntry>();
@@ -31,6 +39,10 @@ function entriesOf(volume: Volume, brick: Brick): Map<string, PendingEntry> {
     const window = new HealWindow(5);
     for (let after: string | undefined; ;) {
       const page = readHealPage(root, window, { index, after, limit: 3 });
+      const remembered = readHealPage(root, window, { index, after, limit: 3 }, ofBrick);
+      // The brick is alive: where it changed in between, the two may differ.
+      const again = readHealPage(root, window, { index, after, limit: 3 });
+      expect(isDeepStrictEqual(page, again) ? remembered : page).toEqual(page);
       for (const entry of page?.entries ?? []) found.set(entry.gfid, describeEntry(entry, set));
       after = page?.next;
       if (after === undefined) break;

@@ -12,6 +12,7 @@ import { HealWindow } from '../heal-window.ts';
 import { addName, listDirectories, removeName, withoutHandle } from '../pv-directories.ts';
 import { PvInventory } from '../pv-inventory.ts';
 import { readQuotas, writeQuotas } from '../quota-xattrs.ts';
+import { SettledAttributes } from '../settled-attributes.ts';
 import type { BrickOps, BrickRequest } from './messages.ts';
 
 /** The synchronous work behind each message. Holds caches, never a descriptor: the brick's disk must stay unmountable. */
@@ -19,6 +20,7 @@ export class BrickOperations {
   readonly #brickPath: string;
   readonly #healIndex = new HealIndex();
   readonly #healWindow = new HealWindow();
+  readonly #settled = new SettledAttributes();
   readonly #inventory = new PvInventory(new ChangeWatch());
 
   constructor(brickPath: string) {
@@ -33,7 +35,7 @@ export class BrickOperations {
       case 'healIndex':
         return { ...this.#healIndex.count(root, request.input.processKey), isEmptyBrick: isEmptyBrick(root) };
       case 'healPage':
-        return readHealPage(root, this.#healWindow, request.input);
+        return readHealPage(root, this.#healWindow, request.input, this.#settled);
       case 'healObject':
         return findHealObject(root, request.input);
       case 'copies':

@@ -6,6 +6,7 @@ import { DirectoryHandle } from '../../../src/brick/handle.ts';
 import { findHealObject, readHealPage, type HealEntry } from '../../../src/brick/heal-entries.ts';
 import { isEmptyBrick } from '../../../src/brick/heal-index.ts';
 import { HealWindow } from '../../../src/brick/heal-window.ts';
+import { SettledAttributes } from '../../../src/brick/settled-attributes.ts';
 import { gfidToBytes, ROOT_GFID } from '../../../src/lib/gfid.ts';
 import { TemporaryDirectory } from '../../support/temporary.ts';
 
@@ -59,6 +60,12 @@ function makeFile(path: string): string {
 function record(path: string, parent: string, name: string | Buffer): void {
   const value = Buffer.concat([Buffer.from(`${parent}/`), Buffer.from(name)]);
   setAttributeSync(path, `trusted.gfid2path.${randomUUID().slice(0, 8)}`, value);
+}
+
+/** Until the file system's clock, which is that of the kernel's ticks, has gone on. */
+function tick(): void {
+  const before = fs.statSync(brick.write('clock', '')).ctimeMs;
+  while (fs.statSync(brick.write('clock', '')).ctimeMs === before);
 }
 
 function wait(gfid: string): void {
@@ -180,6 +187,34 @@ describe('readHealPage', () => {
     fs.linkSync(`${brick.path}/link`, handleOf(gfid));
     wait(gfid);
     expect(entries()[0]?.object).toMatchObject({ type: 'symlink', paths: [], unknownNames: 1 });
+  });
+
+  it('reads an object that has not changed no second time, and one that has at once', () => {
+    const gfid = makeFile('file');
+    const file = `${brick.path}/file`;
+    record(file, ROOT_GFID, 'file');
+    wait(gfid);
+    let now = Date.now() + 60_000;
+    const known = new SettledAttributes({ now: () => now, monotonic: () => now });
+    const read = () =>
+      withRoot((root) =>
+        readHealPage(root, new HealWindow(), { index: 'xattrop', after: undefined, limit: 100 }, known),
+      )?.entries[0]?.object;
+    const before = read();
+    expect(known.size).toBe(1);
+    expect(read()).toEqual(before);
+    tick();
+    setAttributeSync(file, 'trusted.afr.vol1-client-2', Buffer.from('000000010000000000000000', 'hex'));
+    expect(read()).toMatchObject({ counters: { 'trusted.afr.vol1-client-2': '000000010000000000000000' } });
+    // Its name is looked at each time, whatever is known.
+    const other = brick.write('other', 'x');
+    fs.renameSync(other, file);
+    expect(read()).toMatchObject({ paths: [], unknownNames: 0 });
+    now += 200_000;
+    makeFile('unasked');
+    fs.unlinkSync(`${brick.path}/.glusterfs/indices/xattrop/${gfid}`);
+    expect(read()).toBeUndefined();
+    expect(known.size).toBe(0);
   });
 
   it('tells what is gone from what is deleted but open', () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { HealObject } from '../../../src/brick/heal-entries.ts';
-import { describeEntry } from '../../../src/heal/entry.ts';
+import { describeEntry, stateOf } from '../../../src/heal/entry.ts';
 
 const gfid = '11111111-1111-4111-8111-111111111111';
 
@@ -28,6 +28,23 @@ describe('describeEntry', () => {
     ['subvol/ab/xy/pvc-1/f', '/subvol/ab/xy/pvc-1/f', undefined],
   ])('of "%s" says %s and PV %s', (path, text, pv) => {
     expect(describeEntry({ gfid, object: object({ paths: [path] }) }, undefined)).toMatchObject({ paths: [text], pv });
+  });
+
+  it('judges counters by the set that is asked about, though it remembers what it said of them', () => {
+    const counters = { 'trusted.afr.v-client-1': '000000010000000000000000' };
+    const entry = { gfid, object: object({ counters }) };
+    const self = { self: 'v-client-1', others: ['v-client-0', 'v-client-2'] };
+    const other = { self: 'v-client-0', others: ['v-client-1', 'v-client-2'] };
+    for (const [set, state] of [
+      [self, 'BlamesItself'],
+      [other, 'Pending'],
+      [self, 'BlamesItself'],
+    ] as const) {
+      expect(describeEntry(entry, set).state).toBe(state);
+      expect(stateOf(entry, set)).toBe(state);
+    }
+    expect(stateOf({ gfid, object: 'gone' }, self)).toBe('Stale');
+    expect(stateOf({ gfid, object: 'unresolved' }, self)).toBe('Unresolved');
   });
 
   it('tells what is gone and what cannot be found', () => {
