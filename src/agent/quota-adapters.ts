@@ -57,14 +57,14 @@ export class WorkerQuotaBackend implements QuotaBackend {
     return reads.map((read, index) => withPath(read, paths[index] ?? read.path));
   }
 
-  async write(changes: readonly BackendChange[], signal: AbortSignal): Promise<BackendWrite[]> {
+  async write(changes: readonly BackendChange[], signal: AbortSignal, closely = false): Promise<BackendWrite[]> {
     const place = this.#place();
     if (place === undefined) throw new AgentError('BrickFenced', 'the brick is fenced');
     const writes: BackendWrite[] = [];
     for (const batch of batches(changes)) {
-      writes.push(...(await this.#worker.call('writeQuotas', { place, changes: batch }, { signal })));
+      writes.push(...(await this.#worker.call('writeQuotas', { place, changes: batch, closely }, { signal })));
     }
-    return writes;
+    return writes.map((write, index) => withPath(write, changes[index]?.path ?? write.path));
   }
 }
 
@@ -133,8 +133,11 @@ export class WireUsageBrick implements UsageBrick {
   }
 }
 
-function withPath(read: BackendRead, path: string): BackendRead {
-  return read.kind === 'present' ? { ...read, path, quota: { ...read.quota, path } } : { ...read, path };
+/** The answer is ours alone, as it came. */
+function withPath<T extends BackendRead | BackendWrite>(answer: T, path: string): T {
+  answer.path = path;
+  if ('quota' in answer) answer.quota.path = path;
+  return answer;
 }
 
 function* batches<T>(items: readonly T[]): Generator<T[]> {

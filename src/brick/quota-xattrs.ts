@@ -59,7 +59,9 @@ export interface BackendChange {
   record?: string | null;
 }
 
-export type BackendWrite = { path: string; kind: 'written' } | { path: string; kind: 'failed'; message: string };
+/** `written` with what the disk says afterwards. */
+export type BackendWrite =
+  { path: string; kind: 'written'; quota: BackendQuota } | { path: string; kind: 'failed'; message: string };
 
 /** @param closely whether to look for entries and at the directory above, too */
 export function readQuotas(root: DirectoryHandle, paths: readonly string[], closely: boolean): BackendRead[] {
@@ -74,14 +76,19 @@ export function readQuotas(root: DirectoryHandle, paths: readonly string[], clos
   });
 }
 
-export function writeQuotas(root: DirectoryHandle, changes: readonly BackendChange[]): BackendWrite[] {
+/** Each is read back while the directory is held: to find it again would cost as much as to write. @param closely as for `readQuotas` */
+export function writeQuotas(
+  root: DirectoryHandle,
+  changes: readonly BackendChange[],
+  closely: boolean,
+): BackendWrite[] {
   return changes.map((change) => {
     const { path } = change;
     try {
       using directory = openBelow(root, path);
       if (directory === undefined) return { path, kind: 'failed', message: `${path}: the directory is gone` };
       writeQuota(directory, change);
-      return { path, kind: 'written' };
+      return { path, kind: 'written', quota: readQuota(directory, path, closely) };
     } catch (error) {
       return { path, kind: 'failed', message: `${path}: ${errorMessage(error)}` };
     }

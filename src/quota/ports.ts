@@ -13,7 +13,8 @@ export interface QuotaBackend {
   inventory(signal: AbortSignal): Promise<Inventory>;
   /** In the order of `paths`. `closely`: also whether the directories are empty and what is above them, for twice the cost. */
   read(paths: readonly string[], signal: AbortSignal, closely?: boolean): Promise<BackendRead[]>;
-  write(changes: readonly BackendChange[], signal: AbortSignal): Promise<BackendWrite[]>;
+  /** In the order of `changes`, each read back; `closely` as for `read`. */
+  write(changes: readonly BackendChange[], signal: AbortSignal, closely?: boolean): Promise<BackendWrite[]>;
 }
 
 /** The running brick process, by way of its port. Every call throws AgentError `RpcDisconnected`, `Timeout` or `GlusterError`. */

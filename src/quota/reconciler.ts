@@ -3,7 +3,7 @@ import { errorMessage, isAgentError } from '../lib/errors.ts';
 import { faultPoint } from '../lib/fault-point.ts';
 import type { Log } from '../lib/log.ts';
 import { mapPool } from '../lib/pool.ts';
-import type { BackendChange, BackendRead } from '../brick/quota-xattrs.ts';
+import type { BackendChange, BackendQuota } from '../brick/quota-xattrs.ts';
 import { planBackend } from './backend-plan.ts';
 import { desiredQuota } from './desired.ts';
 import { brickLimit, type QuotaLayout } from './layout.ts';
@@ -71,12 +71,13 @@ export class Reconciler {
       signal,
       closely,
     );
-    for (const [index, state] of states.entries()) {
-      const read = reads[index];
-      if (read?.kind === 'present') shareTexts(state, read);
-      state.backend = read ?? { kind: 'failed', message: 'the worker did not answer for this directory' };
-      if (state.backend.kind === 'present') this.#takeDesired(state, state.backend.quota);
-    }
+    for (const [index, state] of states.entries()) this.#take(state, reads[index] ?? NO_ANSWER);
+  }
+
+  #take(state: PvState, read: PvState['backend']): void {
+    if (read.kind === 'present') shareTexts(state, read.quota);
+    state.backend = read;
+    if (read.kind === 'present') this.#takeDesired(state, read.quota);
   }
 
   #takeDesired(state: PvState, quota: Parameters<typeof desiredQuota>[0]): void {
@@ -107,11 +108,12 @@ export class Reconciler {
       changes.push(change);
       if (change.namespace === true) made.push(state);
     }
-    await this.#write(changed, changes, signal, made.length > 0);
+    // Whether they are empty is a question of the running brick only, and costs as much as all the rest.
+    await this.#write(changed, changes, signal, this.#brick.isUp && made.length > 0);
     return new Set(made.filter(({ backend }) => backend.kind === 'present' && backend.quota.hasEntries === false));
   }
 
-  /** Writes and reads back; what failed to be written is named on its PV, whatever stands on disk. */
+  /** Writes and takes what was read back; what failed to be written is named on its PV, whatever stands on disk. */
   async #write(
     states: readonly PvState[],
     changes: readonly BackendChange[],
@@ -119,11 +121,11 @@ export class Reconciler {
     closely = false,
   ): Promise<void> {
     if (changes.length === 0) return;
-    const written = await this.#backend.write(changes, signal);
-    await this.#read(states, signal, closely);
+    const written = await this.#backend.write(changes, signal, closely);
     for (const [index, state] of states.entries()) {
       const result = written[index];
-      if (result?.kind === 'failed') state.backend = { kind: 'failed', message: result.message };
+      if (result?.kind !== 'written') this.#take(state, result ?? NO_ANSWER);
+      else this.#take(state, { kind: 'present', quota: result.quota });
     }
   }
 
@@ -195,13 +197,14 @@ export class Reconciler {
   }
 }
 
+const NO_ANSWER = { kind: 'failed', message: 'the worker did not answer for this directory' } as const;
+
 /** Each answer of the thread comes with texts of its own; for 10,000 PVs they are megabytes. */
-function shareTexts(state: PvState, read: Extract<BackendRead, { kind: 'present' }>): void {
-  read.path = state.path;
-  read.quota.path = state.path;
+function shareTexts(state: PvState, quota: BackendQuota): void {
+  quota.path = state.path;
   const known = state.backend.kind === 'present' ? state.backend.quota : undefined;
-  if (known?.gfid === read.quota.gfid) read.quota.gfid = known?.gfid;
+  if (known?.gfid === quota.gfid) quota.gfid = known?.gfid;
   const live = foundLive(state);
-  if (live?.gfid === read.quota.gfid) read.quota.gfid = live?.gfid;
-  if (known?.record === read.quota.record) read.quota.record = known?.record;
+  if (live?.gfid === quota.gfid) quota.gfid = live?.gfid;
+  if (known?.record === quota.record) quota.record = known?.record;
 }

@@ -1,5 +1,5 @@
 import type { Inventory, Refusal } from '../../src/brick/pv-inventory.ts';
-import type { BackendChange, BackendRead, BackendWrite } from '../../src/brick/quota-xattrs.ts';
+import type { BackendChange, BackendQuota, BackendRead, BackendWrite } from '../../src/brick/quota-xattrs.ts';
 import { AgentError } from '../../src/lib/errors.ts';
 import { ROOT_GFID, type Gfid } from '../../src/lib/gfid.ts';
 import type { QuotaStatfs } from '../../src/quota/live-limit.ts';
@@ -72,26 +72,25 @@ export class FakeBrick implements QuotaBackend, QuotaBrick {
     return paths.map((path) => {
       const directory = this.directories.get(path);
       if (directory === undefined) return { path, kind: 'missing' };
-      const { disk, gfid, hasEntries } = directory;
-      return {
-        path,
-        kind: 'present',
-        quota: {
-          path,
-          gfid,
-          namespace: disk.namespace,
-          limitBytes: disk.limit,
-          sizeBytes: disk.size,
-          adopting: false,
-          record: disk.record,
-          hasEntries: closely ? hasEntries : undefined,
-          parentGfid: closely ? this.parentGfid : undefined,
-        },
-      };
+      return { path, kind: 'present', quota: this.#quotaOf(path, directory, closely) };
     });
   }
 
-  async write(changes: readonly BackendChange[]): Promise<BackendWrite[]> {
+  #quotaOf(path: string, { disk, gfid, hasEntries }: Directory, closely: boolean): BackendQuota {
+    return {
+      path,
+      gfid,
+      namespace: disk.namespace,
+      limitBytes: disk.limit,
+      sizeBytes: disk.size,
+      adopting: false,
+      record: disk.record,
+      hasEntries: closely ? hasEntries : undefined,
+      parentGfid: closely ? this.parentGfid : undefined,
+    };
+  }
+
+  async write(changes: readonly BackendChange[], _signal?: AbortSignal, closely = false): Promise<BackendWrite[]> {
     this.#called('write');
     return changes.map((change) => {
       const directory = this.directories.get(change.path);
@@ -100,7 +99,7 @@ export class FakeBrick implements QuotaBackend, QuotaBrick {
       if (change.sizeBytes !== undefined) directory.disk.size = change.sizeBytes;
       if (change.namespace === true) directory.disk.namespace = true;
       if (change.record !== undefined) directory.disk.record = change.record ?? undefined;
-      return { path: change.path, kind: 'written' };
+      return { path: change.path, kind: 'written', quota: this.#quotaOf(change.path, directory, closely) };
     });
   }
 

@@ -46,7 +46,10 @@ export interface BrickOps {
   withoutHandle: { input: { gfids: readonly Gfid[] }; output: Gfid[] };
   readQuotas: { input: { paths: readonly string[]; closely: boolean }; output: BackendRead[] };
   /** Refused with `BrickFenced` when the brick's `device:inode` is not `place`: another file system is there now. */
-  writeQuotas: { input: { place: string; changes: readonly BackendChange[] }; output: BackendWrite[] };
+  writeQuotas: {
+    input: { place: string; changes: readonly BackendChange[]; closely: boolean };
+    output: BackendWrite[];
+  };
 }
 
 export type BrickOp = keyof BrickOps;

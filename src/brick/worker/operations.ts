@@ -69,7 +69,7 @@ export class BrickOperations {
         return readQuotas(root, request.input.paths, request.input.closely);
       case 'writeQuotas':
         assertPlace(root, request.input.place);
-        return writeQuotas(root, request.input.changes);
+        return writeQuotas(root, request.input.changes, request.input.closely);
     }
   }
 }

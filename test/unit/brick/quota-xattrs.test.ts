@@ -26,8 +26,8 @@ describe.runIf(isRoot)('quota xattrs', () => {
     brick.mkdir('subvol/ab/cd/pvc-1');
     const path = 'subvol/ab/cd/pvc-1';
     expect(
-      writeQuotas(root, [{ path, limitBytes: 1234n, namespace: true, sizeBytes: 77n, record: '{"v":1}' }]),
-    ).toEqual([{ path, kind: 'written' }]);
+      writeQuotas(root, [{ path, limitBytes: 1234n, namespace: true, sizeBytes: 77n, record: '{"v":1}' }], false),
+    ).toMatchObject([{ path, kind: 'written', quota: { limitBytes: 1234n, sizeBytes: 77n, namespace: true } }]);
     expect(readQuotas(root, [path], true)).toEqual([
       {
         path,
@@ -47,11 +47,12 @@ describe.runIf(isRoot)('quota xattrs', () => {
     const full = `${brick.path}/${path}`;
     expect(getAttributeSync(full, 'trusted.gfs.squota.limit').toString()).toBe('1234');
     expect(getAttributeSync(full, 'trusted.gfs.squota.size').toString()).toBe('77\0');
-    writeQuotas(root, [{ path, limitBytes: null, record: null }]);
+    writeQuotas(root, [{ path, limitBytes: null, record: null }], false);
     expect(readQuotas(root, [path], true)[0]).toMatchObject({
       quota: { limitBytes: undefined, record: undefined, namespace: true },
     });
-    expect(writeQuotas(root, [{ path, limitBytes: null }])).toEqual([{ path, kind: 'written' }]);
+    const [again] = writeQuotas(root, [{ path, limitBytes: null }], true);
+    expect(again).toEqual({ ...readQuotas(root, [path], true)[0], kind: 'written' });
   });
 
   it("keeps one directory's failure to itself", () => {
@@ -79,7 +80,7 @@ describe.runIf(isRoot)('quota xattrs', () => {
       'present',
     ]);
     const changes = paths.map((path) => ({ path, limitBytes: 5n }));
-    expect(writeQuotas(root, changes).map(({ kind }) => kind)).toEqual([
+    expect(writeQuotas(root, changes, false).map(({ kind }) => kind)).toEqual([
       'failed',
       'failed',
       'failed',
@@ -96,7 +97,7 @@ describe.runIf(isRoot)('quota xattrs', () => {
     brick.mkdir('subvol/ab');
     fs.symlinkSync('../../elsewhere', `${brick.path}/subvol/ab/cd`);
     expect(readQuotas(root, ['subvol/ab/cd/pv'], false)).toMatchObject([{ kind: 'failed' }]);
-    expect(writeQuotas(root, [{ path: 'subvol/ab/cd/pv', limitBytes: 5n }])).toMatchObject([{ kind: 'failed' }]);
+    expect(writeQuotas(root, [{ path: 'subvol/ab/cd/pv', limitBytes: 5n }], false)).toMatchObject([{ kind: 'failed' }]);
     expect(readQuotas(root, ['elsewhere/pv'], false)).toMatchObject([{ quota: { limitBytes: undefined } }]);
     brick.mkdir('subvol/ü/\u{1f40c}');
     expect(readQuotas(root, ['subvol/ü/\u{1f40c}'], false)).toMatchObject([{ kind: 'present' }]);
