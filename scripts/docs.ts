@@ -1,12 +1,13 @@
 /**
  * Writes the pages that are made from code: docs/metrics.md from the table of metrics, docs/configuration.md from the table of
- * options, docs/openapi.json from the routes, and the table of docs/probes.md from what tests saw. A test holds the committed pages to what this makes.
+ * options, docs/openapi.json from the routes, and the tables of docs/probes.md from what tests saw and of docs/events.md from the kinds of Events. A test holds the committed pages to what this makes.
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { configOptions, type ConfigOption } from '../src/agent/config/schema.ts';
 import { createApiServer } from '../src/agent/http/api-server.ts';
 import { describeRoutes } from '../src/agent/http/openapi.ts';
+import { EVENT_KINDS } from '../src/agent/kubernetes/event-kinds.ts';
 import { AGENT_VERSION } from '../src/agent/version.ts';
 import { METRICS, type MetricSpec } from '../src/metrics/names.ts';
 import { FakeServices, silentPino } from '../test/support/fake-api.ts';
@@ -80,7 +81,7 @@ export function metricsPage(): string {
 const CONFIGURATION_INTRO = `# Configuration
 
 A value is looked for in this order: flag, environment, configuration file (\`--config\` or \`BRICK_AGENT_CONFIG\`, YAML or JSON, by key), default. The names that Kadalu's
-server pod carries already work as they are; they stand in brackets. An empty variable counts as not set.
+server pod carries, or every pod, already work as they are; they stand in brackets. An empty variable counts as not set.
 
 A wrong value or an unknown key in the file stops the start with exit code 2 and a line that names the key, where the value came from and what is expected.
 \`brick-agent config --schema\` prints the JSON schema, \`brick-agent run --help\` the same table as here.
@@ -92,17 +93,30 @@ export function configurationPage(): string {
   return `${[CONFIGURATION_INTRO.trimEnd(), GENERATED, table(head, rows)].join('\n\n')}\n`;
 }
 
-const TABLE_BEGINS =
+const PROBES_BEGIN =
   '<!-- The table is made by `node scripts/docs.ts` of what the tests saw; a change here is lost. -->';
+const EVENTS_BEGIN =
+  '<!-- The table is made by `node scripts/docs.ts` from the table in the code; a change here is lost. -->';
 const TABLE_ENDS = '<!-- The end of what is made. -->';
 
 /** The page as it stands, with the table made anew. */
+function withTable(file: string, begins: string, made: string): string {
+  const page = readFileSync(join(PROJECT, file), 'utf8');
+  const [before, after] = [page.indexOf(begins), page.indexOf(TABLE_ENDS)];
+  if (before < 0 || after < before) throw new Error(`${file} has no place for the table`);
+  return `${page.slice(0, before)}${begins}\n\n${made}\n\n${page.slice(after)}`;
+}
+
 export function probesPage(): string {
-  const page = readFileSync(join(PROJECT, 'docs/probes.md'), 'utf8');
-  const [before, after] = [page.indexOf(TABLE_BEGINS), page.indexOf(TABLE_ENDS)];
-  if (before < 0 || after < before) throw new Error('docs/probes.md has no place for the table');
   const made = table(['state', ...PROBES.map(code)], probeRows().map(row));
-  return `${page.slice(0, before)}${TABLE_BEGINS}\n\n${made}\n\n${page.slice(after)}`;
+  return withTable('docs/probes.md', PROBES_BEGIN, made);
+}
+
+export function eventsPage(): string {
+  const rows = Object.entries(EVENT_KINDS).map(([reason, { duty, type, action, when }]) =>
+    row([code(reason), type, code(action), duty, when]),
+  );
+  return withTable('docs/events.md', EVENTS_BEGIN, table(['reason', 'type', 'action', 'duty', 'when'], rows));
 }
 
 /** The routes as they are served; what is behind them does not matter. */
@@ -148,5 +162,6 @@ if (import.meta.main) {
   writeFileSync(join(PROJECT, 'docs/metrics.md'), metricsPage());
   writeFileSync(join(PROJECT, 'docs/configuration.md'), configurationPage());
   writeFileSync(join(PROJECT, 'docs/probes.md'), probesPage());
+  writeFileSync(join(PROJECT, 'docs/events.md'), eventsPage());
   writeFileSync(join(PROJECT, 'docs/openapi.json'), await openapi());
 }

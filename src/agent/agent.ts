@@ -8,6 +8,7 @@ import { Loop, type LoopStats } from '../lib/loop.ts';
 import { agentCollector } from '../metrics/collectors/agent.ts';
 import { brickCollector } from '../metrics/collectors/brick.ts';
 import { brickLoadCollector } from '../metrics/collectors/brick-load.ts';
+import { eventsCollector } from '../metrics/collectors/events.ts';
 import { splitBrainCollector } from '../metrics/collectors/split-brain.ts';
 import { healCollector } from '../metrics/collectors/heal.ts';
 import { processCollector } from '../metrics/collectors/process.ts';
@@ -42,6 +43,7 @@ import type { HealInsight } from './heal-insight.ts';
 import type { HealthCheck } from './health.ts';
 import { livenessChecks, readinessChecks } from './health-checks.ts';
 import type { PeerAccess } from './peer-http.ts';
+import type { EventDuty } from './kubernetes/event-duty.ts';
 import { ProcessMonitor } from './process-monitor.ts';
 import { QuotaDuty, type StartLoop } from './quota-duty.ts';
 import { RuntimeMonitor } from './runtime.ts';
@@ -57,6 +59,8 @@ export interface AgentParts {
   access?: PeerAccess | undefined;
   /** The brick's thread, where one was started ahead. */
   thread?: Worker | undefined;
+  /** Undefined: no Events are written to Kubernetes. */
+  events?: EventDuty | undefined;
   clock?: Clock;
 }
 
@@ -83,6 +87,8 @@ export class Agent {
   readonly livez: readonly HealthCheck[];
   readonly readyz: readonly HealthCheck[];
   readonly watch: BrickWatch;
+  /** Undefined: none are written to Kubernetes. */
+  readonly events: EventDuty | undefined;
   /** Undefined: TLS is off. */
   readonly tls: TlsKeeper | undefined;
   readonly #log: Logger;
@@ -97,9 +103,15 @@ export class Agent {
   #loops: Loop[] = [];
   #volfiles: VolfileManager | undefined;
 
-  constructor(config: Config, log: Logger, version: string, { access, thread, clock = systemClock }: AgentParts = {}) {
+  constructor(
+    config: Config,
+    log: Logger,
+    version: string,
+    { access, thread, events, clock = systemClock }: AgentParts = {},
+  ) {
     this.config = config;
     this.tls = access?.tls;
+    this.events = events;
     this.#log = log;
     this.#clock = clock;
     const rpc = new RpcCounter();
@@ -186,6 +198,7 @@ export class Agent {
       [
         agentCollector(version, () => this.loopStats()),
         tlsCollector(() => this.tls?.status()),
+        eventsCollector(() => this.events?.status),
         brickCollector(() => brickSnapshot(this)),
         brickLoadCollector(() => figures.load, config.clientMetrics === 'address'),
         processCollector(() => processSnapshots(this)),
@@ -245,6 +258,7 @@ export class Agent {
     if (tls !== undefined) loop('tls', TLS_INTERVAL_MS, async (signal) => await tls.pass(signal));
     this.quota.start(loop);
     this.#healDuty.start(loop);
+    this.events?.start(loop, this);
     this.#volfiles = startVolfiles({
       config,
       brick: this.brick,

@@ -1,13 +1,16 @@
 import type { Worker } from 'node:worker_threads';
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
+import { systemClock } from '../lib/clock.ts';
 import { isAgentError } from '../lib/errors.ts';
 import { Agent } from './agent.ts';
 import { agentFacts, type AskedFacts } from './doctor/agent-facts.ts';
 import { diagnose } from './doctor/diagnose.ts';
 import { doctorView } from './doctor/view.ts';
+import { eventsConfig } from './config/events.ts';
 import { describeConfig, type Config } from './config/load.ts';
 import { createApiServer, readToken } from './http/api-server.ts';
+import type { EventDuty } from './kubernetes/event-duty.ts';
 import { listenTcp, listenUnix } from './http/listen.ts';
 import { createOpsServer } from './http/ops-server.ts';
 import type { Server } from './http/server.ts';
@@ -51,7 +54,8 @@ export async function runAgent(config: Config, thread?: Worker): Promise<0> {
   log.info({ version: AGENT_VERSION, node: process.version, config: describeConfig(config) }, 'starting');
   const tls = await loadTls(config, log.child({ part: 'tls' }));
   const access = token === undefined ? undefined : { token, tls };
-  const agent = new Agent(config, log, AGENT_VERSION, { access, thread });
+  const events = await loadEvents(config, log);
+  const agent = new Agent(config, log, AGENT_VERSION, { access, thread, events });
   const servers: Server[] = [];
   try {
     await listen({ agent, config, log, recent, token }, servers);
@@ -77,6 +81,14 @@ export async function runAgent(config: Config, thread?: Worker): Promise<0> {
       resolve(0);
     });
   });
+}
+
+/** @returns undefined where they are off: then nothing of it is loaded */
+async function loadEvents(config: Config, log: Logger): Promise<EventDuty | undefined> {
+  const wanted = eventsConfig(config);
+  if (wanted === undefined) return undefined;
+  const { EventDuty } = await import('./kubernetes/event-duty.ts');
+  return new EventDuty(wanted, systemClock, log.child({ part: 'kubernetes' }));
 }
 
 interface Parts {

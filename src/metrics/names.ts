@@ -49,6 +49,21 @@ export const METRICS = {
     help: 'Connections to the API over TCP that ended before they were secure: no TLS, no certificate of a client that we trust, or ours not trusted.',
     labels: [],
   },
+  brick_agent_kubernetes_events_sent_total: {
+    type: 'counter',
+    help: 'Events, and new counts of events, that the API server of Kubernetes has taken; absent where kubernetesEvents is off.',
+    labels: [],
+  },
+  brick_agent_kubernetes_events_failed_total: {
+    type: 'counter',
+    help: 'Events that were given up: the API server refused them, or did not answer again and again.',
+    labels: [],
+  },
+  brick_agent_kubernetes_events_dropped_total: {
+    type: 'counter',
+    help: 'Events that were not sent: more than their duty may write (rate), or than may wait (queue).',
+    labels: ['reason'],
+  },
   gluster_brick_info: {
     type: 'gauge',
     help: 'Identity of the brick as configured; always 1.',

@@ -93,6 +93,7 @@ export function healthy(): DoctorFacts {
     guard: { tampering: { off: 0, faked: 0 }, rearms: 4 },
     heal: { backlog: backlog(), loops: 0, findings: [] },
     tls: 'Off',
+    events: 'Off',
     disruption: { verdict: 'Safe', reasons: [] },
     peers: [],
   };

@@ -4,6 +4,7 @@ import { newState } from '../../src/quota/pv-state.ts';
 import { agentCollector } from '../../src/metrics/collectors/agent.ts';
 import { brickCollector, type BrickSnapshot } from '../../src/metrics/collectors/brick.ts';
 import { brickLoadCollector, type BrickLoad } from '../../src/metrics/collectors/brick-load.ts';
+import { eventsCollector } from '../../src/metrics/collectors/events.ts';
 import { healCollector, type HealSnapshot } from '../../src/metrics/collectors/heal.ts';
 import { processCollector, type ProcessSnapshot } from '../../src/metrics/collectors/process.ts';
 import { quotaCollector } from '../../src/metrics/collectors/quota.ts';
@@ -236,6 +237,7 @@ export function fixedCollectors(): Collector[] {
       refusal: 'apiTlsKeyFile: is not the key',
       handshakeErrors: 4,
     })),
+    eventsCollector(() => ({ sent: 31, failed: 2, dropped: { rate: 5, queue: 1 } })),
     agentCollector('1.2.3', () => [
       {
         name: 'quota',

@@ -66,10 +66,35 @@ export function loadConfig(sources: ConfigSources): Config {
   if (merged['peers'] !== undefined && merged['apiTokenFile'] === undefined) {
     problems.push(missing(optionOf('apiTokenFile'), ' because peers are asked with our own token'));
   }
-  problems.push(...tlsProblems(merged));
+  problems.push(...tlsProblems(merged), ...eventsProblems(merged, origin));
   if (problems.length > 0 || !Check(configSchema, merged)) throw configError(problems);
   return derive(merged);
 }
+
+/** Where Events are on, the pod that they are about has to be known, and the API server. */
+function eventsProblems(merged: Record<string, unknown>, origin: Map<string, string>): ConfigProblem[] {
+  if (merged['kubernetesEvents'] !== 'on') return [];
+  return EVENT_KEYS.flatMap(({ key, pattern, what }) => {
+    const value = merged[key];
+    if (value === undefined) return [missing(optionOf(key), ' because kubernetesEvents is on')];
+    if (typeof value !== 'string' || pattern.test(value)) return [];
+    const message = `${JSON.stringify(value)} is not ${what}: have the downward API set it, as deploy/replica-3.yaml does`;
+    return [{ key, source: origin.get(key) ?? 'default', message }];
+  });
+}
+
+const DNS_LABEL = '[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?';
+/** What Kubernetes itself takes for each; they become parts of a path and of names. */
+const EVENT_KEYS = [
+  {
+    key: 'podName',
+    pattern: new RegExp(`^(?=.{1,253}$)${DNS_LABEL}(\\.${DNS_LABEL})*$`),
+    what: 'the name of a pod',
+  },
+  { key: 'podNamespace', pattern: new RegExp(`^${DNS_LABEL}$`), what: 'the name of a namespace' },
+  { key: 'podUid', pattern: /^[A-Za-z0-9-]{1,128}$/, what: 'the UID of a pod' },
+  { key: 'kubernetesHost', pattern: /^[A-Za-z0-9._:-]{1,253}$/, what: 'a host name or an address' },
+] as const;
 
 /** TLS is on for the API and all peers, or off for both: nobody falls back to plain HTTP. */
 function tlsProblems(merged: Record<string, unknown>): ConfigProblem[] {

@@ -7,7 +7,7 @@ import { Type, type Static } from 'typebox';
  */
 
 interface Extra {
-  /** The name under which Kadalu's server pod already carries this value. */
+  /** The name under which Kadalu's server pod, or every pod, already carries this value. */
   kadaluEnv?: string;
   /** Shown behind the flag in --help: `--brick-path <dir>`. */
   placeholder?: string;
@@ -319,6 +319,50 @@ export const configSchema = Type.Object(
       minimum: 0,
       maximum: 1_000_000,
       placeholder: 'n',
+    }),
+    kubernetesEvents: word(['off', 'on'], {
+      description:
+        'Whether Kubernetes Events of this pod are written (docs/events.md); needs a service account that may, and the four values below that tell the pod.',
+      default: 'off',
+    }),
+    podName: Type.Optional(
+      Type.String({
+        description: 'Name of this pod (metadata.name by the downward API); for Events.',
+        kadaluEnv: 'POD_NAME',
+        placeholder: 'name',
+      }),
+    ),
+    podNamespace: Type.Optional(
+      Type.String({
+        description: 'Namespace of this pod (metadata.namespace); for Events.',
+        kadaluEnv: 'POD_NAMESPACE',
+        placeholder: 'name',
+      }),
+    ),
+    podUid: Type.Optional(
+      Type.String({
+        description: 'UID of this pod (metadata.uid); for Events.',
+        kadaluEnv: 'POD_UID',
+        placeholder: 'uid',
+      }),
+    ),
+    kubernetesHost: Type.Optional(
+      Type.String({
+        description: "Address of the cluster's API server; every pod is told; for Events.",
+        kadaluEnv: 'KUBERNETES_SERVICE_HOST',
+        placeholder: 'host',
+      }),
+    ),
+    kubernetesPort: Type.Integer({
+      description: 'Its HTTPS port.',
+      default: 443,
+      minimum: 1,
+      maximum: 65_535,
+      kadaluEnv: 'KUBERNETES_SERVICE_PORT',
+      placeholder: 'port',
+    }),
+    serviceAccountDir: path("Directory with token and ca.crt of the pod's service account; for Events.", {
+      default: '/var/run/secrets/kubernetes.io/serviceaccount',
     }),
     logLevel: word(['debug', 'info', 'warn', 'error', 'silent'], {
       description: 'Least severe level that is logged.',

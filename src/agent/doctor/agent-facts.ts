@@ -48,6 +48,7 @@ export function agentFacts(agent: Agent, { healFindings, disruption }: AskedFact
     peers: quota.peers?.status() ?? [],
     disruption,
     tls: agent.tls?.status() ?? 'Off',
+    events: agent.events?.status ?? 'Off',
   };
 }
 

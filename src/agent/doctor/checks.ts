@@ -4,6 +4,7 @@
  */
 import { AGENT_CHECKS, LOOP_CHECKS } from './checks/agent.ts';
 import { BRICK_CHECKS } from './checks/brick.ts';
+import { EVENT_CHECKS } from './checks/events.ts';
 import { HEAL_CHECKS } from './checks/heal.ts';
 import { PROCESS_CHECKS } from './checks/process.ts';
 import { QUOTA_CHECKS } from './checks/quota.ts';
@@ -19,5 +20,6 @@ export const DOCTOR_CHECKS: readonly DoctorCheck[] = [
   ...HEAL_CHECKS,
   ...STOP_CHECKS,
   ...TLS_CHECKS,
+  ...EVENT_CHECKS,
   ...LOOP_CHECKS,
 ];

@@ -9,6 +9,7 @@ import type { ProcessProof } from '../../process/identity.ts';
 import type { GuardStats } from '../../quota/guard.ts';
 import type { VolfileStatus } from '../../volfile/status.ts';
 import type { CheckResult } from '../health.ts';
+import type { EventsStatus } from '../kubernetes/recorder.ts';
 import type { PeerStatus } from '../peers.ts';
 import type { TlsStatus } from '../tls/keeper.ts';
 import type { QuotaSummary } from './quota-summary.ts';
@@ -36,6 +37,8 @@ export interface DoctorFacts {
   /** Whether the brick may be stopped; undefined: the agents of the others were not asked. */
   disruption: Pick<Disruption, 'verdict' | 'reasons'> | undefined;
   tls: TlsStatus | 'Off' | undefined;
+  /** Events written to Kubernetes. */
+  events: EventsStatus | 'Off' | undefined;
 }
 
 export interface AgentFacts {

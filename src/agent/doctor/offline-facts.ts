@@ -42,6 +42,7 @@ export function factsWithoutConfig(down: string, problems: readonly string[]): D
     peers: undefined,
     disruption: undefined,
     tls: undefined,
+    events: undefined,
   };
 }
 

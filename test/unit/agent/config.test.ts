@@ -1,3 +1,4 @@
+import { eventsConfig } from '../../../src/agent/config/events.ts';
 import { describe, expect, it } from 'vitest';
 import { loadConfig, type Config, type ConfigSources } from '../../../src/agent/config/load.ts';
 import { configOptions } from '../../../src/agent/config/schema.ts';
@@ -119,6 +120,60 @@ describe('configuration', () => {
     expect(problems).toMatch(/: give --[a-z-]+ <path> or set BRICK_AGENT_[A-Z_]+ /);
     expect(problems.split('\n')).toHaveLength(1);
   });
+
+  const EVENTS = {
+    kubernetesEvents: 'on',
+    podName: 'pool1-0',
+    podNamespace: 'gluster',
+    podUid: '0b7f4f0e-41a7-4b39-9d0a-0f1e6f6f4a11',
+    kubernetesHost: '10.96.0.1',
+  };
+
+  it('takes Events with the pod that they are about, from what every pod has in its environment', () => {
+    expect(eventsConfig(load({ flags: { ...EVENTS, nodeId: 'node-a' } }))).toEqual({
+      pod: { name: 'pool1-0', namespace: 'gluster', uid: EVENTS.podUid, node: 'node-a' },
+      server: {
+        host: '10.96.0.1',
+        port: 443,
+        serviceAccountDir: '/var/run/secrets/kubernetes.io/serviceaccount',
+      },
+    });
+    const env = {
+      ...KADALU,
+      BRICK_AGENT_KUBERNETES_EVENTS: 'on',
+      POD_NAME: 'a.b-1',
+      POD_NAMESPACE: 'n',
+      POD_UID: 'u',
+      KUBERNETES_SERVICE_HOST: 'fd00::1',
+      KUBERNETES_SERVICE_PORT: '6443',
+    };
+    expect(eventsConfig(load({ env }))).toMatchObject({
+      pod: { name: 'a.b-1', namespace: 'n', uid: 'u' },
+      server: { host: 'fd00::1', port: 6443 },
+    });
+  });
+
+  it('asks nothing of the pod where Events are off', () => {
+    expect(eventsConfig(load({ flags: { podName: 'Not A Pod', podUid: '/' } }))).toBeUndefined();
+  });
+
+  it.each(['podName', 'podNamespace', 'podUid', 'kubernetesHost'] as const)(
+    'refuses Events without %s, or with what is none, and says where it comes from',
+    (key) => {
+      const variable = { podName: 'POD_NAME', podNamespace: 'POD_NAMESPACE', podUid: 'POD_UID' };
+      const name = key === 'kubernetesHost' ? 'KUBERNETES_SERVICE_HOST' : variable[key];
+      const problems = problemsOf({ flags: { ...EVENTS, [key]: undefined } });
+      expect(problems).toMatch(
+        new RegExp(`^${key} \\(not set\\): is required because kubernetesEvents is on: .* ${name} `),
+      );
+      for (const wrong of ['a/../b', 'A b', 'x\ny', '-', `a${'b'.repeat(300)}`]) {
+        if (wrong === '-' && (key === 'podUid' || key === 'kubernetesHost')) continue;
+        const [problem = ''] = problemsOf({ flags: { ...EVENTS, [key]: wrong } }).split('\n');
+        expect(problem).toContain(`${key} (flag --`);
+        expect(problem).toContain('have the downward API set it');
+      }
+    },
+  );
 
   it('gives every option a flag, a variable and a description, and no two the same', () => {
     expect(new Set(configOptions.map((option) => option.flag)).size).toBe(configOptions.length);

@@ -2,9 +2,11 @@ import { execFile } from 'node:child_process';
 import { readFileSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import type { Container } from 'kubernetes-types/core/v1.d.ts';
+import type { Container, ServiceAccount } from 'kubernetes-types/core/v1.d.ts';
+import type { Role, RoleBinding } from 'kubernetes-types/rbac/v1.d.ts';
 import { describe, expect, it } from 'vitest';
 import { parseAllDocuments } from 'yaml';
+import { eventsConfig } from '../../../src/agent/config/events.ts';
 import { loadConfig, type Config } from '../../../src/agent/config/load.ts';
 import { configOptions } from '../../../src/agent/config/schema.ts';
 import { errorMessage } from '../../../src/lib/errors.ts';
@@ -13,7 +15,12 @@ import { TemporaryDirectory } from '../../support/temporary.ts';
 import { argument, container, podSpec, PROJECT, readManifest, volfiles, type KubernetesObject } from './manifest.ts';
 
 /** Where kubernetes-types keeps each kind. */
-const MODULES: Record<string, string> = { v1: 'core/v1', 'apps/v1': 'apps/v1', 'policy/v1': 'policy/v1' };
+const MODULES: Record<string, string> = {
+  v1: 'core/v1',
+  'apps/v1': 'apps/v1',
+  'policy/v1': 'policy/v1',
+  'rbac.authorization.k8s.io/v1': 'rbac/v1',
+};
 
 /** The objects as literals of their types: the compiler then knows every unknown, missing and wrong field. */
 function typed(objects: readonly KubernetesObject[]): string {
@@ -39,13 +46,21 @@ async function compile(directory: string): Promise<string> {
 
 /** What the agent in the manifest is told. */
 function environment(): Record<string, string> {
-  const entries = (container('brick-agent').env ?? []).map(({ name, value }): [string, string] => [
+  const entries = (container('brick-agent').env ?? []).map(({ name, value, valueFrom }): [string, string] => [
     name,
-    // The index of the pod and the name of the node.
-    value ?? (name === 'BRICK_INDEX' ? '0' : 'node-a'),
+    value ?? DOWNWARD[valueFrom?.fieldRef?.fieldPath ?? ''] ?? '',
   ]);
-  return { ...Object.fromEntries(entries), HOSTNAME: 'pool1-0' };
+  return { ...Object.fromEntries(entries), HOSTNAME: 'pool1-0', KUBERNETES_SERVICE_HOST: '10.96.0.1' };
 }
+
+/** What the kubelet puts in. */
+const DOWNWARD: Record<string, string> = {
+  "metadata.labels['apps.kubernetes.io/pod-index']": '0',
+  'spec.nodeName': 'node-a',
+  'metadata.name': 'pool1-0',
+  'metadata.namespace': 'gluster',
+  'metadata.uid': '0b7f4f0e-41a7-4b39-9d0a-0f1e6f6f4a11',
+};
 
 function config(): Config {
   return loadConfig({ flags: {}, env: environment() });
@@ -169,6 +184,32 @@ describe('deploy/replica-3.yaml', () => {
     const expected = role === 'brick' ? { directory: brickPath, volumeId, brickName, listenPort: brickPort } : {};
     const { problems } = lintVolfile(Buffer.from(text), { role, expected, gluster: '11', xlators: undefined });
     expect(problems).toEqual([]);
+  });
+
+  it('lets the agent write Events, and nobody else do anything', () => {
+    const objects = readManifest();
+    const of = <T>(kind: string): T => objects.find((object) => object.kind === kind) as T;
+    const account = of<ServiceAccount>('ServiceAccount');
+    const role = of<Role>('Role');
+    const binding = of<RoleBinding>('RoleBinding');
+    expect(role.rules).toEqual([{ apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] }]);
+    expect(binding.roleRef).toMatchObject({ kind: 'Role', name: role.metadata?.name });
+    expect(binding.subjects).toEqual([
+      { kind: 'ServiceAccount', name: account.metadata?.name, namespace: account.metadata?.namespace },
+    ]);
+    expect(podSpec()).toMatchObject({
+      serviceAccountName: account.metadata?.name,
+      automountServiceAccountToken: false,
+    });
+    expect(objects.filter(({ kind }) => kind.startsWith('ClusterRole'))).toEqual([]);
+    // The token is in the agent's own container (and in the one of its image that prepares), where it looks for it.
+    const mounts = (name: string) =>
+      container(name)
+        .volumeMounts?.filter((mount) => mount.name === 'api-access')
+        .map(({ mountPath }) => mountPath);
+    expect(mounts('brick-agent')).toEqual([config().serviceAccountDir]);
+    for (const name of ['brick', 'shd', 'prepare-brick']) expect(mounts(name)).toEqual([]);
+    expect(eventsConfig(config())?.pod).toMatchObject({ name: 'pool1-0', namespace: 'gluster', node: 'node-a' });
   });
 
   it('gives no more rights than are needed', () => {

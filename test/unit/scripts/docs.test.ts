@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { configurationPage, metricsPage, probesPage } from '../../../scripts/docs.ts';
+import { configurationPage, eventsPage, metricsPage, probesPage } from '../../../scripts/docs.ts';
 import { configOptions } from '../../../src/agent/config/schema.ts';
 import { METRICS } from '../../../src/metrics/names.ts';
 import { recordOf, STATES } from '../../support/probe-table.ts';
@@ -13,6 +13,7 @@ describe('pages made from code', () => {
     ['metrics.md', metricsPage],
     ['configuration.md', configurationPage],
     ['probes.md', probesPage],
+    ['events.md', eventsPage],
   ])('docs/%s is what `node scripts/docs.ts` makes', (name, page) => {
     expect(docs(name)).toBe(page());
   });

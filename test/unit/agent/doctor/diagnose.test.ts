@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DOCTOR_CHECKS } from '../../../../src/agent/doctor/checks.ts';
 import { diagnose, exitOf } from '../../../../src/agent/doctor/diagnose.ts';
+import { troubleOf } from '../../../../src/agent/kubernetes/trouble.ts';
 import type { TlsStatus } from '../../../../src/agent/tls/keeper.ts';
 import type { TlsUse } from '../../../../src/agent/tls/material.ts';
 import type { DoctorFacts } from '../../../../src/agent/doctor/facts.ts';
@@ -207,6 +208,17 @@ const CASES: readonly [what: string, make: (facts: DoctorFacts) => void, first: 
     'warning',
   ],
   [
+    'Events that may not be written',
+    (facts) => {
+      const result = { kind: 'Answered', status: 403, message: 'User cannot create', retryAfterMs: undefined } as const;
+      const pod = { name: 'pool1-0', namespace: 'gluster', uid: 'u', node: undefined };
+      const trouble = troubleOf(result, pod, NOW - 5_000);
+      facts.events = { sent: 0, failed: 2, dropped: { rate: 0, queue: 0 }, trouble, lastSuccessAt: undefined };
+    },
+    'kubernetes-events EventsForbidden',
+    'warning',
+  ],
+  [
     'a loop that fails by itself',
     (facts) => {
       const stats = { name: 'audit', runs: 3, failures: 3, lastSuccessAt: undefined, lastDurationMs: 1 };
@@ -289,6 +301,7 @@ describe('diagnose', () => {
       peers: undefined,
       disruption: undefined,
       tls: undefined,
+      events: undefined,
     };
     const report = diagnose(facts);
     const fine = report.checks.filter(({ result }) => result === 'Ok').map(({ name }) => name);
