@@ -13,16 +13,28 @@ import { createPv, pvPath, writeInfo } from '../lab/pv.ts';
 import type { Volume } from '../lab/volume.ts';
 import { writeUntilError } from '../lab/write.ts';
 import { waitLimit } from '../support/agents.ts';
+import { skipsOpenssl } from '../support/certificates.ts';
+import { failure, FakeKube, respond, type SeenEvent } from '../support/fake-kube.ts';
+import { TemporaryDirectory } from '../support/temporary.ts';
 
 const MiB = 1024 * 1024;
 const QUICK = { BRICK_AGENT_QUOTA_VERIFY_INTERVAL_MS: '1000', BRICK_AGENT_QUOTA_GUARD_INTERVAL_MS: '1000' };
 
 let lab: Lab;
+let directory: TemporaryDirectory;
+/** Undefined: no certificates can be made here. */
+let kube: FakeKube | undefined;
 
 beforeAll(async () => {
   lab = await Lab.create({ name: 'doctor' });
+  directory = new TemporaryDirectory('doctor');
+  kube = skipsOpenssl ? undefined : await FakeKube.start(directory.path);
 });
-afterAll(async () => lab.destroy());
+afterAll(async () => {
+  await lab.destroy();
+  await kube?.stop();
+  directory[Symbol.dispose]();
+});
 
 async function diagnosis(agent: LabAgent): Promise<DoctorView & { code: number }> {
   const { code, stdout, stderr } = await agent.cli('doctor', '-o', 'json');
@@ -61,6 +73,22 @@ async function firstIs(agent: LabAgent, cause: string): Promise<DoctorView & { c
   return found;
 }
 
+function eventsOf(from: FakeKube | undefined): SeenEvent[] {
+  return [...(from?.events.values() ?? [])];
+}
+
+/** How often the API server was asked to make such an Event. */
+function tries(from: FakeKube | undefined, reason: string): number {
+  const asked = (from?.requests ?? []).filter(({ method }) => method === 'POST');
+  return asked.filter(({ body }) => typeof body === 'object' && body !== null && Reflect.get(body, 'reason') === reason)
+    .length;
+}
+
+async function told(reason: string): Promise<void> {
+  if (kube === undefined) return;
+  await lab.waitFor(`an Event ${reason}`, () => Promise.resolve(kube?.reasons().includes(reason)));
+}
+
 describe('the doctor beside a replicated brick', () => {
   let volume: Volume;
   let client: Mount;
@@ -72,7 +100,7 @@ describe('the doctor beside a replicated brick', () => {
     client = await volume.mount();
     await createPv(client, 'pvc-1', 32 * MiB);
     await createPv(client, 'pvc-2', 32 * MiB);
-    agent = await startAgent(lab, volume, volume.brick(0), { env: QUICK });
+    agent = await startAgent(lab, volume, volume.brick(0), { env: { ...QUICK, ...kube?.environment } });
     await waitLimit(lab, [agent], 'pvc-2', 32 * MiB);
     await writeUntilError(`${client.path}/${pvPath('pvc-1')}/file`, 128 * 1024, 20 * MiB);
   });
@@ -108,6 +136,11 @@ describe('the doctor beside a replicated brick', () => {
     await volume.configMap.swap({ [volfileName]: good.replace('end-volume', '') });
     const { findings } = await firstIs(agent, 'brick-volfile SyntaxError');
     expect(findings[0]?.evidence.join()).toMatch(/brick-0\.vol:\d+:1: error VF001/);
+    await told('VolfileRejected');
+    // One that is restarted with nothing changed looks again, and asks in vain.
+    await agent.stop();
+    agent = await startAgent(lab, volume, volume.brick(0), { env: { ...QUICK, ...kube?.environment } });
+    await lab.waitFor('a second try', () => Promise.resolve(tries(kube, 'VolfileRejected') === 2 || skipsOpenssl));
     await volume.configMap.swap({ [volfileName]: good });
     await lab.waitFor('health', async () => (await diagnosis(agent)).code === 0);
   });
@@ -122,6 +155,25 @@ describe('the doctor beside a replicated brick', () => {
     expect(away.findings[0]?.message).toContain('pool1-client-2');
     await volume.brick(2).start();
     await lab.waitFor('health', async () => (await diagnosis(agent)).code === 0);
+  });
+
+  it.skipIf(skipsOpenssl)('has told all that in Events of the pod, once each', async () => {
+    await told('VolfileApplied');
+    await told('SelfHealDaemonRestarted');
+    const of = (reason: string): SeenEvent[] => eventsOf(kube).filter((event) => event.reason === reason);
+    expect(of('VolfileRejected')).toMatchObject([
+      {
+        type: 'Warning',
+        action: 'Lint',
+        regarding: { name: 'pool1-0' },
+        note: expect.stringMatching(/^brick-0\.vol of the brick: Rejected\/SyntaxError: VF001 in line \d+: /),
+      },
+    ]);
+    for (const reason of ['VolfileApplied', 'PvOverLimit', 'PvWithinLimit', 'SelfHealDaemonRestarted']) {
+      expect(of(reason), reason).toHaveLength(1);
+    }
+    expect(of('PvOverLimit')[0]?.note).toContain('PV pvc-1: uses more than its limit of 8 MiB');
+    expect((await agent.ops('/metrics')).text).toMatch(/^brick_agent_kubernetes_events_failed_total\{[^}]*\} 0$/m);
   });
 
   it('names another volume’s brick', async () => {
@@ -194,9 +246,20 @@ describe('the doctor where quotas are off', () => {
     await volume.start();
     const client = await volume.mount();
     await createPv(client, 'pvc-1', 8 * MiB);
-    const agent = await startAgent(lab, volume, volume.brick(0), { env: QUICK });
+    if (kube !== undefined) {
+      kube.whim = (_request, response) =>
+        respond(response, 403, failure('User "pool1" cannot create resource "events"'));
+    }
+    const agent = await startAgent(lab, volume, volume.brick(0), { env: { ...QUICK, ...kube?.environment } });
     const { findings } = await firstIs(agent, 'quota-enforcement NothingEnforced');
     expect(findings[0]?.evidence.join()).toContain('pvc-1');
+    if (kube === undefined) return;
+    const { findings: all } = await waitDiagnosis(agent, 'no right', (_, text) => text.includes('EventsForbidden'));
+    const forbidden = all.find(({ reason }) => reason === 'EventsForbidden');
+    expect(forbidden).toMatchObject({
+      message: 'Events cannot be written: the API server answers 403: User "pool1" cannot create resource "events"',
+      remedy: expect.stringContaining('verbs [create, patch]'),
+    });
     await agent.stop();
   });
 

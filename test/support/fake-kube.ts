@@ -1,10 +1,8 @@
 /** An API server of Kubernetes as far as Events go, over HTTPS with an authority of its own; it refuses what a real one would, and does what a test says. */
-import { writeFileSync } from 'node:fs';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, type Server } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { mkdirSync } from 'node:fs';
 import { Authority } from './certificates.ts';
 import { refusalsOfEvent, refusalsOfPatch } from './event-schema.ts';
 
@@ -50,7 +48,9 @@ export class FakeKube {
 
   private constructor(server: Server, serviceAccountDir: string) {
     this.#server = server;
-    this.port = (server.address() as AddressInfo).port;
+    const address = server.address();
+    if (typeof address !== 'object' || address === null) throw new TypeError('it does not listen');
+    this.port = address.port;
     this.serviceAccountDir = serviceAccountDir;
     server.on('request', (request, response) => void this.#serve(request, response));
   }

@@ -93,7 +93,7 @@ export function eventName(pod: PodIdentity, unique: string): string {
 }
 
 /** The same for the same event of the same pod, by whichever agent. */
-export function firstName(pod: PodIdentity, { reason, about }: Pick<AgentEvent, 'reason' | 'about'>): string {
+export function stableName(pod: PodIdentity, { reason, about }: Pick<AgentEvent, 'reason' | 'about'>): string {
   const digest = createHash('sha256')
     .update(JSON.stringify([pod.uid, reason, about]))
     .digest('hex');

@@ -139,9 +139,6 @@ export interface AgentEvent {
   about: string;
   /** For people. */
   note: string;
-  /**
-   * It was so when the agent first knew: an agent before this one, in the same pod, may have told already. Such an event has the same name
-   * each time, so that the API server refuses what it still has.
-   */
+  /** It was so when the agent first knew: an agent before this one, in the same pod, may have told already. */
   isFirst: boolean;
 }

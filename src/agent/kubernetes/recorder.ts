@@ -3,7 +3,7 @@ import { Backoff } from '../../lib/backoff.ts';
 import type { Clock } from '../../lib/clock.ts';
 import type { Log } from '../../lib/log.ts';
 import type { ApiRequest, ApiResult } from './api-client.ts';
-import { eventBody, eventName, firstName, microTime, type EventSeries, type PodIdentity } from './event-body.ts';
+import { eventBody, eventName, stableName, microTime, type EventSeries, type PodIdentity } from './event-body.ts';
 import type { AgentEvent } from './event-kinds.ts';
 import { EventSeriesBook, type Series } from './series.ts';
 import { troubleOf, type EventTrouble } from './trouble.ts';
@@ -100,7 +100,11 @@ export class EventRecorder {
       this.#book.drop(series);
       return;
     }
-    this.#queue.push({ series, name: this.#names.get(series) ?? this.#nameFor(series.event), tries: 0 });
+    this.#queue.push({
+      series,
+      name: this.#names.get(series) ?? stableName(this.#options.pod, series.event),
+      tries: 0,
+    });
   }
 
   /** @returns whether there is nothing left to do about it */
@@ -141,14 +145,19 @@ export class EventRecorder {
   }
 
   /**
-   * An earlier try of ours arrived after all; or an agent before this one has told, whose count is not known here, so that the next of the
-   * kind is another Event.
+   * The same thing has the same name each time, so the API server remembers for an agent that was restarted. How often was told is not known here, so what happens
+   * again is an Event of its own. @returns whether there is nothing left to do about it
    */
-  #alreadyThere(waiting: Waiting, count: number): true {
+  #alreadyThere(waiting: Waiting, count: number): boolean {
+    // An earlier try of ours arrived after all.
     if (waiting.tries > 1) return this.#written(waiting, count);
-    this.#book.drop(waiting.series);
-    this.#fine();
-    return true;
+    if (waiting.series.event.isFirst) {
+      this.#book.drop(waiting.series);
+      this.#fine();
+      return true;
+    }
+    waiting.name = this.#nextName();
+    return false;
   }
 
   /** @returns whether it is given up */
@@ -211,10 +220,6 @@ export class EventRecorder {
 
   #path(): string {
     return `/apis/events.k8s.io/v1/namespaces/${this.#options.pod.namespace}/events`;
-  }
-
-  #nameFor(event: AgentEvent): string {
-    return event.isFirst ? firstName(this.#options.pod, event) : this.#nextName();
   }
 
   #nextName(): string {

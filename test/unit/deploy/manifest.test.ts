@@ -75,6 +75,18 @@ function staged(process: Container): string | undefined {
   return file?.replace(mount.mountPath, `${root?.mountPath}/${mount.subPath}`);
 }
 
+function isServiceAccount(object: KubernetesObject): object is KubernetesObject & ServiceAccount {
+  return object.kind === 'ServiceAccount';
+}
+
+function isRole(object: KubernetesObject): object is KubernetesObject & Role {
+  return object.kind === 'Role';
+}
+
+function isRoleBinding(object: KubernetesObject): object is KubernetesObject & RoleBinding {
+  return object.kind === 'RoleBinding';
+}
+
 describe('deploy/replica-3.yaml', () => {
   it('has no field that Kubernetes does not know, and none of a wrong type', async () => {
     using directory = new TemporaryDirectory('manifest');
@@ -188,17 +200,16 @@ describe('deploy/replica-3.yaml', () => {
 
   it('lets the agent write Events, and nobody else do anything', () => {
     const objects = readManifest();
-    const of = <T>(kind: string): T => objects.find((object) => object.kind === kind) as T;
-    const account = of<ServiceAccount>('ServiceAccount');
-    const role = of<Role>('Role');
-    const binding = of<RoleBinding>('RoleBinding');
-    expect(role.rules).toEqual([{ apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] }]);
-    expect(binding.roleRef).toMatchObject({ kind: 'Role', name: role.metadata?.name });
-    expect(binding.subjects).toEqual([
-      { kind: 'ServiceAccount', name: account.metadata?.name, namespace: account.metadata?.namespace },
+    const account = objects.find(isServiceAccount);
+    const role = objects.find(isRole);
+    const binding = objects.find(isRoleBinding);
+    expect(role?.rules).toEqual([{ apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create', 'patch'] }]);
+    expect(binding?.roleRef).toMatchObject({ kind: 'Role', name: role?.metadata?.name });
+    expect(binding?.subjects).toEqual([
+      { kind: 'ServiceAccount', name: account?.metadata?.name, namespace: account?.metadata?.namespace },
     ]);
     expect(podSpec()).toMatchObject({
-      serviceAccountName: account.metadata?.name,
+      serviceAccountName: account?.metadata?.name,
       automountServiceAccountToken: false,
     });
     expect(objects.filter(({ kind }) => kind.startsWith('ClusterRole'))).toEqual([]);

@@ -1,11 +1,11 @@
 import type { Event } from 'kubernetes-types/events/v1.d.ts';
-import { fc, it as property } from '@fast-check/vitest';
+import { fc } from '@fast-check/vitest';
 import { describe, expect, it } from 'vitest';
 import {
   cutBytes,
   eventBody,
   eventName,
-  firstName,
+  stableName,
   MAX_NOTE_BYTES,
   microTime,
   noteOf,
@@ -15,7 +15,7 @@ import { EVENT_KINDS, type EventReason } from '../../../../src/agent/kubernetes/
 import { refusalsOfEvent } from '../../../support/event-schema.ts';
 import { POD } from '../../../support/fake-kube.ts';
 
-const REASONS = Object.keys(EVENT_KINDS) as EventReason[];
+const REASONS = Object.keys(EVENT_KINDS).filter((name): name is EventReason => name in EVENT_KINDS);
 const anyText = fc.oneof(fc.string({ unit: 'binary', maxLength: 3000 }), fc.string({ maxLength: 3000 }));
 const series = { count: 2, lastObservedTime: microTime(1_767_323_045_123) };
 
@@ -48,33 +48,44 @@ describe('eventBody', () => {
     expect(reason).toMatch(/^([A-Z][a-z]+)+$/);
   });
 
-  property.prop({
-    note: anyText,
-    reason: fc.constantFrom(...REASONS),
-    name: fc.stringMatching(/^[a-z0-9]([-a-z0-9.]{0,200}[a-z0-9])?$/).filter((name) => !/\.[-.]|-\./.test(name)),
-    node: fc.option(fc.string({ maxLength: 300 }), { nil: undefined }),
-    at: fc.date({ min: new Date(0), max: new Date('2500-01-01'), noInvalidDate: true }),
-  })('is taken whatever the note says and the pod is called', ({ note, reason, name, node, at }) => {
-    const pod = { ...POD, name, node };
-    for (const unique of [eventName(pod, 'may-write'), firstName(pod, { reason, about: note })]) {
-      const body = eventBody(pod, { name: unique, event: { reason, note }, at: at.getTime(), series: undefined });
-      expect(refusalsOfEvent(JSON.parse(JSON.stringify(body)), POD.namespace)).toEqual([]);
-    }
+  it('is taken whatever the note says and the pod is called', () => {
+    fc.assert(
+      fc.property(
+        fc.record({
+          note: anyText,
+          reason: fc.constantFrom(...REASONS),
+          name: fc.stringMatching(/^[a-z0-9]([-a-z0-9.]{0,200}[a-z0-9])?$/).filter((name) => !/\.[-.]|-\./.test(name)),
+          node: fc.option(fc.string({ maxLength: 300 }), { nil: undefined }),
+          at: fc.date({ min: new Date(0), max: new Date('2500-01-01'), noInvalidDate: true }),
+        }),
+        ({ note, reason, name, node, at }) => {
+          const pod = { ...POD, name, node };
+          for (const unique of [eventName(pod, 'may-write'), stableName(pod, { reason, about: note })]) {
+            const body = eventBody(pod, { name: unique, event: { reason, note }, at: at.getTime(), series: undefined });
+            expect(refusalsOfEvent(JSON.parse(JSON.stringify(body)), POD.namespace)).toEqual([]);
+          }
+        },
+      ),
+    );
   });
 });
 
 describe('noteOf', () => {
-  property.prop({ text: anyText })('fits, is one line, and is cut between characters', ({ text }) => {
-    const note = noteOf(text);
-    expect(Buffer.byteLength(note)).toBeLessThanOrEqual(MAX_NOTE_BYTES);
-    expect(note.isWellFormed()).toBe(true);
-    expect(note).not.toMatch(/\p{Cc}/u);
-    const line = text.toWellFormed().replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ');
-    if (note === line) return;
-    expect(note.endsWith('...')).toBe(true);
-    expect(line.startsWith(note.slice(0, -3))).toBe(true);
-    // No more was cut than had to be.
-    expect(Buffer.byteLength(note)).toBeGreaterThan(MAX_NOTE_BYTES - 4);
+  it('fits, is one line, and is cut between characters', () => {
+    fc.assert(
+      fc.property(anyText, (text) => {
+        const note = noteOf(text);
+        expect(Buffer.byteLength(note)).toBeLessThanOrEqual(MAX_NOTE_BYTES);
+        expect(note.isWellFormed()).toBe(true);
+        expect(note).not.toMatch(/\p{Cc}/u);
+        const line = text.toWellFormed().replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ');
+        if (note === line) return;
+        expect(note.endsWith('...')).toBe(true);
+        expect(line.startsWith(note.slice(0, -3))).toBe(true);
+        // No more was cut than had to be.
+        expect(Buffer.byteLength(note)).toBeGreaterThan(MAX_NOTE_BYTES - 4);
+      }),
+    );
   });
 
   it('counts bytes, not characters', () => {
@@ -86,10 +97,10 @@ describe('noteOf', () => {
 
 describe('names', () => {
   it('are the same for the same event of the same pod, whatever its note says', () => {
-    const name = firstName(POD, { reason: 'PvOverLimit', about: 'pvc-1' });
-    expect(firstName(POD, { reason: 'PvOverLimit', about: 'pvc-1' })).toBe(name);
-    expect(firstName(POD, { reason: 'PvOverLimit', about: 'pvc-2' })).not.toBe(name);
-    expect(firstName({ ...POD, uid: 'another' }, { reason: 'PvOverLimit', about: 'pvc-1' })).not.toBe(name);
+    const name = stableName(POD, { reason: 'PvOverLimit', about: 'pvc-1' });
+    expect(stableName(POD, { reason: 'PvOverLimit', about: 'pvc-1' })).toBe(name);
+    expect(stableName(POD, { reason: 'PvOverLimit', about: 'pvc-2' })).not.toBe(name);
+    expect(stableName({ ...POD, uid: 'another' }, { reason: 'PvOverLimit', about: 'pvc-1' })).not.toBe(name);
     expect(name).toMatch(/^pool1-0\.[0-9a-f]{20}$/);
   });
 });

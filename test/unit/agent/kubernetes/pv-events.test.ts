@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { EventWatch, type EventSources } from '../../../../src/agent/kubernetes/event-watch.ts';
 import { pvEvents, SETTLE_MS, type PvMemory } from '../../../../src/agent/kubernetes/pv-events.ts';
-import type { ConditionInput } from '../../../../src/lib/conditions.ts';
+import { updateConditions, type ConditionInput } from '../../../../src/lib/conditions.ts';
 import type { PvState } from '../../../../src/quota/pv-state.ts';
 import { pvState } from '../../../support/pv-states.ts';
 
@@ -29,7 +29,7 @@ function pv(shape: Shape, name = 'pvc-1'): PvState {
   const limit = 'limit' in shape ? shape.limit : 100n * MiB;
   const state = pvState(name, limit === undefined ? {} : { limit, used });
   state.wishes = { ...state.wishes, softRatio: soft };
-  state.conditions = conditions.map((input) => ({ ...input, observedGeneration: 1, lastTransitionTime: since }));
+  state.conditions = updateConditions([], conditions, Date.parse(since));
   return state;
 }
 
