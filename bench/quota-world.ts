@@ -52,6 +52,7 @@ export class QuotaWorld {
       log: silentLog,
       // Every pass reads everything back.
       verifyIntervalMs: 0,
+      checkIntervalMs: 0,
     });
   }
 
@@ -103,6 +104,7 @@ const DOWN: QuotaBrick = {
   hasSimpleQuota: undefined,
   lookup: notAsked,
   statfs: notAsked,
+  statfsEach: notAsked,
   makeNamespace: notAsked,
   setLimit: notAsked,
 };

@@ -166,6 +166,7 @@ export class Agent {
       brick: this.#brickManagement,
       brickName: config.brickName,
       statfsAnswers: () => this.watch.statfsAnswers,
+      freeSpace: async (signal) => await worker.call('freeSpace', {}, { signal }),
       clock,
     });
     const parts = { config, worker, brick, monitor, processes, clock, log, access, healing };

@@ -14,6 +14,8 @@ export interface GrowthSourceOptions {
   brickName: string;
   /** How many STATFS the brick has answered to this agent: whether it counts calls is told by whether it counts those. */
   statfsAnswers: () => number;
+  /** What tells one state of the free space of the brick's file system from another. */
+  freeSpace: (signal: AbortSignal) => Promise<string>;
   clock: Clock;
 }
 
@@ -28,7 +30,7 @@ export class GrowthSource {
 
   /** Undefined where the brick does not tell. @throws AgentError `Aborted` */
   async mark(signal: AbortSignal): Promise<GrowthMark | undefined> {
-    const { brick, brickName, statfsAnswers, clock } = this.#options;
+    const { brick, brickName, statfsAnswers, freeSpace, clock } = this.#options;
     const answers = statfsAnswers();
     try {
       const profile = await withDeadline(
@@ -37,19 +39,27 @@ export class GrowthSource {
         async (own) => await brick.xlatorInfo(brickName, own),
         signal,
       );
+      const free = await freeSpace(signal).catch((error: unknown) => {
+        if (isAgentError(error, 'Aborted')) throw error;
+        return undefined;
+      });
       const now = clock.monotonic();
       const isCounting = this.#counters.take(profile, answers, now).counting === true;
-      if (profile.bytesWritten === undefined) return undefined;
+      if (profile.bytesWritten === undefined) {
+        this.#growth.lose();
+        return undefined;
+      }
       const calls = {
         seconds: profile.seconds === undefined ? undefined : Number(profile.seconds),
         bytesWritten: Number(profile.bytesWritten),
         writes: [...profile.writes.values()].reduce((sum, count) => sum + Number(count), 0),
         others: isCounting ? new Map([...profile.fops].map(([name, { hits }]) => [name, Number(hits)])) : undefined,
       };
-      return this.#growth.take(calls, now);
+      return this.#growth.take(calls, now, free);
     } catch (error) {
       if (isAgentError(error, 'Aborted')) throw error;
       // No socket, no answer: what is looked at then is all.
+      this.#growth.lose();
       return undefined;
     }
   }

@@ -2,7 +2,7 @@
 import type { Inventory } from '../brick/pv-inventory.ts';
 import { SIZE_XATTR, type BackendChange, type BackendRead, type BackendWrite } from '../brick/quota-xattrs.ts';
 import type { BrickWorker } from '../brick/worker/client.ts';
-import { AgentError } from '../lib/errors.ts';
+import { AgentError, isAgentError } from '../lib/errors.ts';
 import type { Gfid } from '../lib/gfid.ts';
 import { silentLog, type Log } from '../lib/log.ts';
 import type { QuotaStatfs } from '../quota/live-limit.ts';
@@ -57,6 +57,10 @@ export class WorkerQuotaBackend implements QuotaBackend {
     return reads.map((read, index) => withPath(read, paths[index] ?? read.path));
   }
 
+  async touched(paths: readonly string[], signal: AbortSignal): Promise<number[]> {
+    return await this.#worker.call('touched', { paths }, { signal });
+  }
+
   async write(changes: readonly BackendChange[], signal: AbortSignal, closely = false): Promise<BackendWrite[]> {
     const place = this.#place();
     if (place === undefined) throw new AgentError('BrickFenced', 'the brick is fenced');
@@ -94,6 +98,11 @@ export class WireQuotaBrick implements QuotaBrick {
 
   async statfs(gfid: Gfid, signal: AbortSignal): Promise<QuotaStatfs> {
     return await this.#client.statfs(gfid, { pid: PID.quotaHelper, signal });
+  }
+
+  async statfsEach(gfids: readonly Gfid[], width: number, signal: AbortSignal): Promise<(QuotaStatfs | undefined)[]> {
+    const answers = await this.#client.statfsEach(gfids, { pid: PID.quotaHelper, width, signal });
+    return answers.map((answer) => (isAgentError(answer) ? undefined : answer));
   }
 
   async makeNamespace(gfid: Gfid, signal: AbortSignal): Promise<void> {

@@ -187,6 +187,7 @@ export class QuotaDuty {
       clock: this.#parts.clock,
       log,
       verifyIntervalMs: config.quotaVerifyIntervalMs,
+      growth: this.#parts.growth,
     });
   }
 
@@ -199,6 +200,10 @@ export class QuotaDuty {
       hasFilter: quotaFilterReader(config.volfileStaging ?? config.volfileDir, config.brickVolfile),
       growth: this.#parts.growth,
       isTold: (pv) => this.usageTeller?.usageOf(pv)?.kind === 'Sum',
+      doubt: (pvs) => {
+        enforcer.doubt(pvs);
+        this.wake();
+      },
       clock: this.#parts.clock,
       log: this.#parts.log.child({ part: 'guard' }),
     });

@@ -3,7 +3,6 @@ import { AgentError, isAgentError } from '../lib/errors.ts';
 import { ROOT_GFID, type Gfid } from '../lib/gfid.ts';
 import { decimal } from '../brick/quota-xattrs.ts';
 import type { GuardBrick } from '../quota/guard.ts';
-import type { QuotaStatfs } from '../quota/live-limit.ts';
 import type { BrickClient } from '../rpc/brick-client.ts';
 import { PID } from '../rpc/credential.ts';
 import { gfxBytesOf, gfxText } from '../rpc/gfx-dict.ts';
@@ -18,11 +17,6 @@ export class WireGuardBrick extends WireQuotaBrick implements GuardBrick {
   constructor(client: BrickClient) {
     super(client);
     this.#client = client;
-  }
-
-  async statfsEach(gfids: readonly Gfid[], width: number, signal: AbortSignal): Promise<(QuotaStatfs | undefined)[]> {
-    const answers = await this.#client.statfsEach(gfids, { pid: PID.quotaHelper, width, signal });
-    return answers.map((answer) => (isAgentError(answer) ? undefined : answer));
   }
 
   async flushedBytes(gfid: Gfid, signal: AbortSignal): Promise<bigint | undefined> {

@@ -5,6 +5,7 @@
 import { listAttributesSync } from 'fs-xattr';
 import { brickIo, openBelow, type DirectoryHandle } from './handle.ts';
 import { NAMESPACE_XATTR } from './quota-xattrs.ts';
+import type { ReadLedger } from './read-ledger.ts';
 import { getXattr, removeXattr } from './xattr.ts';
 
 const PREFIX = 'trusted.afr.';
@@ -19,12 +20,36 @@ export interface Blame {
   entry: number;
 }
 
-/** Copies blamed on each directory, in the order of `paths`; empty also where there is no directory. */
-export function readBlames(root: DirectoryHandle, paths: readonly string[]): Blame[][] {
-  return paths.map((path) => {
-    using directory = openBelow(root, path);
-    return directory === undefined ? [] : blamesOf(directory, path);
-  });
+/** Most PVs blame nobody, so what is remembered of them is that. */
+export class BlameReader {
+  /** Of those that were read last and blamed somebody. */
+  readonly #known = new Map<string, Blame[]>();
+
+  /**
+   * Copies blamed on each directory, in the order of `paths`; empty also where there is no directory.
+   *
+   * @param reads what it says is unchanged is not read again; undefined: all is read
+   */
+  read(root: DirectoryHandle, paths: readonly string[], reads?: ReadLedger): Blame[][] {
+    return paths.map((path) => {
+      if (reads?.isStill(path) === true) return this.#known.get(path) ?? [];
+      this.#known.delete(path);
+      reads?.note(path);
+      try {
+        const blames = readBlames(root, path);
+        if (blames.length > 0) this.#known.set(path, blames);
+        return blames;
+      } catch (error) {
+        reads?.forget(path);
+        throw error;
+      }
+    });
+  }
+}
+
+function readBlames(root: DirectoryHandle, path: string): Blame[] {
+  using directory = openBelow(root, path);
+  return directory === undefined ? [] : blamesOf(directory, path);
 }
 
 /**

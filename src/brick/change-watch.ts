@@ -8,6 +8,7 @@
  */
 import fs from 'node:fs';
 import { errnoOf, errorMessage } from '../lib/errors.ts';
+import { ReadLedger } from './read-ledger.ts';
 
 /**
  * Some 1.5 KB each in this process and 1 KB in the kernel (measured), so 1,000 PVs, with some 2,500 of them, take 4 MB; the kernel
@@ -45,6 +46,7 @@ export class ChangeWatch {
   #lost = false;
   #refused: string | undefined;
   readonly #max: number;
+  readonly #ledgers: ReadLedger[] = [];
 
   /** @param max other numbers are for tests */
   constructor(max: number = fairShare()) {
@@ -63,6 +65,16 @@ export class ChangeWatch {
 
   has(path: string): boolean {
     return this.#watchers.has(path);
+  }
+
+  /** For one who reads what is in the directories that are watched. */
+  ledger(): ReadLedger {
+    const ledger = new ReadLedger((directory) => {
+      const isDoubtful = this.#stale.has(directory) || (this.#moved.size > 0 && isBelow(directory, this.#moved));
+      return isDoubtful ? undefined : this.#watchers.get(directory);
+    });
+    this.#ledgers.push(ledger);
+    return ledger;
   }
 
   /** What was reported since the last call, of events that this thread has had the time to read. */
@@ -104,6 +116,7 @@ export class ChangeWatch {
   /** Ends the watches of all other paths. */
   keep(wanted: { has(path: string): boolean }): void {
     for (const path of this.#watchers.keys()) if (!wanted.has(path)) this.#end(path);
+    for (const ledger of this.#ledgers) ledger.prune();
   }
 
   /** From now on what was refused may be tried again. */
@@ -114,6 +127,7 @@ export class ChangeWatch {
 
   close(): void {
     for (const path of this.#watchers.keys()) this.#end(path);
+    for (const ledger of this.#ledgers) ledger.clear();
     this.#paths.clear();
     this.#stale.clear();
   }
@@ -142,6 +156,7 @@ export class ChangeWatch {
     // An event of the object itself comes with its own name.
     const isOwn = typeof name !== 'string' || path.slice(path.lastIndexOf('/') + 1) === name;
     const subject = isOwn ? path : `${path}/${name}`;
+    for (const ledger of this.#ledgers) ledger.forget(subject);
     if (type === 'rename') this.#moved.add(subject);
     if (this.has(subject)) {
       this.#paths.add(subject);
@@ -151,6 +166,7 @@ export class ChangeWatch {
     if (this.#events < MAX_EVENTS) return;
     this.#events = 0;
     this.#lost = true;
+    for (const ledger of this.#ledgers) ledger.clear();
     this.#noisy.add(path);
     this.#end(path);
   }

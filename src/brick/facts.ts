@@ -2,7 +2,7 @@
 import fs from 'node:fs';
 import { errnoOf, errorMessage } from '../lib/errors.ts';
 import { gfidFromBytes } from '../lib/gfid.ts';
-import { DirectoryHandle } from './handle.ts';
+import { brickIo, DirectoryHandle } from './handle.ts';
 import { findMount, type MountEntry } from './mount-info.ts';
 import { getXattr } from './xattr.ts';
 
@@ -73,6 +73,16 @@ function readDirectory(directory: DirectoryHandle, facts: BrickFacts): void {
     else if (value !== undefined) facts.volumeIdError = `it has ${value.length} bytes instead of 16`;
   } catch (error) {
     facts.volumeIdError = errorMessage(error);
+  }
+}
+
+/** Free blocks and inodes, as text to be compared. */
+export function freeSpace(directory: DirectoryHandle): string {
+  try {
+    const { bfree, ffree } = fs.statfsSync(directory.path, { bigint: true });
+    return `${bfree}:${ffree}`;
+  } catch (cause) {
+    throw brickIo('asking for the free space', cause);
   }
 }
 

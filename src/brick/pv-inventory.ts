@@ -10,6 +10,7 @@ import type { ChangeWatch } from './change-watch.ts';
 import { DirectoryCache } from './directory-cache.ts';
 import { isSameStamp, isStill, lookAt, type FileStamp } from './file-stamp.ts';
 import { brickIo, type DirectoryHandle } from './handle.ts';
+import type { ReadLedger } from './read-ledger.ts';
 import { parseInfo, readInfo, type PvInfo } from './pv-info.ts';
 
 /** A PV directory that exists on the brick or that Kadalu describes. */
@@ -85,10 +86,21 @@ export class PvInventory {
   #wanted: string[] = [];
   /** Found changed although it is watched and nothing was reported. */
   #suspect: string | undefined;
+  readonly #quotas: ReadLedger | undefined;
+  readonly #blames: ReadLedger | undefined;
 
   /** @param watch undefined: everything is looked at each time */
   constructor(watch?: ChangeWatch) {
     this.#watch = watch;
+    this.#quotas = watch?.ledger();
+    this.#blames = watch?.ledger();
+  }
+
+  /** Which of the PVs' directories have the attributes that were read last; undefined: nothing is watched. */
+  get reads(): { quotas: ReadLedger; blames: ReadLedger } | undefined {
+    return this.#watch === undefined || this.#quotas === undefined || this.#blames === undefined
+      ? undefined
+      : { quotas: this.#quotas, blames: this.#blames };
   }
 
   /**

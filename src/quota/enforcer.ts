@@ -6,6 +6,7 @@ import { Mutex } from '../lib/mutex.ts';
 import type { PeerWish, Wishes } from './desired.ts';
 import type { AuditTarget, PvAudit } from './audit.ts';
 import { FileWishes } from './file-wishes.ts';
+import { isQuietSince, type GrowthMark } from './growth.ts';
 import type { QuotaLayout } from './layout.ts';
 import type { Inventory, Refusal } from '../brick/pv-inventory.ts';
 import type { Fence, QuotaBackend, QuotaBrick, Targets } from './ports.ts';
@@ -45,9 +46,16 @@ export interface EnforcerOptions {
   peerWish?: ((pv: string) => PeerWish | undefined) | undefined;
   clock: Clock;
   log: Log;
-  /** Every PV is read back from disk and brick at least this often, in milliseconds. */
+  /** Every PV is read back from disk and brick at least this often, in milliseconds, unless it is known that nothing can have changed. */
   verifyIntervalMs: number;
+  /** What the brick has been asked to write until now; undefined, also as an answer: that cannot be known. Never rejects but for a shutdown. */
+  growth?: ((signal: AbortSignal) => Promise<GrowthMark | undefined>) | undefined;
+  /** Every PV is read back at least this often, in milliseconds, whatever is known. */
+  checkIntervalMs?: number;
 }
+
+/** What inotify, the brick's counters and the free space do not tell is found by then, in milliseconds. */
+const CHECK_INTERVAL_MS = 600_000;
 
 /**
  * Keeps every PV's limit as wanted: what is wanted, against the backend, against the running brick.
@@ -64,6 +72,8 @@ export class QuotaEnforcer {
   /** What the states were last made of. */
   #stock: (Stock & { error: string | undefined }) | undefined;
   #seenGeneration = -1;
+  /** That of the last pass that read back everything. */
+  #checkedGeneration = -1;
   #verifiedAt = Number.NEGATIVE_INFINITY;
   #firstPassDone = false;
   /** PVs as those who work on them ask for them every few seconds, by what is asked for; until a state changes or the time is over. */
@@ -73,7 +83,7 @@ export class QuotaEnforcer {
 
   constructor(options: EnforcerOptions) {
     this.#options = options;
-    this.#reconciler = new Reconciler(options);
+    this.#reconciler = new Reconciler({ checkIntervalMs: CHECK_INTERVAL_MS, ...options });
   }
 
   /** Whether one whole pass has succeeded since start; until then an empty list means nothing. */
@@ -201,6 +211,18 @@ export class QuotaEnforcer {
     }
   }
 
+  /** PVs for which the running brick shows no limit any more: the next pass brings it back. */
+  doubt(pvs: readonly string[]): void {
+    const { layout, clock } = this.#options;
+    for (const pv of pvs) {
+      const state = this.#states.get(pv);
+      if (state?.live.kind !== 'result') continue;
+      this.#lists.clear();
+      state.live = { kind: 'unknown', reason: 'LimitNotShown', message: 'the brick does not show the limit any more' };
+      judge(state, layout, clock.now());
+    }
+  }
+
   takeRepair(pv: string, repair: RepairView): void {
     const state = this.#states.get(pv);
     if (state !== undefined) state.repair = repair;
@@ -312,16 +334,50 @@ export class QuotaEnforcer {
     }
     this.#takeInventory(stock);
     const { clock, verifyIntervalMs, brick } = this.#options;
-    const everything =
-      brick.generation !== this.#seenGeneration || clock.monotonic() - this.#verifiedAt >= verifyIntervalMs;
-    if (brick.generation !== this.#seenGeneration) this.#forgetLive();
+    const { generation } = brick;
+    const isOther = generation !== this.#checkedGeneration;
+    const everything = isOther || clock.monotonic() - this.#verifiedAt >= verifyIntervalMs;
+    if (generation !== this.#seenGeneration) this.#forgetLive();
     if (!brick.isUp) this.#markLiveUnknown('BrickDown', 'no connection to the brick process');
-    const due = everything
-      ? [...this.#states.values()]
-      : this.#list('unsettled', (state) => (isSettled(state) ? undefined : state));
+    let due: readonly PvState[];
+    if (isOther) due = [...this.#states.values()];
+    else if (everything) due = await this.#verify(signal);
+    else due = this.#list('unsettled', (state) => (isSettled(state) ? undefined : state));
     if (due.length > 0) await this.#change(async () => await this.#reconciler.reconcile(due, signal));
-    if (everything) this.#verifiedAt = clock.monotonic();
+    if (everything) {
+      this.#verifiedAt = clock.monotonic();
+      this.#checkedGeneration = generation;
+    }
     this.#firstPassDone = true;
+  }
+
+  /**
+   * Asks of every PV only what can have changed: its directory's attributes where they were touched, the brick's count and limit where anything was
+   * written or a directory touched, and all of it now and then.
+   *
+   * @returns those that are to be read back as a whole
+   */
+  async #verify(signal: AbortSignal): Promise<PvState[]> {
+    const { backend, growth, clock, layout } = this.#options;
+    const states = [...this.#states.values()];
+    const touched = new Set(
+      await backend.touched(
+        states.map(({ path }) => path),
+        signal,
+      ),
+    );
+    const mark = await growth?.(signal);
+    const now = clock.monotonic();
+    const due: PvState[] = [];
+    const look: PvState[] = [];
+    for (const [index, state] of states.entries()) {
+      if (touched.has(index) || now >= state.believedUntil || !isBelievable(state)) due.push(state);
+      else if (foundLive(state)?.statfs.simpleQuota === true && !isQuietSince(mark, state.askedAt)) look.push(state);
+      // Only the time has passed.
+      else if (state.audit !== undefined && clock.now() > state.audit.validUntil) judge(state, layout, clock.now());
+    }
+    if (look.length > 0) due.push(...(await this.#change(async () => await this.#reconciler.look(look, signal))));
+    return due;
   }
 
   async #takeStock(signal: AbortSignal): Promise<Stock> {
@@ -433,6 +489,15 @@ export class QuotaEnforcer {
 function limitedGfid({ live, desired }: PvState): Gfid | undefined {
   if (desired.limitBytes === undefined || live.kind !== 'result' || live.result.kind !== 'settled') return undefined;
   return live.result.gfid;
+}
+
+/** Whether it stays as it is until something is done to it: all that is wanted is there, or nothing is wanted and nothing there. */
+function isBelievable(state: PvState): boolean {
+  if (!isSettled(state)) return false;
+  const { live, desired } = state;
+  // A brick that is down is another one when it is back; an older one has no limits.
+  if (live.kind !== 'result') return true;
+  return live.result.kind === 'settled' && (desired.limitBytes !== undefined) === live.result.statfs.simpleQuota;
 }
 
 /** What there is, and what the quota file wants. */

@@ -3,7 +3,7 @@ import { isAgentError } from '../lib/errors.ts';
 import type { Gfid } from '../lib/gfid.ts';
 import type { Log } from '../lib/log.ts';
 import { mapPool } from '../lib/pool.ts';
-import { growthBetween, type GrowthMark } from './growth.ts';
+import { growthBetween, isQuietSince, type GrowthMark } from './growth.ts';
 import { shownLimit, shownUsage, type QuotaStatfs } from './live-limit.ts';
 
 /** What the guard asks of the running brick. Every call throws AgentError as QuotaBrick's do. */
@@ -40,8 +40,9 @@ interface Look {
 /** When a PV was looked at last. */
 interface LastLook {
   limitBytes: bigint;
-  /** Monotonic milliseconds. */
+  /** When it began, in monotonic milliseconds. */
   at: number;
+  isOver: boolean;
   /** From before the look. */
   mark: GrowthMark;
   /** Bytes that the brick can have taken in since without a need to look again. */
@@ -64,6 +65,8 @@ export interface QuotaGuardOptions {
   growth: (signal: AbortSignal) => Promise<GrowthMark | undefined>;
   /** Whether somebody tells the brick this PV's usage in every pass already: that of the whole volume, which is more than its own. */
   isTold: (pv: string) => boolean;
+  /** Told of PVs for which the brick shows no limit, though one was live. */
+  doubt: (pvs: readonly string[]) => void;
   clock: Clock;
   log: Log;
 }
@@ -72,6 +75,8 @@ export interface QuotaGuardOptions {
 const MAX_PER_PASS = 1_000;
 /** Every PV is looked at this often, whatever the brick says of its work, in milliseconds: what fills a PV unseen is found by then. */
 const MAX_AGE_MS = 60_000;
+/** The same while nothing is written at all, no block is taken and none given back: nothing can fill a PV then. */
+const QUIET_AGE_MS = 600_000;
 /** A PV is looked at again before writes can have taken this part of what its limit leaves. */
 const ROOM_PART = 0.5;
 /**
@@ -118,8 +123,11 @@ export class QuotaGuard {
     if (await this.#servesFilter(all, signal)) return;
     const mark = await this.#options.growth(signal);
     const some = this.#due(all, mark);
+    const at = this.#options.clock.monotonic();
     const used = await this.#look(some, signal);
-    this.#remember(some, used, mark);
+    this.#remember(some, used, mark, at);
+    const lost = some.filter((_, index) => used[index] === undefined);
+    if (lost.length > 0) this.#options.doubt(lost.map(({ pv }) => pv));
     const suspects = some.filter((target, index) => this.#isSuspect(target, used[index]));
     const fooled = await this.#fooled(suspects, signal);
     await brick.setChecks(true, signal);
@@ -160,21 +168,27 @@ export class QuotaGuard {
         last?.limitBytes !== target.limitBytes ||
         mark === undefined ||
         this.#mustTell ||
-        now - last.at >= (mark.bytes === last.mark.bytes ? MAX_AGE_MS : UNFLUSHED_MS) ||
-        growthBetween(last.mark, mark) >= last.enoughFor;
+        (isQuietSince(mark, last.at) && !last.isOver
+          ? now - last.at >= QUIET_AGE_MS
+          : now - last.at >= (mark.bytes === last.mark.bytes ? MAX_AGE_MS : UNFLUSHED_MS) ||
+            growthBetween(last.mark, mark) >= last.enoughFor);
       if (isDue) due.push({ target, at: last?.at ?? Number.NEGATIVE_INFINITY });
     }
     if (due.length > MAX_PER_PASS) due.sort((a, b) => a.at - b.at);
     return due.slice(0, MAX_PER_PASS).map(({ target }) => target);
   }
 
-  #remember(targets: readonly GuardTarget[], looks: readonly (Look | undefined)[], mark: GrowthMark | undefined): void {
-    const at = this.#options.clock.monotonic();
-    const unknown = { epoch: -1, bytes: 0, jumps: undefined };
+  #remember(
+    targets: readonly GuardTarget[],
+    looks: readonly (Look | undefined)[],
+    mark: GrowthMark | undefined,
+    at: number,
+  ): void {
+    const unknown = { epoch: -1, bytes: 0, jumps: undefined, changedAt: undefined };
     for (const [index, { gfid, limitBytes }] of targets.entries()) {
-      const room = looks[index]?.room ?? 0;
+      const { room, isOver } = looks[index] ?? { room: 0, isOver: true };
       const enoughFor = Math.min(room * ROOM_PART, UNFLUSHED_BYTES);
-      this.#looked.set(gfid, { limitBytes, at, mark: mark ?? unknown, enoughFor });
+      this.#looked.set(gfid, { limitBytes, at, isOver, mark: mark ?? unknown, enoughFor });
     }
   }
 

@@ -13,6 +13,8 @@ export interface QuotaBackend {
   inventory(signal: AbortSignal): Promise<Inventory>;
   /** In the order of `paths`. `closely`: also whether the directories are empty and what is above them, for twice the cost. */
   read(paths: readonly string[], signal: AbortSignal, closely?: boolean): Promise<BackendRead[]>;
+  /** Which of the paths, by their place in the list, may say something else than `read` told last. */
+  touched(paths: readonly string[], signal: AbortSignal): Promise<number[]>;
   /** In the order of `changes`, each read back; `closely` as for `read`. */
   write(changes: readonly BackendChange[], signal: AbortSignal, closely?: boolean): Promise<BackendWrite[]>;
 }
@@ -28,6 +30,8 @@ export interface QuotaBrick {
   lookup(parent: Gfid, name: string, signal: AbortSignal): Promise<Gfid | undefined>;
   /** STATFS as the quota helper, which also makes the brick write its counter to disk. */
   statfs(gfid: Gfid, signal: AbortSignal): Promise<QuotaStatfs>;
+  /** The same of many, in the order of the gfids; undefined: the brick refused that one. `width`: how many are asked for at a time. */
+  statfsEach(gfids: readonly Gfid[], width: number, signal: AbortSignal): Promise<(QuotaStatfs | undefined)[]>;
   makeNamespace(gfid: Gfid, signal: AbortSignal): Promise<void>;
   setLimit(gfid: Gfid, limitBytes: bigint, signal: AbortSignal): Promise<void>;
 }

@@ -35,6 +35,9 @@ export interface PvState {
   generation: number;
   backend: BackendView;
   live: LiveView;
+  /** When the running brick was last asked for `live`, and until when disk and brick are believed to be as they were where nothing says otherwise; in monotonic milliseconds. */
+  askedAt: number;
+  believedUntil: number;
   /**
    * Set when the agent made the directory a namespace in the running brick: whether the directory was still empty
    * afterwards, so that nothing can have been cached below it. Undefined: not made by us, or the brick reconnected since.
@@ -185,6 +188,8 @@ export function newState(place: PvPlace): PvState {
     generation: 0,
     backend: { kind: 'unknown', reason: 'NotRead', message: 'not read yet' },
     live: { kind: 'unknown', reason: 'NotRead', message: 'not read yet' },
+    askedAt: Number.NEGATIVE_INFINITY,
+    believedUntil: Number.NEGATIVE_INFINITY,
     namespaceMade: undefined,
     audit: undefined,
     scan: undefined,

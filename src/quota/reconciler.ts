@@ -7,6 +7,7 @@ import type { BackendChange, BackendQuota } from '../brick/quota-xattrs.ts';
 import { planBackend } from './backend-plan.ts';
 import { desiredQuota } from './desired.ts';
 import { brickLimit, type QuotaLayout } from './layout.ts';
+import { showsLimit, type QuotaStatfs } from './live-limit.ts';
 import { LiveQuota } from './live-quota.ts';
 import type { QuotaBackend, QuotaBrick } from './ports.ts';
 import { foundLive, judge, type LiveView, type PvState } from './pv-state.ts';
@@ -16,6 +17,10 @@ const ROUND = 250;
 const ROUNDS_AT_ONCE = 2;
 /** PVs of a round that are settled with the brick at the same time: both rounds stay below what a server reads ahead per connection (64). */
 const LIVE_WIDTH = 28;
+/** Looks at the same time, where there is nothing else: half of what a server reads ahead per connection. */
+const LOOK_WIDTH = 32;
+/** Parts into which the second half of the time between two checks is divided. */
+const SPREAD = 16;
 
 /**
  * One round for a set of PVs: read the backend, write what differs, read it back, then bring the running brick in line and
@@ -28,8 +33,18 @@ export class Reconciler {
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #live: LiveQuota;
+  readonly #checkIntervalMs: number;
 
-  constructor(options: { backend: QuotaBackend; brick: QuotaBrick; layout: QuotaLayout; clock: Clock; log: Log }) {
+  /** `checkIntervalMs`: longest that anything of a PV is believed to be as it was, in milliseconds. */
+  constructor(options: {
+    backend: QuotaBackend;
+    brick: QuotaBrick;
+    layout: QuotaLayout;
+    clock: Clock;
+    log: Log;
+    checkIntervalMs: number;
+  }) {
+    this.#checkIntervalMs = options.checkIntervalMs;
     this.#backend = options.backend;
     this.#brick = options.brick;
     this.#layout = options.layout;
@@ -40,6 +55,45 @@ export class Reconciler {
 
   forget(path: string): void {
     this.#live.forget(path);
+  }
+
+  /**
+   * Asks the running brick only, all in one: for PVs whose directory is as it was. The brick puts their counts on the disk on the way.
+   *
+   * @param states settled, with a limit
+   * @returns those that are not as they are wanted any more, or did not answer. @throws AgentError `Aborted`
+   */
+  async look(states: readonly PvState[], signal: AbortSignal): Promise<PvState[]> {
+    if (states.length === 0) return [];
+    const askedAt = this.#clock.monotonic();
+    const asked = states.flatMap((state) => {
+      const gfid = foundLive(state)?.gfid;
+      return gfid === undefined ? [] : [{ state, gfid }];
+    });
+    const others = new Set(states);
+    let answers: (QuotaStatfs | undefined)[] = [];
+    try {
+      answers = await this.#brick.statfsEach(
+        asked.map(({ gfid }) => gfid),
+        LOOK_WIDTH,
+        signal,
+      );
+    } catch (error) {
+      if (isAgentError(error, 'Aborted')) throw error;
+    }
+    const now = this.#clock.now();
+    for (const [index, { state, gfid }] of asked.entries()) {
+      const statfs = answers[index];
+      const { desired, live } = state;
+      if (statfs === undefined || desired.limitBytes === undefined || live.kind !== 'result') continue;
+      if (live.result.kind !== 'settled' || !showsLimit(statfs, brickLimit(desired.limitBytes, this.#layout))) continue;
+      others.delete(state);
+      state.askedAt = askedAt;
+      const isSame = statfs.free === live.result.statfs.free && statfs.blockSize === live.result.statfs.blockSize;
+      state.live = { kind: 'result', result: { kind: 'settled', gfid, statfs, madeNamespace: false }, at: now };
+      if (!isSame) judge(state, this.#layout, now);
+    }
+    return [...others];
   }
 
   /** @throws AgentError when the backend as a whole does not answer; one PV's failure is only in its own state */
@@ -61,7 +115,12 @@ export class Reconciler {
     await this.#proveEmpty(states, signal);
     await this.#removeLifted(states, signal);
     const now = this.#clock.now();
-    for (const state of states) judge(state, this.#layout, now);
+    const monotonic = this.#clock.monotonic();
+    for (const [index, state] of states.entries()) {
+      judge(state, this.#layout, now);
+      // One after the other: all at once would hold up the pass in which they are due again.
+      state.believedUntil = monotonic + this.#checkIntervalMs * (1 - (index % SPREAD) / (2 * SPREAD));
+    }
   }
 
   async #read(states: readonly PvState[], signal: AbortSignal, closely = false): Promise<void> {
@@ -130,6 +189,7 @@ export class Reconciler {
   }
 
   async #settle(state: PvState, isFresh: boolean, signal: AbortSignal): Promise<void> {
+    state.askedAt = this.#clock.monotonic();
     state.live = await this.#settled(state, isFresh, signal);
     if (state.live.kind !== 'result') return;
     const { result } = state.live;

@@ -31,14 +31,14 @@ export class Disk {
     return `${this.#below}/image`;
   }
 
-  /** Mounts a new one at a path of the lab. */
-  static async mount(lab: Lab, path: string, type: DiskType = 'ext4'): Promise<Disk> {
+  /** Mounts a new one at a path of the lab. `sizeMib`: one that is larger than tests need. */
+  static async mount(lab: Lab, path: string, type: DiskType = 'ext4', sizeMib: number = SIZE_MIB[type]): Promise<Disk> {
     const below = `${path}.disk`;
     await makeFolders(path, below);
     const disk = new Disk(path, below);
     lab.onDestroy(async () => disk.unmount());
-    await run('mount', '-t', 'tmpfs', '-o', `size=${SIZE_MIB[type]}m`, 'tmpfs', below);
-    await run('truncate', '-s', `${SIZE_MIB[type]}M`, disk.#image);
+    await run('mount', '-t', 'tmpfs', '-o', `size=${sizeMib}m`, 'tmpfs', below);
+    await run('truncate', '-s', `${sizeMib}M`, disk.#image);
     const isExt4 = type === 'ext4';
     await run(`mkfs.${type}`, '-q', ...(isExt4 ? ['-F', '-E', 'lazy_itable_init=0'] : []), disk.#image);
     await run('mount', '-o', isExt4 ? 'loop,errors=remount-ro' : 'loop', disk.#image, path);

@@ -29,6 +29,9 @@ export class FakeBrick implements QuotaBackend, QuotaBrick {
   refusals: Refusal[] = [];
   /** Of subvol/ab/cd, as the disk tells. */
   parentGfid: Gfid | undefined = '22222222-2222-4222-8222-000000000002';
+  /** Whether the file system tells which directories were touched. */
+  isWatched = false;
+  readonly #readAs = new Map<string, string>();
   /** Thrown by the next calls of that name, until deleted. */
   readonly failures = new Map<string, Error>();
 
@@ -71,6 +74,7 @@ export class FakeBrick implements QuotaBackend, QuotaBrick {
     this.#called('read');
     return paths.map((path) => {
       const directory = this.directories.get(path);
+      this.#readAs.set(path, attributes(directory));
       if (directory === undefined) return { path, kind: 'missing' };
       return { path, kind: 'present', quota: this.#quotaOf(path, directory, closely) };
     });
@@ -88,6 +92,13 @@ export class FakeBrick implements QuotaBackend, QuotaBrick {
       hasEntries: closely ? hasEntries : undefined,
       parentGfid: closely ? this.parentGfid : undefined,
     };
+  }
+
+  async touched(paths: readonly string[]): Promise<number[]> {
+    return paths.flatMap((path, index) => {
+      const isStill = this.isWatched && this.#readAs.get(path) === attributes(this.directories.get(path));
+      return isStill ? [] : [index];
+    });
   }
 
   async write(changes: readonly BackendChange[], _signal?: AbortSignal, closely = false): Promise<BackendWrite[]> {
@@ -128,6 +139,11 @@ export class FakeBrick implements QuotaBackend, QuotaBrick {
     return { blockSize: BLOCK, blocks, free: free > 0n ? free : 0n, simpleQuota: true };
   }
 
+  async statfsEach(gfids: readonly Gfid[]): Promise<(QuotaStatfs | undefined)[]> {
+    this.#called('statfsEach');
+    return await Promise.all(gfids.map(async (gfid) => await this.statfs(gfid).catch(() => undefined)));
+  }
+
   async makeNamespace(gfid: Gfid): Promise<void> {
     this.#called('makeNamespace');
     this.#live(gfid).namespace = true;
@@ -159,4 +175,9 @@ export class FakeBrick implements QuotaBackend, QuotaBrick {
     if (directory === undefined) throw new Error('no such gfid');
     return directory.disk;
   }
+}
+
+function attributes(directory: Directory | undefined): string {
+  const { namespace, limit, record, size } = directory?.disk ?? {};
+  return [namespace, limit, record, size].join();
 }

@@ -44,6 +44,10 @@ export interface BrickOps {
   /** Gives a file, by its path in latin1, a second name in its directory, or takes that away. Refused like `writeQuotas`. */
   secondName: { input: { place: string; path: string; name: string; add: boolean }; output: boolean };
   withoutHandle: { input: { gfids: readonly Gfid[] }; output: Gfid[] };
+  /** Which of them, by their place in the list, may have other attributes than `readQuotas` told last. */
+  touched: { input: { paths: readonly string[] }; output: number[] };
+  /** Free blocks and inodes of the brick's file system: while they are the same, nothing was allocated or freed. */
+  freeSpace: { input: Record<string, never>; output: string };
   readQuotas: { input: { paths: readonly string[]; closely: boolean }; output: BackendRead[] };
   /** Refused with `BrickFenced` when the brick's `device:inode` is not `place`: another file system is there now. */
   writeQuotas: {

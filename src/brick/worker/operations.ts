@@ -1,8 +1,8 @@
 import { AgentError } from '../../lib/errors.ts';
-import { freeNamespace, readBlames } from '../afr-blame.ts';
+import { BlameReader, freeNamespace } from '../afr-blame.ts';
 import { ChangeWatch } from '../change-watch.ts';
 import { readCopies, readNamed } from '../copies.ts';
-import { placeOf, readBrickFacts } from '../facts.ts';
+import { freeSpace, placeOf, readBrickFacts } from '../facts.ts';
 import { GfidPaths } from '../gfid-path.ts';
 import { DirectoryHandle } from '../handle.ts';
 import { findHealObject, readHealPage } from '../heal-entries.ts';
@@ -22,6 +22,7 @@ export class BrickOperations {
   readonly #healWindow = new HealWindow();
   readonly #settled = new SettledAttributes();
   readonly #inventory = new PvInventory(new ChangeWatch());
+  readonly #blames = new BlameReader();
 
   constructor(brickPath: string) {
     this.#brickPath = brickPath;
@@ -47,7 +48,7 @@ export class BrickOperations {
         return request.input.gfids.map((gfid) => paths.locate(gfid));
       }
       case 'blames':
-        return readBlames(root, request.input.paths);
+        return this.#blames.read(root, request.input.paths, this.#inventory.reads?.blames);
       case 'freeNamespace':
         assertPlace(root, request.input.place);
         return freeNamespace(root, request.input.path, request.input.own);
@@ -65,7 +66,14 @@ export class BrickOperations {
       }
       case 'withoutHandle':
         return withoutHandle(root, request.input.gfids);
+      case 'touched': {
+        const reads = this.#inventory.reads?.quotas;
+        return request.input.paths.flatMap((path, index) => (reads?.isStill(path) === true ? [] : [index]));
+      }
+      case 'freeSpace':
+        return freeSpace(root);
       case 'readQuotas':
+        for (const path of request.input.paths) this.#inventory.reads?.quotas.note(path);
         return readQuotas(root, request.input.paths, request.input.closely);
       case 'writeQuotas':
         assertPlace(root, request.input.place);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { GrowthSource } from '../../../src/agent/growth-source.ts';
 import { AgentError } from '../../../src/lib/errors.ts';
-import { growthBetween } from '../../../src/quota/growth.ts';
+import { growthBetween, isQuietSince } from '../../../src/quota/growth.ts';
 import type { BrickProfile } from '../../../src/rpc/profile-reply.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
@@ -14,6 +14,8 @@ class FakeBrick {
   /** Undefined: it does not count calls. */
   fops: Record<string, bigint> | undefined;
   failure: Error | undefined;
+  free: string | undefined = '100:50';
+  seconds: bigint | undefined = 5n;
 
   async xlatorInfo(): Promise<BrickProfile> {
     if (this.failure !== undefined) throw this.failure;
@@ -22,7 +24,7 @@ class FakeBrick {
       ([name, hits]) => [name, { hits, averageNs: 1, minNs: 1, maxNs: 1 }] as const,
     );
     return {
-      seconds: 5n,
+      seconds: this.seconds,
       bytesRead: 0n,
       bytesWritten,
       reads: new Map(),
@@ -32,8 +34,17 @@ class FakeBrick {
   }
 }
 
-function sourceOf(brick: FakeBrick): GrowthSource {
-  return new GrowthSource({ brick, brickName: 'b', statfsAnswers: () => brick.answers, clock: new ManualClock() });
+function sourceOf(brick: FakeBrick, clock = new ManualClock()): GrowthSource {
+  return new GrowthSource({
+    brick,
+    brickName: 'b',
+    statfsAnswers: () => brick.answers,
+    freeSpace: async () => {
+      if (brick.free === undefined) throw new AgentError('BrickHung', 'no answer');
+      return brick.free;
+    },
+    clock,
+  });
 }
 
 describe('GrowthSource', () => {
@@ -72,5 +83,32 @@ describe('GrowthSource', () => {
   it('ends with the agent', async () => {
     const brick = Object.assign(new FakeBrick(), { failure: new AgentError('Aborted', 'given up') });
     await expect(sourceOf(brick).mark(signal)).rejects.toMatchObject({ code: 'Aborted' });
+  });
+
+  it('tells since when nothing has changed, in counts and in free space, and that this is not known', async () => {
+    const brick = new FakeBrick();
+    brick.seconds = undefined;
+    const clock = new ManualClock();
+    const source = sourceOf(brick, clock);
+    const looks = async (change: () => void): Promise<boolean> => {
+      change();
+      const mark = await source.mark(signal);
+      await clock.advance(10_000);
+      const lookedAt = clock.monotonic();
+      await clock.advance(10_000);
+      expect(isQuietSince(mark, lookedAt)).toBe(mark?.changedAt !== undefined);
+      const later = await source.mark(signal);
+      return isQuietSince(later, lookedAt);
+    };
+    expect(await looks(() => undefined)).toBe(true);
+    expect(await looks(() => (brick.free = '99:50'))).toBe(true);
+    expect(await looks(() => (brick.free = undefined))).toBe(false);
+    expect(await looks(() => (brick.failure = new AgentError('Timeout', 'none')))).toBe(false);
+    brick.failure = undefined;
+    brick.free = '99:50';
+    expect(await looks(() => undefined)).toBe(true);
+    const before = clock.monotonic();
+    brick.writes += 1n;
+    expect(isQuietSince(await source.mark(signal), before)).toBe(false);
   });
 });

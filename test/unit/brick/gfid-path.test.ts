@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setAttributeSync } from 'fs-xattr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { GfidPaths, type GfidPlace } from '../../../src/brick/gfid-path.ts';
-import { freeNamespace, parseBlame, readBlames } from '../../../src/brick/afr-blame.ts';
+import { BlameReader, freeNamespace, parseBlame } from '../../../src/brick/afr-blame.ts';
 import { DirectoryHandle } from '../../../src/brick/handle.ts';
 import { ROOT_GFID } from '../../../src/lib/gfid.ts';
 import { TemporaryDirectory } from '../../support/temporary.ts';
@@ -122,7 +122,10 @@ describe.runIf(isRoot)('the blame of a directory', () => {
     using root = DirectoryHandle.open(brick);
     if (root === undefined) throw new Error('no brick');
     const blame = { name: 'v-client-0', data: 0, metadata: 7, entry: 0 };
-    expect(readBlames(root, ['dir', 'none'])).toEqual([[blame, { ...blame, name: 'v-client-1', data: 1 }], []]);
+    expect(new BlameReader().read(root, ['dir', 'none'])).toEqual([
+      [blame, { ...blame, name: 'v-client-1', data: 1 }],
+      [],
+    ]);
     expect(['v-client-1', 'v-client-2', 'dirty'].map((own) => freeNamespace(root, 'dir', own))).toEqual([
       false,
       false,

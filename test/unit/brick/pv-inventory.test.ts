@@ -1,6 +1,8 @@
 import fs from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import { removeAttributeSync, setAttributeSync } from 'fs-xattr';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { BlameReader } from '../../../src/brick/afr-blame.ts';
 import { ChangeWatch } from '../../../src/brick/change-watch.ts';
 import { DirectoryHandle } from '../../../src/brick/handle.ts';
 import { parseInfo } from '../../../src/brick/pv-info.ts';
@@ -31,6 +33,13 @@ function takeAnew(): Inventory | undefined {
 function addPv(pv: string, size: unknown, at = 'ab/cd'): string {
   brick.mkdir(`subvol/${at}/${pv}`);
   return brick.write(`info/subvol/${at}/${pv}.json`, JSON.stringify({ size, path_prefix: `subvol/${at}` }));
+}
+
+/** More events than are read between two looks; of two entries in turn, as one event that is like the last is dropped. */
+function touchOften(directory: string): void {
+  for (const name of ['a', 'b']) fs.mkdirSync(`${directory}/${name}`, { recursive: true });
+  for (let n = 0; n < 2_200; n += 1)
+    for (const name of ['a', 'b']) fs.chmodSync(`${directory}/${name}`, 0o700 + (n % 2));
 }
 
 /** So long after a change its time stamp is no other change's. */
@@ -242,14 +251,104 @@ describe('a watched inventory', () => {
   });
 });
 
+describe('what was read of the PVs', () => {
+  const path = 'subvol/ab/cd/pvc-1';
+  let watch: ChangeWatch;
+
+  beforeEach(async () => {
+    addPv('pvc-1', 1024);
+    addPv('cd', 1024);
+    await settle();
+    watch = new ChangeWatch();
+    inventory = new PvInventory(watch);
+    for (let look = 0; look < 3; look += 1) take();
+    inventory.reads?.quotas.note(path);
+  });
+  afterEach(() => {
+    vi.restoreAllMocks();
+    watch.close();
+  });
+
+  const isStill = (of: string = path): boolean => inventory.reads?.quotas.isStill(of) === true;
+
+  it('stands until an attribute of the directory changes, under any name of it, and is told apart by reader and PV', async () => {
+    inventory.reads?.blames.note(path);
+    addPv('pvc-2', 1);
+    brick.write(`${path}/file`, 'x');
+    await delay(READ_MS);
+    expect([isStill(), isStill('subvol/ab/cd/pvc-2'), isStill('nowhere')]).toEqual([true, false, false]);
+    fs.symlinkSync(`${brick.path}/${path}`, `${brick.path}/handle`);
+    setAttributeSync(`${brick.path}/handle`, 'trusted.gfs.squota.limit', '7');
+    await delay(READ_MS);
+    expect([isStill(), inventory.reads?.blames.isStill(path)]).toEqual([false, false]);
+    inventory.reads?.quotas.note(path);
+    expect([isStill(), inventory.reads?.blames.isStill(path)]).toEqual([true, false]);
+    removeAttributeSync(`${brick.path}/${path}`, 'trusted.gfs.squota.limit');
+    await delay(READ_MS);
+    expect(isStill()).toBe(false);
+  });
+
+  it.each<[string, () => void]>([
+    ['the directory goes', () => fs.rmSync(`${brick.path}/${path}`, { recursive: true })],
+    [
+      'another one comes in its place',
+      () => {
+        fs.rmdirSync(`${brick.path}/${path}`);
+        fs.mkdirSync(`${brick.path}/${path}`);
+      },
+    ],
+    ['it is moved', () => fs.renameSync(`${brick.path}/${path}`, `${brick.path}/elsewhere`)],
+    ['one above it is moved', () => fs.renameSync(`${brick.path}/subvol/ab`, `${brick.path}/subvol/ff`)],
+    ['one of the name of that above it is changed', () => fs.chmodSync(`${brick.path}/subvol/ab/cd/cd`, 0o700)],
+  ])('ends when %s', async (_, change) => {
+    expect(isStill()).toBe(true);
+    change();
+    await delay(READ_MS);
+    expect(isStill()).toBe(false);
+    for (let look = 0; look < 3; look += 1) take();
+    expect(isStill()).toBe(false);
+  });
+
+  it('ends when events are lost, and when nothing is watched any more', async () => {
+    touchOften(`${brick.path}/info/subvol`);
+    await delay(READ_MS);
+    expect(isStill()).toBe(false);
+    take();
+    inventory.reads?.quotas.note(path);
+    expect(isStill()).toBe(true);
+    watch.close();
+    expect(isStill()).toBe(false);
+    inventory.reads?.quotas.note(path);
+    expect(isStill()).toBe(false);
+  });
+
+  it('is not asked for where it stands: blames are as they were read', async () => {
+    const blames = new BlameReader();
+    const value = Buffer.from('000000000000000700000000', 'hex');
+    setAttributeSync(`${brick.path}/${path}`, 'trusted.afr.v-client-0', value);
+    await delay(READ_MS);
+    const read = (): unknown => {
+      using root = DirectoryHandle.open(brick.path);
+      return root === undefined ? undefined : blames.read(root, [path, 'none'], inventory.reads?.blames);
+    };
+    const expected = [[{ name: 'v-client-0', data: 0, metadata: 7, entry: 0 }], []];
+    expect(read()).toEqual(expected);
+    const opens = vi.spyOn(fs, 'openSync');
+    expect(read()).toEqual(expected);
+    expect(opens.mock.calls.filter(([opened]) => String(opened).includes('pvc-1'))).toEqual([]);
+    setAttributeSync(`${brick.path}/${path}`, 'trusted.afr.v-client-0', Buffer.alloc(12));
+    await delay(READ_MS);
+    expect(read()).toEqual([[], []]);
+  });
+});
+
 describe('ChangeWatch', () => {
   it('gives up one that is changed all the time, and tells that others may have been missed', async () => {
     brick.mkdir('busy');
     brick.mkdir('calm');
     const watch = new ChangeWatch();
     expect(watch.add(brick.path, ['busy', 'calm', 'gone'])).toEqual(['calm', 'busy']);
-    const make = (n: number): void => fs.mkdirSync(`${brick.path}/busy/${n}`);
-    for (let n = 0; n < 4_200; n += 1) make(n);
+    touchOften(`${brick.path}/busy`);
     await delay(READ_MS);
     expect(watch.take()).toEqual({ paths: new Set(['busy']), lost: true });
     expect([watch.has('busy'), watch.has('calm')]).toEqual([false, true]);

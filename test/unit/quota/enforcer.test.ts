@@ -1,7 +1,9 @@
+import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/lib/errors.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import { QuotaEnforcer, type QuotaFile } from '../../../src/quota/enforcer.ts';
+import type { GrowthMark } from '../../../src/quota/growth.ts';
 import { LIFTED_LIMIT } from '../../../src/quota/live-limit.ts';
 import type { Fence } from '../../../src/quota/ports.ts';
 import { FakeBrick } from '../../support/fake-quota.ts';
@@ -22,8 +24,9 @@ beforeEach(() => {
   enforcer = newEnforcer();
 });
 
-function newEnforcer(dataFragments = 1): QuotaEnforcer {
+function newEnforcer(dataFragments = 1, growth?: () => Promise<GrowthMark | undefined>): QuotaEnforcer {
   return new QuotaEnforcer({
+    growth,
     backend: brick,
     brick,
     layout: { dataFragments, isArbiter: false },
@@ -120,6 +123,156 @@ describe('QuotaEnforcer', () => {
     brick.calls.length = 0;
     await enforcer.pass(never);
     expect(brick.calls).toEqual(['inventory']);
+  });
+
+  describe('beside a watched directory and a brick that tells what it writes', () => {
+    let changedAt: number | undefined;
+    let watched: QuotaEnforcer;
+
+    beforeEach(async () => {
+      brick.isWatched = true;
+      changedAt = clock.monotonic();
+      watched = newEnforcer(1, async () => ({ epoch: 1, bytes: 0, jumps: undefined, changedAt }));
+      enforcer = watched;
+      for (const pv of ['pvc-1', 'pvc-2']) brick.addPv(pv, { kadaluBytes: 10n * MiB });
+      await enforcer.pass(never);
+      await verified();
+      await verified();
+    });
+
+    /** What the next full pass asks. */
+    async function verified(): Promise<string[]> {
+      await clock.advance(30_000);
+      brick.calls.length = 0;
+      await enforcer.pass(never);
+      return brick.calls;
+    }
+
+    it('asks neither disk nor brick while nothing has changed, but all of them every ten minutes', async () => {
+      expect(await verified()).toEqual(['inventory']);
+      const asked = { read: 0, statfs: 0 };
+      for (let passed = 0; passed < 600_000; passed += 30_000) {
+        const calls = await verified();
+        asked.read += calls.filter((call) => call === 'read').length;
+        asked.statfs += calls.filter((call) => call === 'statfs').length;
+      }
+      expect(asked).toEqual({ read: 1, statfs: 2 });
+    });
+
+    it('asks the brick only, in one go, where something was written', async () => {
+      brick.at('pvc-2').live = { namespace: true, limit: 10n * MiB, used: 3n * MiB };
+      changedAt = clock.monotonic();
+      expect(await verified()).toEqual(['inventory', 'statfsEach', 'statfs', 'statfs']);
+      expect(enforcer.get('pvc-2')?.status.usedBytes).toBe(String(3n * MiB));
+      changedAt = undefined;
+      expect(await verified()).toContain('statfsEach');
+      brick.failures.set('statfsEach', new AgentError('Timeout', 'no answer'));
+      expect(await verified()).toEqual(['inventory', 'statfsEach', 'read', 'statfs', 'statfs']);
+    });
+
+    it('reads what was touched, and mends it', async () => {
+      brick.at('pvc-1').disk.limit = 99n * MiB;
+      expect(await verified()).toEqual(['inventory', 'read', 'write', 'read', 'statfs']);
+      expect(brick.at('pvc-1').disk.limit).toBe(10n * MiB);
+    });
+
+    it('brings back a limit that the brick lost, at once where the guard has found it', async () => {
+      brick.at('pvc-1').live = { namespace: false, limit: 0n, used: 0n };
+      changedAt = clock.monotonic();
+      await verified();
+      expect(brick.at('pvc-1').live?.limit).toBe(10n * MiB);
+      brick.at('pvc-2').live = { namespace: false, limit: 0n, used: 0n };
+      enforcer.doubt(['pvc-2', 'none']);
+      expect(condition('pvc-2', 'Live')).toBe('Unknown LimitNotShown');
+      await enforcer.pass(never);
+      expect([brick.at('pvc-2').live?.limit, condition('pvc-2', 'Live')]).toEqual([10n * MiB, 'True AsWanted']);
+    });
+
+    it('lets an audit go stale', async () => {
+      const [target] = enforcer.auditTargets();
+      const audit = { at: clock.now(), validUntil: clock.now() + 40_000, right: 1, wrong: 1, unplaced: 0 };
+      enforcer.takeAudits(new Map([[target?.target.gfid ?? '', audit]]));
+      await verified();
+      expect(condition('pvc-1', 'Enforced')).toBe('False PartlyEnforced');
+      await verified();
+      expect(condition('pvc-1', 'Enforced')).toBe('True NamespaceSetEmpty');
+    });
+
+    it('shows and does the same as one that reads everything back, whatever happens', async () => {
+      const pick = fc.constantFrom('pvc-1', 'pvc-2', 'pvc-3');
+      const step = fc.oneof(
+        fc.record({
+          kind: fc.constantFrom('write' as const, 'free' as const),
+          pv: pick,
+          mib: fc.integer({ min: 1, max: 9 }),
+        }),
+        fc.record({
+          kind: fc.constantFrom('disk' as const, 'both' as const, 'kadalu' as const),
+          pv: pick,
+          mib: fc.integer({ min: 1, max: 9 }),
+        }),
+        fc.record({ kind: fc.constantFrom('unset' as const, 'add' as const, 'remove' as const), pv: pick }),
+        fc.record({ kind: fc.constantFrom('restart' as const, 'down' as const, 'up' as const) }),
+      );
+      const rounds = fc.array(fc.array(step, { maxLength: 3 }), { minLength: 1, maxLength: 8 });
+      await fc.assert(
+        fc.asyncProperty(rounds, async (steps) => {
+          brick = new FakeBrick();
+          brick.isWatched = true;
+          enforcer = newEnforcer(1, async () => ({ epoch: 1, bytes: 0, jumps: undefined, changedAt }));
+          for (const pv of ['pvc-1', 'pvc-2']) brick.addPv(pv, { kadaluBytes: 10n * MiB });
+          await enforcer.pass(never);
+          for (const round of steps) {
+            for (const one of round) apply(one);
+            await clock.advance(30_000);
+            await enforcer.pass(never);
+            await enforcer.pass(never);
+            const calls = brick.calls.length;
+            const anew = newEnforcer();
+            await anew.pass(never);
+            expect(
+              brick.calls.slice(calls).filter((call) => ['write', 'setLimit', 'makeNamespace'].includes(call)),
+            ).toEqual([]);
+            const facts = (of: QuotaEnforcer): unknown =>
+              of.list().map(({ pv, spec, status }) => {
+                const { onDiskLimitBytes, liveLimitBytes, usedBytes, conditions } = status;
+                const told = conditions
+                  .filter(({ type }) => type !== 'Enforced')
+                  .map(({ type, reason }) => `${type} ${reason}`);
+                return { pv, spec, onDiskLimitBytes, liveLimitBytes, usedBytes, told };
+              });
+            expect(facts(enforcer)).toEqual(facts(anew));
+          }
+        }),
+      );
+    });
+
+    function apply(one: { kind: string; pv?: string; mib?: number }): void {
+      const { kind, pv = '', mib = 0 } = one;
+      const bytes = BigInt(mib) * MiB;
+      const directory = brick.directories.get(`subvol/ab/cd/${pv}`);
+      if (kind === 'restart') brick.restart();
+      if (kind === 'down' || kind === 'up') {
+        if (kind === 'up' && !brick.isUp) brick.restart();
+        brick.isUp = kind === 'up';
+      }
+      if (kind === 'add' && directory === undefined) brick.addPv(pv, { kadaluBytes: 5n * MiB });
+      if (kind === 'remove') {
+        brick.directories.delete(`subvol/ab/cd/${pv}`);
+        brick.kadalu.delete(pv);
+      }
+      if (directory === undefined) return;
+      if (kind === 'kadalu') brick.kadalu.set(pv, bytes);
+      if (kind === 'disk' || kind === 'both') directory.disk.limit = bytes;
+      if (kind === 'unset') directory.disk.namespace = false;
+      if (directory.live === undefined) return;
+      if (kind === 'both') directory.live.limit = bytes;
+      if (kind !== 'write' && kind !== 'free') return;
+      directory.live.used = kind === 'write' ? bytes : 0n;
+      // As its own flush would.
+      directory.disk.size = directory.live.used;
+      changedAt = clock.monotonic();
+    }
   });
 
   it('reads everything back again after the verify interval and repairs what changed behind its back', async () => {

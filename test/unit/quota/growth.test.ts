@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { BrickGrowth, growthBetween, type BrickCalls } from '../../../src/quota/growth.ts';
+import { BrickGrowth, growthBetween, isQuietSince, type BrickCalls } from '../../../src/quota/growth.ts';
 
 const KiB = 1024;
 const MiB = KiB * KiB;
@@ -67,6 +67,43 @@ describe('growthBetween', () => {
         expect(growthBetween(first, last)).toBe(parts.reduce((a, b) => a + b, 0));
         expect(growthBetween(first, last)).toBeGreaterThanOrEqual(sum.bytesWritten);
       }),
+    );
+  });
+});
+
+describe('isQuietSince', () => {
+  it('is true of a look only where nothing has changed from 10 s before it on', () => {
+    const step = fc.record({
+      passed: fc.integer({ min: 1, max: 15_000 }),
+      bytesWritten: fc.constantFrom(0, 0, 0, 1),
+      free: fc.constantFrom('a', 'a', 'a', 'b', undefined),
+      isCounting: fc.constantFrom(true, true, true, false),
+      isLost: fc.constantFrom(false, false, false, true),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(step, { minLength: 1, maxLength: 12 }),
+        fc.integer({ min: -20_000, max: 0 }),
+        (steps, back) => {
+          const growth = new BrickGrowth();
+          let [now, bytesWritten, changedAt, state] = [100_000, 0, 100_000, ''];
+          let mark: ReturnType<BrickGrowth['take']> | undefined;
+          for (const one of steps) {
+            now += one.passed;
+            bytesWritten += one.bytesWritten;
+            const isKnown = !one.isLost && one.free !== undefined;
+            const next = isKnown ? `${bytesWritten} ${one.free} ${one.isCounting}` : '';
+            if (next !== state || !isKnown) changedAt = now;
+            state = next;
+            if (one.isLost) growth.lose();
+            mark = one.isLost
+              ? undefined
+              : growth.take(calls({ bytesWritten, others: one.isCounting ? new Map() : undefined }), now, one.free);
+          }
+          const lookedAt = now + back;
+          expect(isQuietSince(mark, lookedAt)).toBe(state !== '' && lookedAt >= changedAt + 10_000);
+        },
+      ),
     );
   });
 });

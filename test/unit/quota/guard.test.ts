@@ -92,6 +92,7 @@ let warnings: object[];
 /** Undefined: the brick does not tell, and every PV is looked at. */
 let mark: GrowthMark | undefined;
 let limits: Map<string, bigint>;
+let doubted: string[];
 
 beforeEach(() => {
   brick = new FakeBrick();
@@ -101,6 +102,7 @@ beforeEach(() => {
   warnings = [];
   mark = undefined;
   limits = new Map();
+  doubted = [];
   for (const pv of ['a', 'b']) brick.pvs.set(pv, { used: 0n, total: 0n });
   guard = new QuotaGuard({
     brick,
@@ -108,6 +110,7 @@ beforeEach(() => {
     hasFilter: async () => fileHasFilter,
     growth: async () => mark,
     isTold: (pv) => told.has(pv),
+    doubt: (pvs) => doubted.push(...pvs),
     clock,
     log: { ...silentLog, warn: (facts) => warnings.push(facts) },
   });
@@ -262,7 +265,7 @@ describe('QuotaGuard', () => {
 });
 
 describe('QuotaGuard beside a brick that tells what it was asked to write', () => {
-  const MARK: GrowthMark = { epoch: 1, bytes: 0, jumps: 0 };
+  const MARK: GrowthMark = { epoch: 1, bytes: 0, jumps: 0, changedAt: undefined };
 
   async function looksAfter(change: () => void): Promise<number> {
     await pass();
@@ -308,6 +311,35 @@ describe('QuotaGuard beside a brick that tells what it was asked to write', () =
     await pass();
     expect(brick.flushes).toBe(2);
     expect(await looksAfter(() => (brick.generation += 1))).toBe(2);
+  });
+
+  it('looks at nothing for ten minutes while not a block is taken, but at what is over its limit', async () => {
+    const looks = async (ms: number): Promise<number> => {
+      brick.flushes = 0;
+      for (let passed = 0; passed < ms; passed += 5_000) await pass();
+      return brick.flushes;
+    };
+    mark = { ...MARK, jumps: undefined, changedAt: clock.monotonic() };
+    // One look at each may be of what was under way when the last change was seen.
+    expect(await looks(10_000)).toBe(4);
+    expect(await looks(590_000)).toBe(2);
+    expect(await looks(15_000)).toBe(2);
+    brick.checks = false;
+    brick.write('a', LIMIT * 2n);
+    mark = { ...mark, changedAt: clock.monotonic() };
+    // Twice at the one that is over its limit, before and after it was asked whether it could grow.
+    expect(await looks(5_000)).toBe(3);
+    expect([brick.checks, guard.stats.tampering.off]).toEqual([true, 1]);
+    expect(await looks(20_000)).toBeGreaterThanOrEqual(4);
+  });
+
+  it('says of which PVs the brick shows no limit any more', async () => {
+    await pass();
+    expect(doubted).toEqual([]);
+    brick.gone.add('b');
+    mark = undefined;
+    await pass();
+    expect(doubted).toEqual(['b']);
   });
 
   it('finds a PV in the pass after it got over its limit, however it was looked at before', async () => {
