@@ -70,8 +70,20 @@ export class MetricsRegistry {
       outcomes.push(outcome);
       if (bulk !== undefined) bulks.push({ bulk, outcome });
     }
-    yield Buffer.from(await scrape.text());
+    try {
+      yield Buffer.from(await scrape.text());
+      yield* this.#renderBulks(bulks, scrape, outcomes, { format, deadline });
+    } finally {
+      for (const { bulk } of bulks) bulk.release?.();
+    }
+  }
 
+  async *#renderBulks(
+    bulks: readonly { bulk: Bulk; outcome: Outcome }[],
+    scrape: Exposition,
+    outcomes: readonly Outcome[],
+    { format, deadline }: { format: Format; deadline: number },
+  ): AsyncGenerator<Buffer, void> {
     let complete = true;
     for (const { bulk, outcome } of bulks) {
       const slices = new Slices();

@@ -2,7 +2,7 @@ import { liveLimitBytes, usedBytes, type PvState } from '../../quota/pv-state.ts
 import type { Refusal } from '../../brick/pv-inventory.ts';
 import { systemClock, type Clock } from '../../lib/clock.ts';
 import { estimateUsage } from '../../quota/usage.ts';
-import type { Bulk, Put } from '../bulk.ts';
+import { KeptText, type Bulk, type Put } from '../bulk.ts';
 import { labelText } from '../format.ts';
 import type { MetricName } from '../names.ts';
 import { countConditions, mostInteresting } from '../pv-cut.ts';
@@ -25,6 +25,7 @@ export interface QuotaCollectorOptions {
 /** Limits, usage and conditions of every PV. PVs without a limit have no series but those of their scans. */
 export function quotaCollector(source: QuotaSource, options: QuotaCollectorOptions = {}): Collector {
   const { clock = systemClock, maxPvs = 0 } = options;
+  const columns = new SharedColumns();
   return {
     name: 'quota',
     collect(emit) {
@@ -41,79 +42,172 @@ export function quotaCollector(source: QuotaSource, options: QuotaCollectorOptio
       emit('gluster_quota_file_valid', {}, isValid === undefined ? undefined : Number(isValid));
       emit('gluster_quota_refused_entries', {}, source.refusals.length);
     },
-    bulk: () => (source.hasSynced ? bulkOf(mostInteresting([...source.states()], maxPvs), clock.now()) : undefined),
+    bulk: () =>
+      source.hasSynced ? columns.bulk(mostInteresting([...source.states()], maxPvs), clock.now()) : undefined,
   };
 }
 
+/** Those of the last scrape serve the next one; one that comes while they are in use has its own. */
+class SharedColumns {
+  #columns: Columns | undefined;
+  #isInUse = false;
+
+  bulk(states: readonly PvState[], now: number): Bulk {
+    if (this.#isInUse) return new Columns(states.length).bulk(states, now);
+    if (this.#columns?.rows !== states.length) this.#columns = new Columns(states.length);
+    this.#isInUse = true;
+    return {
+      ...this.#columns.bulk(states, now),
+      kept: this.#columns.kept,
+      release: () => {
+        this.#isInUse = false;
+      },
+    };
+  }
+}
+
+const NUMBERS = [
+  'gluster_quota_limit_bytes',
+  'gluster_quota_soft_limit_bytes',
+  'gluster_quota_on_disk_limit_bytes',
+  'gluster_quota_live_limit_bytes',
+  'gluster_quota_used_bytes',
+  'gluster_quota_scanned_bytes',
+  'gluster_quota_scan_age_seconds',
+  'gluster_quota_drift_bytes',
+] as const satisfies MetricName[];
+type NumberName = (typeof NUMBERS)[number];
+const CONDITION = 'gluster_quota_condition';
+
+/** What is shown of a PV is made of these, and each is another object when anything of it changes. */
+type Parts = Pick<PvState, 'desired' | 'wishes' | 'backend' | 'live' | 'scan' | 'conditions'>;
+
 /** Numbers of rows by metric; NaN is not known. */
 class Columns {
-  readonly #states: readonly PvState[];
-  readonly #now: number;
-  readonly labels: string[] = [];
-  readonly sources: string[] = [];
-  readonly limit: Float64Array;
-  readonly soft: Float64Array;
-  readonly onDisk: Float64Array;
-  readonly live: Float64Array;
-  readonly used: Float64Array;
-  readonly scanned: Float64Array;
-  readonly scanAge: Float64Array;
-  readonly drift: Float64Array;
+  readonly rows: number;
+  readonly kept = new KeptText();
+  #states: readonly PvState[] = [];
+  #now = 0;
+  readonly #parts: (Parts | undefined)[] = [];
+  readonly #pvs: string[] = [];
+  readonly #labels: string[] = [];
+  readonly #sources: string[] = [];
+  readonly #numbers: Record<NumberName, Float64Array>;
   /** A bit for each type of condition. */
-  readonly known: Int32Array;
-  readonly holds: Int32Array;
+  readonly #known: Int32Array;
+  readonly #holds: Int32Array;
   /** By the number of the bit. */
   readonly #conditionLabels: string[] = [];
   readonly #conditionBits = new Map<string, number>();
   readonly #sourceLabels = new Map<string, string>();
 
-  constructor(states: readonly PvState[], now: number) {
-    const column = (): Float64Array => new Float64Array(states.length).fill(Number.NaN);
+  constructor(rows: number) {
+    const column = (): Float64Array => new Float64Array(rows).fill(Number.NaN);
+    this.rows = rows;
+    this.#numbers = {
+      gluster_quota_limit_bytes: column(),
+      gluster_quota_soft_limit_bytes: column(),
+      gluster_quota_on_disk_limit_bytes: column(),
+      gluster_quota_live_limit_bytes: column(),
+      gluster_quota_used_bytes: column(),
+      gluster_quota_scanned_bytes: column(),
+      gluster_quota_scan_age_seconds: column(),
+      gluster_quota_drift_bytes: column(),
+    };
+    this.#known = new Int32Array(rows);
+    this.#holds = new Int32Array(rows);
+  }
+
+  /** Nothing is kept of what is written but in `kept`. */
+  bulk(states: readonly PvState[], now: number): Bulk {
     this.#states = states;
     this.#now = now;
-    this.limit = column();
-    this.soft = column();
-    this.onDisk = column();
-    this.live = column();
-    this.used = column();
-    this.scanned = column();
-    this.scanAge = column();
-    this.drift = column();
-    this.known = new Int32Array(states.length);
-    this.holds = new Int32Array(states.length);
+    const numbers = NUMBERS.map((name) => {
+      const column = this.#numbers[name];
+      const isLimit = name === 'gluster_quota_limit_bytes';
+      return {
+        name,
+        samples: (row: number, put: Put): void =>
+          put(isLimit ? (this.#sources[row] ?? '') : '', column[row] ?? Number.NaN),
+      };
+    });
+    return {
+      rows: this.rows,
+      prepare: (row) => this.#read(row),
+      label: (row) => this.#labels[row] ?? '',
+      metrics: [...numbers, { name: CONDITION, samples: (row, put) => this.#putConditions(row, put) }],
+    };
   }
 
-  read(row: number): void {
+  #read(row: number): void {
     const state = this.#states[row];
     if (state === undefined) return;
-    const { pv, desired, backend, scan } = state;
-    this.labels[row] = labelText([['pv', pv]]);
-    if (scan !== undefined) {
-      const { driftBytes, ageMs = Number.NaN } = estimateUsage(scan, undefined, this.#now);
-      this.scanned[row] = Number(scan.diskBytes);
-      this.scanAge[row] = ageMs / 1000;
-      this.drift[row] = number(driftBytes);
+    const { pv, desired, wishes, backend, live, scan, conditions } = state;
+    if (scan !== undefined) this.#set('gluster_quota_scan_age_seconds', row, Math.max(0, this.#now - scan.at) / 1000);
+    const last = this.#parts[row];
+    const isSame =
+      this.#pvs[row] === pv &&
+      last?.desired === desired &&
+      last.wishes === wishes &&
+      last.backend === backend &&
+      last.live === live &&
+      last.scan === scan &&
+      last.conditions === conditions;
+    if (isSame) return;
+    this.#parts[row] = { desired, wishes, backend, live, scan, conditions };
+    if (this.#pvs[row] !== pv) {
+      this.#pvs[row] = pv;
+      this.#labels[row] = labelText([['pv', pv]]);
+      this.kept.dropRow(row);
     }
-    if (desired.limitBytes === undefined) return;
-    const limit = Number(desired.limitBytes);
-    const onDisk = backend.kind === 'present' ? backend.quota.limitBytes : undefined;
-    this.limit[row] = limit;
-    this.sources[row] = this.#sourceLabel(desired.source ?? '');
-    this.soft[row] = Math.floor(limit * (state.wishes.softRatio ?? Number.NaN));
-    this.onDisk[row] = typeof onDisk === 'bigint' ? Number(onDisk) : Number.NaN;
-    this.live[row] = number(liveLimitBytes(state));
-    this.used[row] = number(usedBytes(state));
-    for (const { type, status } of state.conditions) {
-      if (status === 'Unknown') continue;
-      const bit = this.#conditionBit(type);
-      this.known[row] = (this.known[row] ?? 0) | bit;
-      if (status === 'True') this.holds[row] = (this.holds[row] ?? 0) | bit;
+    this.#readScan(row, scan);
+    const isLimited = desired.limitBytes !== undefined;
+    const onDisk = isLimited && backend.kind === 'present' ? backend.quota.limitBytes : undefined;
+    const limit = isLimited ? Number(desired.limitBytes) : Number.NaN;
+    const source = isLimited ? this.#sourceLabel(desired.source ?? '') : '';
+    if (this.#sources[row] !== source) {
+      this.#sources[row] = source;
+      this.kept.drop('gluster_quota_limit_bytes', row);
     }
+    this.#set('gluster_quota_limit_bytes', row, limit);
+    this.#set('gluster_quota_soft_limit_bytes', row, Math.floor(limit * (wishes.softRatio ?? Number.NaN)));
+    this.#set('gluster_quota_on_disk_limit_bytes', row, typeof onDisk === 'bigint' ? Number(onDisk) : Number.NaN);
+    this.#set('gluster_quota_live_limit_bytes', row, isLimited ? number(liveLimitBytes(state)) : Number.NaN);
+    this.#set('gluster_quota_used_bytes', row, isLimited ? number(usedBytes(state)) : Number.NaN);
+    this.#readConditions(row, isLimited ? conditions : []);
   }
 
-  putConditions(row: number, put: Put): void {
-    const known = this.known[row] ?? 0;
-    const holds = this.holds[row] ?? 0;
+  #readScan(row: number, scan: PvState['scan']): void {
+    const drift = scan === undefined ? undefined : estimateUsage(scan, undefined, this.#now).driftBytes;
+    this.#set('gluster_quota_scanned_bytes', row, number(scan?.diskBytes));
+    this.#set('gluster_quota_drift_bytes', row, number(drift));
+    if (scan === undefined) this.#set('gluster_quota_scan_age_seconds', row, Number.NaN);
+  }
+
+  #readConditions(row: number, conditions: PvState['conditions']): void {
+    let [known, holds] = [0, 0];
+    for (const { type, status } of conditions) {
+      if (status === 'Unknown') continue;
+      const bit = this.#conditionBit(type);
+      known |= bit;
+      if (status === 'True') holds |= bit;
+    }
+    if (this.#known[row] === known && this.#holds[row] === holds) return;
+    this.#known[row] = known;
+    this.#holds[row] = holds;
+    this.kept.drop(CONDITION, row);
+  }
+
+  #set(name: NumberName, row: number, value: number): void {
+    const column = this.#numbers[name];
+    if (Object.is(column[row], value)) return;
+    column[row] = value;
+    this.kept.drop(name, row);
+  }
+
+  #putConditions(row: number, put: Put): void {
+    const known = this.#known[row] ?? 0;
+    const holds = this.#holds[row] ?? 0;
     for (let index = 0; known >> index !== 0; index += 1) {
       if (((known >> index) & 1) === 1) put(this.#conditionLabels[index] ?? '', (holds >> index) & 1);
     }
@@ -137,34 +231,6 @@ class Columns {
     }
     return bit;
   }
-}
-
-function bulkOf(states: readonly PvState[], now: number): Bulk {
-  const columns = new Columns(states, now);
-  const { labels, sources } = columns;
-  const simple = (name: MetricName, column: Float64Array) => ({
-    name,
-    samples: (row: number, put: Put): void => put('', column[row] ?? Number.NaN),
-  });
-  return {
-    rows: states.length,
-    prepare: (row) => columns.read(row),
-    label: (row) => labels[row] ?? '',
-    metrics: [
-      {
-        name: 'gluster_quota_limit_bytes',
-        samples: (row, put) => put(sources[row] ?? '', columns.limit[row] ?? Number.NaN),
-      },
-      simple('gluster_quota_soft_limit_bytes', columns.soft),
-      simple('gluster_quota_on_disk_limit_bytes', columns.onDisk),
-      simple('gluster_quota_live_limit_bytes', columns.live),
-      simple('gluster_quota_used_bytes', columns.used),
-      simple('gluster_quota_scanned_bytes', columns.scanned),
-      simple('gluster_quota_scan_age_seconds', columns.scanAge),
-      simple('gluster_quota_drift_bytes', columns.drift),
-      { name: 'gluster_quota_condition', samples: (row, put) => columns.putConditions(row, put) },
-    ],
-  };
 }
 
 function number(bytes: bigint | undefined): number {
