@@ -224,7 +224,7 @@ export const configSchema = Type.Object(
     quotaFile: Type.Optional(path('File with limits, YAML or JSON, mostly a mounted ConfigMap; see docs/quota.md.')),
     quotaIntervalMs: milliseconds('Pause between two quota passes.', 2_000, 100),
     quotaVerifyIntervalMs: milliseconds(
-      'At most this long until every limit is read back from disk and brick.',
+      'At most this long until every limit that can have changed is read back from disk and brick.',
       30_000,
       1_000,
     ),
