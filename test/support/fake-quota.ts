@@ -32,12 +32,13 @@ export class FakeBrick implements QuotaBackend, QuotaBrick {
   /** Whether the file system tells which directories were touched. */
   isWatched = false;
   readonly #readAs = new Map<string, string>();
+  #made = 0;
   /** Thrown by the next calls of that name, until deleted. */
   readonly failures = new Map<string, Error>();
 
   addPv(pv: string, options: { kadaluBytes?: bigint; hasEntries?: boolean } = {}): Directory {
     const path = `subvol/ab/cd/${pv}`;
-    const number = (this.directories.size + 1).toString(16).padStart(12, '0');
+    const number = (this.#made += 1).toString(16).padStart(12, '0');
     const directory: Directory = {
       gfid: `11111111-1111-4111-8111-${number}`,
       disk: { namespace: false, limit: undefined, record: undefined, size: undefined },

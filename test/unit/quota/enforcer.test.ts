@@ -269,8 +269,8 @@ describe('QuotaEnforcer', () => {
       if (kind === 'both') directory.live.limit = bytes;
       if (kind !== 'write' && kind !== 'free') return;
       directory.live.used = kind === 'write' ? bytes : 0n;
-      // As its own flush would.
-      directory.disk.size = directory.live.used;
+      // A flush by somebody else; without one, the disk is as it was.
+      if (kind === 'free') directory.disk.size = directory.live.used;
       changedAt = clock.monotonic();
     }
   });
