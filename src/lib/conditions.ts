@@ -28,6 +28,23 @@ const isoTime = ((): ((ms: number) => string) => {
   };
 })();
 
+/** As last made, by type. */
+const recent = new Map<string, Condition>();
+
+/** One object for all PVs of which the same is said, which are judged one after the other. */
+function shared(condition: Condition): Condition {
+  const last = recent.get(condition.type);
+  const isSame =
+    last?.status === condition.status &&
+    last.reason === condition.reason &&
+    last.message === condition.message &&
+    last.observedGeneration === condition.observedGeneration &&
+    last.lastTransitionTime === condition.lastTransitionTime;
+  if (isSame) return last;
+  recent.set(condition.type, condition);
+  return condition;
+}
+
 /**
  * The new list, with `lastTransitionTime` kept for every condition whose status did not change. Does not alter `old`, and gives it
  * back when nothing has changed: 10,000 PVs are judged every half minute, mostly as before.
@@ -41,12 +58,12 @@ export function updateConditions(
   const time = isoTime(now);
   const next = inputs.map((input) => {
     const before = old.find((condition) => condition.type === input.type);
-    if (before === undefined) return { ...input, observedGeneration, lastTransitionTime: time };
+    if (before === undefined) return shared({ ...input, observedGeneration, lastTransitionTime: time });
     const { status, reason, message, lastTransitionTime } = before;
-    if (status !== input.status) return { ...input, observedGeneration, lastTransitionTime: time };
+    if (status !== input.status) return shared({ ...input, observedGeneration, lastTransitionTime: time });
     const isSame =
       reason === input.reason && message === input.message && before.observedGeneration === observedGeneration;
-    return isSame ? before : { ...input, observedGeneration, lastTransitionTime };
+    return isSame ? before : shared({ ...input, observedGeneration, lastTransitionTime });
   });
   return next.length === old.length && next.every((condition, index) => condition === old[index]) ? old : next;
 }
