@@ -127,6 +127,10 @@ export class WireUsageBrick implements UsageBrick {
     return this.#client.isUp;
   }
 
+  get generation(): number {
+    return this.#client.generation;
+  }
+
   async statfs(gfid: Gfid, signal: AbortSignal): Promise<QuotaStatfs> {
     return await this.#client.statfs(gfid, { pid: PID.quotaHelper, signal });
   }

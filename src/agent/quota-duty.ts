@@ -163,6 +163,7 @@ export class QuotaDuty {
       ownSubvolume: subvolume,
       others: (pv) => peers.usageOf(pv),
       subvolumes: () => peers.subvolumes().add(subvolume),
+      growth: this.#parts.growth,
       clock: this.#parts.clock,
       log: this.#parts.log.child({ part: 'usage' }),
     });

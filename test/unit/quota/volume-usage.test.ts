@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../../src/lib/log.ts';
+import type { GrowthMark } from '../../../src/quota/growth.ts';
 import { UsageTeller, type UsageBrick } from '../../../src/quota/usage-teller.ts';
 import { subvolumeOf, volumeUsage, type BrickUsage } from '../../../src/quota/volume-usage.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
@@ -40,12 +41,15 @@ describe('volumeUsage', () => {
 
 class FakeUsageBrick implements UsageBrick {
   isUp = true;
+  generation = 1;
+  asked = 0;
   told: bigint[] = [];
   failure: Error | undefined;
   used = 4096n * 3n;
   limit = 4096n * 10n;
 
   async statfs() {
+    this.asked += 1;
     if (this.failure !== undefined) throw this.failure;
     const blocks = this.limit / 4096n + 1n;
     const free = blocks - this.used / 4096n;
@@ -61,14 +65,21 @@ class FakeUsageBrick implements UsageBrick {
   }
 }
 
-function teller(brick: FakeUsageBrick, subvolumes: number[], others: BrickUsage[]): UsageTeller {
+function teller(
+  brick: FakeUsageBrick,
+  subvolumes: number[],
+  others: BrickUsage[],
+  clock = new ManualClock(),
+  growth?: () => Promise<GrowthMark | undefined>,
+): UsageTeller {
   return new UsageTeller({
     brick,
     targets: () => [{ pv: 'pvc-1', gfid: '11111111-1111-4111-8111-111111111111' }],
     ownSubvolume: 0,
     others: () => others,
     subvolumes: () => new Set(subvolumes),
-    clock: new ManualClock(),
+    growth,
+    clock,
     log: silentLog,
   });
 }
@@ -112,5 +123,43 @@ describe('UsageTeller', () => {
     brick.failure = new Error('ESTALE');
     await usages.pass(never);
     expect(usages.ownUsage()).toEqual([]);
+  });
+
+  it('neither asks nor tells a brick at rest, but once a minute, and at once what is new', async () => {
+    const brick = new FakeUsageBrick();
+    const clock = new ManualClock();
+    const mark: { changedAt: number | undefined } = { changedAt: clock.monotonic() };
+    const others = [of(1, 1000n)];
+    const usages = teller(brick, [0, 1], others, clock, async () => ({ epoch: 1, bytes: 0, jumps: 0, ...mark }));
+    const passed = async (): Promise<[asked: number, told: number]> => {
+      brick.asked = 0;
+      brick.told = [];
+      await clock.advance(5_000);
+      await usages.pass(never);
+      return [brick.asked, brick.told.length];
+    };
+    // What was under way when the last change was seen is over after 10 s.
+    expect([await passed(), await passed(), await passed()]).toEqual([
+      [1, 1],
+      [1, 1],
+      [0, 0],
+    ]);
+    await clock.advance(2_000);
+    expect(usages.ownUsage()).toMatchObject([{ ageMs: 2_000 }]);
+    others[0] = of(1, 2000n);
+    expect([await passed(), brick.told]).toEqual([[0, 1], [12_288n + 2000n]]);
+    expect(await passed()).toEqual([0, 0]);
+    await clock.advance(60_000);
+    expect(await passed()).toEqual([0, 1]);
+    brick.generation += 1;
+    expect(await passed()).toEqual([1, 1]);
+    brick.used += 4096n;
+    mark.changedAt = clock.monotonic() + 5_000;
+    expect([await passed(), brick.told]).toEqual([[1, 1], [16_384n + 2000n]]);
+    mark.changedAt = undefined;
+    expect([await passed(), await passed()]).toEqual([
+      [1, 1],
+      [1, 1],
+    ]);
   });
 });
