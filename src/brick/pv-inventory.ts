@@ -42,8 +42,11 @@ const CONTROL = /\p{Cc}/u;
  * a PV without one the directory that it would appear in; what is missed is a file without a PV's directory, for 20 s.
  */
 const ALL_EVERY = 10;
-/** And each so many also at what is watched and was not reported. */
-const WATCHED_EVERY = 30;
+/** And each so many also at the directories above those of PVs, watched or not: one may be in the place of another. */
+const ABOVE_EVERY = 30;
+/** What else is watched and was not reported is looked at by turns, each in so many looks. */
+const WATCHED_EVERY = 150;
+const ABOVE = /^(?:info\/)?subvol(?:\/..)?$/;
 const INFO_LEAF = /^info\/subvol\/..\/..$/;
 
 const UNREPORTED = 'a change was not reported: the file system does not tell them, or not all';
@@ -121,7 +124,7 @@ export class PvInventory {
   #hear(root: DirectoryHandle): void {
     const watch = this.#watch;
     this.#looks += 1;
-    this.#isSweep = watch === undefined || this.#looks % WATCHED_EVERY === 0;
+    this.#isSweep = watch === undefined;
     if (watch === undefined) return;
     const { dev, ino } = root.stat();
     const place = `${dev}:${ino}`;
@@ -137,8 +140,9 @@ export class PvInventory {
     if (this.#suspect !== undefined && !paths.has(this.#suspect)) this.#distrust(watch);
     this.#suspect = undefined;
     for (const path of paths) if (this.#seen?.often.has(path) === true) this.#due.add(path);
-    if (this.#isSweep) watch.retry();
-    if (this.#isSweep || paths.size > 0) this.#want();
+    const isTime = this.#looks % ABOVE_EVERY === 0;
+    if (isTime || this.#isSweep) watch.retry();
+    if (isTime || this.#isSweep || paths.size > 0) this.#want();
   }
 
   #distrust(watch: ChangeWatch): void {
@@ -153,8 +157,12 @@ export class PvInventory {
   #changed(root: string): 'nothing' | 'all' | { path: string } {
     if (this.#seen === undefined) return 'all';
     const { often, seldom } = this.#seen;
+    const isTime = this.#looks % ABOVE_EVERY === 0;
+    let turn = this.#looks % WATCHED_EVERY;
     for (const [path, stamp] of often) {
-      if (this.#isKnown(path)) continue;
+      turn += 1;
+      const isTurn = turn % WATCHED_EVERY === 0 || (isTime && ABOVE.test(path));
+      if (!isTurn && this.#isKnown(path)) continue;
       if (!isStill(`${root}/${path}`, stamp)) return { path };
       this.#due.delete(path);
     }

@@ -53,7 +53,7 @@ async function settle(): Promise<void> {
 }
 /** Looks until everything has been looked at again, and also what is watched. */
 const ALL_LOOKS = 10;
-const WATCHED_LOOKS = 30;
+const WATCHED_LOOKS = 150;
 
 /** Events are read when nothing else is to be done, as in the brick's thread. */
 const READ_MS = 50;
