@@ -65,6 +65,12 @@ export interface AgentParts {
 }
 
 /**
+ * Longest that the volfiles wait for the first look at the limits, in milliseconds: what makes the brick's pod ready comes first, and a brick that is not
+ * there holds up nothing.
+ */
+const FIRST_LOOK_MS = 1_000;
+
+/**
  * Everything that runs, wired together. Construction does nothing outside; `start` begins the loops, `stop` ends them.
  */
 export class Agent {
@@ -100,6 +106,7 @@ export class Agent {
   readonly #runtime = new RuntimeMonitor();
   readonly #probeTimes: ProbeTimes;
   #specCalls = 0;
+  #apiListens = false;
   #loops: Loop[] = [];
   #volfiles: VolfileManager | undefined;
 
@@ -172,7 +179,9 @@ export class Agent {
     const parts = { config, worker, brick, monitor, processes, clock, log, access, healing };
     this.quota = new QuotaDuty({ ...parts, disruption: set, growth: async (signal) => await growth.mark(signal) });
     this.livez = livenessChecks(() => this.loopStats(), clock);
-    this.readyz = readinessChecks({ worker, monitor, brick, quota: this.quota.enforcer, tls: this.tls, clock });
+    const { enforcer } = this.quota;
+    const apiListens = (): boolean => this.#apiListens;
+    this.readyz = readinessChecks({ worker, monitor, brick, quota: enforcer, apiListens, tls: this.tls, clock });
     this.watch = this.#createWatch();
     this.#healDuty = this.#createHeal(rpc, access);
     this.heal = this.#healDuty.tracker;
@@ -230,6 +239,11 @@ export class Agent {
     return this.#healDuty.instance;
   }
 
+  /** To be called when the API is there, on all that it is to listen on. */
+  noteApiListens(): void {
+    this.#apiListens = true;
+  }
+
   loopStats(): LoopStats[] {
     return [...this.#loops.map((loop) => loop.stats), ...(this.#volfiles?.loops() ?? [])];
   }
@@ -270,7 +284,16 @@ export class Agent {
       clock: this.#clock,
       log: this.#log.child({ part: 'volfile' }),
       signal: this.#stop.signal,
+      begin: this.#firstLook(),
     });
+  }
+
+  /** Resolves when the limits were looked at once, after a second, or at the end. */
+  async #firstLook(): Promise<void> {
+    const signal = AbortSignal.any([this.#stop.signal, AbortSignal.timeout(FIRST_LOOK_MS)]);
+    const over = Promise.withResolvers<void>();
+    signal.addEventListener('abort', () => over.resolve(), { once: true });
+    await Promise.race([this.quota.synced, over.promise]);
   }
 
   /**

@@ -40,13 +40,16 @@ export interface ReadinessSources {
   monitor: BrickMonitor;
   brick: BrickClient;
   quota: QuotaEnforcer;
+  /** Whether the API is there, on all that it is to listen on. */
+  apiListens: () => boolean;
   /** Undefined: TLS is off. */
   tls: TlsKeeper | undefined;
   clock: Clock;
 }
 
-/** Ready: the brick is ours, answers on disk and on the wire, and every limit was looked at once. */
-export function readinessChecks({ worker, monitor, brick, quota, tls, clock }: ReadinessSources): HealthCheck[] {
+/** Ready: the brick is ours, answers on disk and on the wire, every limit was looked at once, and the API is there. */
+export function readinessChecks(sources: ReadinessSources): HealthCheck[] {
+  const { worker, monitor, brick, quota, apiListens, tls, clock } = sources;
   return [
     {
       name: 'brick-disk',
@@ -69,6 +72,10 @@ export function readinessChecks({ worker, monitor, brick, quota, tls, clock }: R
     {
       name: 'quota-synced',
       check: () => (quota.hasSynced ? { ok: true } : { ok: false, reason: 'the first pass over the PVs is not done' }),
+    },
+    {
+      name: 'api',
+      check: () => (apiListens() ? { ok: true } : { ok: false, reason: 'the API does not listen yet' }),
     },
     ...(tls === undefined ? [] : [{ name: 'tls', check: () => tlsCheck(tls, clock) }]),
   ];

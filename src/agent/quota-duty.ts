@@ -85,6 +85,7 @@ export class QuotaDuty {
   readonly healLoops: HealLoops | undefined;
   readonly #parts: QuotaParts;
   readonly #scanWorker: ScanWorker;
+  readonly #synced = Promise.withResolvers<void>();
   #quotaLoop: Loop | undefined;
   #scanLoop: Loop | undefined;
   #repairLoop: Loop | undefined;
@@ -113,6 +114,11 @@ export class QuotaDuty {
     this.guard = config.quotaGuardIntervalMs > 0 ? this.#createGuard() : undefined;
   }
 
+  /** Resolves when every PV was looked at once. */
+  get synced(): Promise<void> {
+    return this.#synced.promise;
+  }
+
   /** Begins the next pass over the limits now: the brick is another process, or the fence has moved. */
   wake(): void {
     this.#quotaLoop?.wake();
@@ -123,6 +129,7 @@ export class QuotaDuty {
     const { guard, healLoops, peers, usageTeller } = this;
     this.#quotaLoop = loop('quota', config.quotaIntervalMs, async (signal) => {
       await this.enforcer.pass(signal);
+      if (this.enforcer.hasSynced) this.#synced.resolve();
       optimizer.note('many-pvs', this.enforcer.count > MANY_PVS);
     });
     this.#scanLoop = loop('scan', SCAN_CHECK_MS, async (signal) => await this.scanner.pass(signal));

@@ -3,6 +3,7 @@ import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
 import { systemClock } from '../lib/clock.ts';
 import { isAgentError } from '../lib/errors.ts';
+import { turn } from '../lib/turn.ts';
 import { Agent } from './agent.ts';
 import { agentFacts, type AskedFacts } from './doctor/agent-facts.ts';
 import { diagnose } from './doctor/diagnose.ts';
@@ -11,10 +12,10 @@ import { eventsConfig } from './config/events.ts';
 import { describeConfig, type Config } from './config/load.ts';
 import { createApiServer, readToken } from './http/api-server.ts';
 import type { EventDuty } from './kubernetes/event-duty.ts';
-import { listenTcp, listenUnix } from './http/listen.ts';
+import { listenTcp } from './http/listen.ts';
 import { createOpsServer } from './http/ops-server.ts';
-import type { Server } from './http/server.ts';
 import type { ApiServices, OpsServices } from './http/services.ts';
+import { SocketClaim } from './http/socket-claim.ts';
 import { disruptionService, preStopView } from './disruption-views.ts';
 import { replacementService } from './replacement-views.ts';
 import { resolveService } from './resolve-views.ts';
@@ -38,6 +39,8 @@ import {
 
 /** Longest that stopping may take before the process just ends, in milliseconds. */
 const STOP_DEADLINE_MS = 4_500;
+/** Whether the agent's own system calls come back, its API listens, and has a certificate, is no business of the brick's. */
+const AGENTS_OWN_CHECKS = new Set(['brick-disk', 'api', 'tls']);
 /** Longer than a peer may take; in milliseconds. */
 const DISRUPTION_DEADLINE_MS = 8_000;
 
@@ -56,14 +59,17 @@ export async function runAgent(config: Config, thread?: Worker): Promise<0> {
   const access = token === undefined ? undefined : { token, tls };
   const events = await loadEvents(config, log);
   const agent = new Agent(config, log, AGENT_VERSION, { access, thread, events });
-  const servers: Server[] = [];
+  const servers: Closable[] = [];
   try {
-    await listen({ agent, config, log, recent, token }, servers);
+    const claim = await SocketClaim.bind('socketPath', config.socketPath);
+    servers.push(claim);
+    // What it asks of the brick first is on its way while the listeners are made.
+    agent.start();
+    await listen({ agent, config, log, recent, token, claim }, servers);
   } catch (error) {
     await stop(agent, servers);
     throw error;
   }
-  agent.start();
   return await new Promise<0>((resolve) => {
     const onTimeout = (): void => {
       log.error({ deadlineMs: STOP_DEADLINE_MS }, 'stopping takes too long: ending without it');
@@ -91,29 +97,38 @@ async function loadEvents(config: Config, log: Logger): Promise<EventDuty | unde
   return new EventDuty(wanted, systemClock, log.child({ part: 'kubernetes' }));
 }
 
+interface Closable {
+  close: () => Promise<void>;
+}
+
 interface Parts {
   agent: Agent;
   config: Config;
   log: Logger;
   recent: RecentLog;
   token: string | undefined;
+  claim: SocketClaim;
 }
 
 /** Probes come first: they must answer while the brick is still being looked at. */
-async function listen({ agent, config, log, recent, token }: Parts, servers: Server[]): Promise<void> {
+async function listen({ agent, config, log, recent, token, claim }: Parts, servers: Closable[]): Promise<void> {
+  await turn();
   const ops = createOpsServer(opsServices(agent), log.child({ part: 'ops' }));
   servers.push(ops);
   const opsPort = await listenTcp(ops, 'opsListen', config.opsListen);
+  await turn();
   const services = apiServices(agent, recent);
   const local = await createApiServer({
     services,
     log: log.child({ part: 'api' }),
     version: AGENT_VERSION,
     token: undefined,
+    claim,
   });
   servers.push(local);
-  await listenUnix(local, 'socketPath', config.socketPath);
+  await turn();
   if (token === undefined) {
+    agent.noteApiListens();
     log.info(
       { opsPort, socket: config.socketPath },
       'listening; no apiTokenFile, so the API is on the unix socket only',
@@ -129,6 +144,7 @@ async function listen({ agent, config, log, recent, token }: Parts, servers: Ser
   });
   servers.push(remote);
   const apiPort = await listenTcp(remote, 'apiListen', config.apiListen);
+  agent.noteApiListens();
   const scheme = agent.tls === undefined ? 'http' : 'https';
   log.info({ opsPort, apiPort, scheme, socket: config.socketPath }, 'listening');
 }
@@ -137,12 +153,7 @@ function opsServices(agent: Agent): OpsServices {
   const { config, livez, readyz, watch } = agent;
   const brick = {
     livez: watch.brickLiveness(),
-    // Whether the agent's own system calls come back, or its API has a certificate, is no business of the brick's.
-    readyz: [
-      ...readyz.filter(({ name }) => name !== 'brick-disk' && name !== 'tls'),
-      watch.statfsCheck(),
-      watch.healthCheck(),
-    ],
+    readyz: [...readyz.filter(({ name }) => !AGENTS_OWN_CHECKS.has(name)), watch.statfsCheck(), watch.healthCheck()],
     startupz: watch.brickStartup(),
     shdLivez: config.shdExpected ? watch.shdLiveness() : [],
   };
@@ -213,7 +224,7 @@ async function known<T>(ask: () => Promise<T>): Promise<T | undefined> {
 }
 
 /** @returns whether nothing is left that would hold up the exit of the process */
-async function stop(agent: Agent, servers: readonly Server[]): Promise<boolean> {
+async function stop(agent: Agent, servers: readonly Closable[]): Promise<boolean> {
   // The loops end while the servers wait for requests in flight, which may need the loops' answers no more.
   const [hasEnded] = await Promise.all([agent.stop(), ...servers.map(async (server) => await server.close())]);
   return hasEnded;

@@ -26,11 +26,13 @@ export interface VolfileParts {
   log: Log;
   /** Ends everything. */
   signal: AbortSignal;
+  /** See `VolfileManagerOptions`. */
+  begin: Promise<void>;
 }
 
 /** Starts to watch the volfiles of brick and self-heal daemon; undefined when no directory is configured. */
 export function startVolfiles(parts: VolfileParts): VolfileManager | undefined {
-  const { config, brick, brickManagement, shdManagement, specCalls, clock, log, signal } = parts;
+  const { config, brick, brickManagement, shdManagement, specCalls, clock, log, signal, begin } = parts;
   if (config.volfileDir === undefined) return undefined;
   const brickTarget: VolfileTarget = {
     process: 'brick',
@@ -66,6 +68,7 @@ export function startVolfiles(parts: VolfileParts): VolfileManager | undefined {
     clock,
     log,
     signal,
+    begin,
   });
 }
 

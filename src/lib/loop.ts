@@ -19,6 +19,8 @@ export interface LoopOptions {
   clock: Clock;
   log: Log;
   signal: AbortSignal;
+  /** The first pass waits for it; must settle when the signal fires, and never rejects. Default: at once. */
+  begin?: Promise<void> | undefined;
   /** One level-based pass: looks at what is, and moves it towards what should be. */
   pass: (signal: AbortSignal) => Promise<void>;
 }
@@ -59,7 +61,8 @@ export class Loop {
   }
 
   async #run(): Promise<void> {
-    const { signal } = this.#options;
+    const { signal, begin } = this.#options;
+    if (begin !== undefined) await begin;
     while (!signal.aborted) {
       this.#woken = false;
       await this.#pass();

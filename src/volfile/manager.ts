@@ -30,6 +30,8 @@ export interface VolfileManagerOptions {
   log: Log;
   /** Ends everything. */
   signal: AbortSignal;
+  /** Nothing is watched, read or done before; must settle when the signal fires, and never rejects. Default: at once. */
+  begin?: Promise<void> | undefined;
   /** Called when the status of one process has changed. */
   onChange?: (status: VolfileStatus) => void;
   /** Where proc is mounted and how signals are sent; for tests. */
@@ -59,10 +61,10 @@ export class VolfileManager {
   /** Passes run one after the other: two signals to one process would make evidence of each other. */
   #queue: Promise<void> = Promise.resolve();
 
-  /** Starts at once; ends with the signal. */
+  /** Ends with the signal. */
   constructor(options: VolfileManagerOptions) {
     this.#options = options;
-    const { clock, dir, log, signal } = options;
+    const { begin, clock, dir, log, signal } = options;
     this.#targets = options.targets.map((target) => new TargetState(target, options));
     this.#neighbours = new NeighbourFiles(this.#names());
     this.#served = options.served && new ServedVolfile(options.served, options);
@@ -75,9 +77,10 @@ export class VolfileManager {
       clock,
       log,
       signal,
+      begin,
       pass: async () => await this.#enqueue(),
     });
-    this.#watch = new VolfileWatch({ dir, clock, log, signal, onChange: (set) => this.#onSet(set) });
+    this.#watch = new VolfileWatch({ dir, clock, log, signal, begin, onChange: (set) => this.#onSet(set) });
   }
 
   /** One for each target, in their order, and for the clients when the brick hands out their file. */

@@ -32,25 +32,24 @@ export interface VolfileWatchOptions {
   clock: Clock;
   log: Log;
   signal: AbortSignal;
+  /** See `VolfileManagerOptions`. */
+  begin?: Promise<void> | undefined;
   /** Called with the first set and with every one that differs from the one before. */
   onChange: (set: VolfileSet) => void;
 }
 
 export class VolfileWatch {
   readonly #options: VolfileWatchOptions;
-  readonly #watcher: FSWatcher;
   readonly #loop: Loop;
+  #watcher: FSWatcher | undefined;
   #intervalMs = REHASH_MS;
   #debouncing = false;
   #hash: string | undefined;
 
-  /** Starts at once; ends with the signal. */
+  /** Ends with the signal. */
   constructor(options: VolfileWatchOptions) {
     this.#options = options;
-    const { clock, dir, log, signal } = options;
-    this.#watcher = watch(dir, { depth: 0, followSymlinks: false, ignoreInitial: true, ignored: isDataDirectory });
-    this.#watcher.on('all', () => void this.#onEvent());
-    this.#watcher.on('error', (error) => this.#onError(error));
+    const { begin, clock, log, signal } = options;
     const interval = (): number => this.#intervalMs;
     this.#loop = new Loop({
       name: 'volfile-watch',
@@ -60,7 +59,10 @@ export class VolfileWatch {
       clock,
       log,
       signal,
+      begin,
       pass: async () => {
+        // Before the first look: what comes after it is told.
+        this.#watcher ??= this.#watchDirectory();
         await this.read();
       },
     });
@@ -83,7 +85,15 @@ export class VolfileWatch {
   /** Resolves when the signal has fired and nothing is left running. */
   async stopped(): Promise<void> {
     await this.#loop.stopped();
-    await this.#watcher.close();
+    await this.#watcher?.close();
+  }
+
+  #watchDirectory(): FSWatcher {
+    const options = { depth: 0, followSymlinks: false, ignoreInitial: true, ignored: isDataDirectory };
+    const watcher = watch(this.#options.dir, options);
+    watcher.on('all', () => void this.#onEvent());
+    watcher.on('error', (error) => this.#onError(error));
+    return watcher;
   }
 
   async #onEvent(): Promise<void> {

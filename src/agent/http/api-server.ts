@@ -1,6 +1,4 @@
 import { readFileSync } from 'node:fs';
-import bearerAuth from '@fastify/bearer-auth';
-import rateLimit from '@fastify/rate-limit';
 import type { FastifyBaseLogger } from 'fastify';
 import { AgentError, errnoOf, errorMessage } from '../../lib/errors.ts';
 import type { TlsKeeper } from '../tls/keeper.ts';
@@ -21,6 +19,7 @@ import { statusRoutes } from './routes/status.ts';
 import { volfileRoutes } from './routes/volfiles.ts';
 import { createServer, type Server } from './server.ts';
 import type { ApiServices } from './services.ts';
+import type { SocketClaim } from './socket-claim.ts';
 
 /** Requests a second from one address over TCP; an operator with many PVs stays far below. */
 const MAX_REQUESTS_PER_SECOND = 200;
@@ -36,14 +35,21 @@ export interface ApiServerOptions {
   token: string | undefined;
   /** Undefined: plain HTTP. */
   tls?: TlsKeeper | undefined;
+  /** The unix socket; undefined: the server is to listen on a port. */
+  claim?: SocketClaim | undefined;
   /** Hooks the maker of the OpenAPI document in before the routes; only the script that writes it does. */
   describe?: (server: Server, version: string) => Promise<void>;
 }
 
 /** The API, once for the unix socket and once, with a token, for TCP. */
 export async function createApiServer(options: ApiServerOptions): Promise<Server> {
-  const server = createServer(options.log, options.tls);
+  const server = createServer(options.log, options);
   if (options.token !== undefined) {
+    // Loaded by who has a token: they take a hundredth of the start, and of the memory.
+    const [{ default: bearerAuth }, { default: rateLimit }] = await Promise.all([
+      import('@fastify/bearer-auth'),
+      import('@fastify/rate-limit'),
+    ]);
     // As hooks of the root, both are also in front of routes that do not exist: those must not tell who has the token.
     await server.register(rateLimit, { global: false, max: MAX_REQUESTS_PER_SECOND, timeWindow: 1000 });
     server.addHook('onRequest', server.rateLimit());

@@ -7,6 +7,7 @@ import { AgentError } from '../../lib/errors.ts';
 import type { TlsKeeper } from '../tls/keeper.ts';
 import { compileSerializer, compileValidator, notNeeded } from './compilers.ts';
 import { sendError, sendFrameworkError, sendNotFound } from './errors.ts';
+import type { SocketClaim } from './socket-claim.ts';
 
 /** Longest that a request may take from its first byte to its last, in milliseconds; slow senders are cut off. */
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -26,10 +27,17 @@ const CLOSE_GRACE_MS = 3_000;
 /** Callers' own request ids are taken over when they are short and plain; they end up in logs and headers. */
 const REQUEST_ID = /^[\w.:-]{1,64}$/;
 
-/** The server that all three listeners are: time-outs, request ids, errors as problem+json. @param tls undefined: plain HTTP */
-export function createServer(log: FastifyBaseLogger, tls?: TlsKeeper) {
+/** What requests come by, where it is not plain HTTP on a port: connections made secure, or a socket that is bound already. */
+export interface Transport {
+  tls?: TlsKeeper | undefined;
+  claim?: SocketClaim | undefined;
+}
+
+/** The server that all three listeners are: time-outs, request ids, errors as problem+json. On a claimed socket it serves as soon as it is ready. */
+export function createServer(log: FastifyBaseLogger, { tls, claim }: Transport = {}) {
+  const factory = claim === undefined ? tls && secureFactory(tls) : claimedFactory(claim);
   const server = fastify({
-    ...(tls === undefined ? {} : { serverFactory: (handler: RequestListener) => secureServer(tls, handler) }),
+    ...(factory === undefined ? {} : { serverFactory: factory.create }),
     loggerInstance: log,
     // One line a request is too much for a listener that is probed every second; failures and changes are logged.
     logController: new LogController({ disableRequestLogging: true }),
@@ -60,27 +68,63 @@ export function createServer(log: FastifyBaseLogger, tls?: TlsKeeper) {
     return payload;
   });
   closeQuickly(server);
+  factory?.attach?.(server);
   return server;
 }
 
 export type Server = ReturnType<typeof createServer>;
 
+interface Factory {
+  create: (handler: RequestListener) => HttpServer;
+  /** Hooks of the framework's server, which exists only later. */
+  attach?: (server: Pick<FastifyInstance, 'addHook'>) => void;
+}
+
 /** Not by the framework's option: a bundle has no HTTPS server for it, and without TLS none is loaded. */
-function secureServer(tls: TlsKeeper, handler: RequestListener): HttpServer {
-  const { createServer: createHttps } = process.getBuiltinModule('node:https');
-  const options = {
-    ...tls.server,
-    requestCert: tls.asksClients,
-    rejectUnauthorized: tls.asksClients,
-    handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    requestTimeout: REQUEST_TIMEOUT_MS,
+function secureFactory(tls: TlsKeeper): Factory {
+  const create = (handler: RequestListener): HttpServer => {
+    const { createServer: createHttps } = process.getBuiltinModule('node:https');
+    const options = {
+      ...tls.server,
+      requestCert: tls.asksClients,
+      rejectUnauthorized: tls.asksClients,
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+    };
+    const server = limitTimes(createHttps(options, handler));
+    server.on('tlsClientError', () => tls.noteHandshakeError());
+    // Connections that are there go on with the certificate that they were made with.
+    tls.onChange(() => server.setSecureContext(tls.server));
+    return server;
   };
-  const server = createHttps(options, handler);
+  return { create };
+}
+
+/** The framework closes only what it has itself made to listen. */
+function claimedFactory(claim: SocketClaim): Factory {
+  let listener: RequestListener | undefined;
+  return {
+    create: (handler) => {
+      listener = handler;
+      return limitTimes(claim.http);
+    },
+    attach: (server) => {
+      server.addHook('onReady', (done) => {
+        if (listener !== undefined) claim.serve(listener);
+        done();
+      });
+      server.addHook('preClose', (done) => {
+        void claim.close();
+        done();
+      });
+    },
+  };
+}
+
+/** As the framework does for servers that it makes. */
+function limitTimes<T extends HttpServer>(server: T): T {
+  server.keepAliveTimeout = KEEP_ALIVE_TIMEOUT_MS;
+  server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.setTimeout(REQUEST_TIMEOUT_MS);
-  server.on('tlsClientError', () => tls.noteHandshakeError());
-  // Connections that are there go on with the certificate that they were made with.
-  tls.onChange(() => server.setSecureContext(tls.server));
   return server;
 }
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createApiServer } from '../../../src/agent/http/api-server.ts';
 import type { DoctorView } from '../../../src/agent/http/doctor-schema.ts';
-import { listenUnix } from '../../../src/agent/http/listen.ts';
+import { SocketClaim } from '../../../src/agent/http/socket-claim.ts';
 import type { Server } from '../../../src/agent/http/server.ts';
 import { runProgram } from '../../../src/cli/program.ts';
 import { FakeServices, silentPino } from '../../support/fake-api.ts';
@@ -18,8 +18,8 @@ beforeEach(async () => {
   directory = new TemporaryDirectory('doctor');
   socketPath = `${directory.path}/agent.sock`;
   services = new FakeServices();
-  server = await createApiServer({ services, log: silentPino, version: '1.2.3', token: undefined });
-  await listenUnix(server, 'socketPath', socketPath);
+  const claim = await SocketClaim.bind('socketPath', socketPath);
+  server = await createApiServer({ services, log: silentPino, version: '1.2.3', token: undefined, claim });
 });
 afterEach(async () => {
   await server.close();
