@@ -2,7 +2,7 @@
  * Reads small files of /proc under a deadline. `cmdline`, `exe` and `fd` take locks of the process they describe, so a read
  * about a process that is stuck in the kernel may not come back.
  */
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { open, readlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { withDeadline } from '../lib/deadline.ts';
@@ -97,6 +97,29 @@ export function readMoment(procRoot: string, clock: () => number): Moment | unde
   }
   return best?.moment;
 }
+
+/**
+ * The same without giving up the thread, and at a tenth of the cost, for what is small and waits for no process: `task/<tid>/stat` takes spin
+ * locks only.
+ *
+ * @returns good until the next call; undefined when there is no such file. @throws a system error for anything but an absent or denied file
+ */
+export function readProcNow(path: string): Buffer | undefined {
+  let fd: number | undefined;
+  try {
+    fd = openSync(path, 'r');
+    const bytes = readSync(fd, scratch, 0, CHUNK_BYTES, null);
+    return scratch.subarray(0, bytes);
+  } catch (error) {
+    if (whyNot(error) === undefined) throw error;
+    return undefined;
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+}
+
+/** Of the last such read. */
+const scratch = Buffer.allocUnsafeSlow(CHUNK_BYTES);
 
 function readUptime(procRoot: string): string | undefined {
   try {

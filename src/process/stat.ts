@@ -1,7 +1,7 @@
 /** What the kernel counts for a process; for metrics. What cannot be known is undefined, never 0. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { attempt, DEFAULT_PROC_ROOT, readProc, TICKS_PER_SECOND } from './proc-fs.ts';
+import { attempt, DEFAULT_PROC_ROOT, readProc, readProcNow, TICKS_PER_SECOND } from './proc-fs.ts';
 import { parseStatLine } from './stat-line.ts';
 
 export interface ProcessStats {
@@ -54,10 +54,10 @@ export async function readProcessStats(
 async function blockedThreads(taskDir: string): Promise<number | undefined> {
   const tasks = await attempt(taskDir, async () => await readdir(taskDir));
   if (!tasks.ok) return undefined;
-  const stats = await Promise.all(
-    tasks.value.slice(0, MAX_THREADS).map(async (task) => await readProc(join(taskDir, task, 'stat'))),
-  );
-  return stats.filter((stat) => stat.ok && parseStatLine(stat.value.toString('latin1'))?.state === 'D').length;
+  return tasks.value.slice(0, MAX_THREADS).filter((task) => {
+    const stat = readProcNow(join(taskDir, task, 'stat'))?.toString('latin1');
+    return stat !== undefined && parseStatLine(stat)?.state === 'D';
+  }).length;
 }
 
 function firstNumber(text: Buffer, pattern: RegExp): number | undefined {
