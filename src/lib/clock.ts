@@ -22,3 +22,21 @@ export const systemClock: Clock = {
     }
   },
 };
+
+/** Pauses end on multiples of it, in monotonic milliseconds. */
+const GRID_MS = 500;
+/** Shorter pauses are as they are asked for. */
+const GRID_FROM_MS = 2_000;
+/** A timer may fire this much early, in milliseconds; the pause after it is still a whole one. */
+const EARLY_MS = 20;
+
+/**
+ * A pause of that length or a little less, that ends when others end: a process that wakes up finds its caches cold, and to wake up for one loop
+ * after the other is a quarter of what an idle agent costs (measured).
+ *
+ * @param now monotonic milliseconds
+ */
+export function sharedPause(ms: number, now: number): number {
+  if (ms < GRID_FROM_MS) return ms;
+  return Math.ceil(Math.floor((now + ms + EARLY_MS) / GRID_MS) * GRID_MS - now);
+}

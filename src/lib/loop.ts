@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts';
+import { sharedPause, type Clock } from './clock.ts';
 import { errorMessage, isAgentError, toAgentError, type AgentError } from './errors.ts';
 import type { Log } from './log.ts';
 
@@ -14,7 +14,7 @@ export interface LoopStats {
 
 export interface LoopOptions {
   name: string;
-  /** Pause between the end of one pass and the start of the next, in milliseconds. */
+  /** Pause between the end of one pass and the start of the next, in milliseconds; up to half a second less, so that loops wake up together. */
   intervalMs: number;
   clock: Clock;
   log: Log;
@@ -102,7 +102,7 @@ export class Loop {
     this.#wake = stop;
     signal.addEventListener('abort', stop, { once: true });
     try {
-      if (!signal.aborted) await clock.sleep(intervalMs, pause.signal);
+      if (!signal.aborted) await clock.sleep(sharedPause(intervalMs, clock.monotonic()), pause.signal);
     } catch (error) {
       if (!isAgentError(error, 'Aborted')) throw error;
     } finally {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Backoff } from '../lib/backoff.ts';
-import type { Clock } from '../lib/clock.ts';
+import { sharedPause, type Clock } from '../lib/clock.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
 import { BrickFops, type FopOptions } from './brick-fops.ts';
@@ -203,7 +203,7 @@ export class BrickClient extends BrickFops {
     const { clock, pingIntervalMs = PING_INTERVAL_MS } = this.#options;
     let missed = 0;
     while (connection.closed === undefined) {
-      await clock.sleep(pingIntervalMs, over).catch(() => undefined);
+      await clock.sleep(sharedPause(pingIntervalMs, clock.monotonic()), over).catch(() => undefined);
       if (connection.closed !== undefined) return;
       try {
         await connection.call(ping, undefined, { timeoutMs: this.#pingTimeoutMs });
