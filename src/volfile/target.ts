@@ -195,7 +195,7 @@ export class TargetState {
           );
         }
       }
-      return this.#history.settle(next, wanted);
+      return this.#history.settle(await this.#unlessItAnswers(next, proof, signal), wanted);
     }
     if (known === undefined || !wanted.readable) return false;
     const foreign = known.readsAnother(this.#target.file);
@@ -312,6 +312,13 @@ export class TargetState {
     return await restart.begin(known, wanted.sha256, why, obstacle, signal);
   }
 
+  /** One that answers at its own socket runs, whatever the pid file says. */
+  async #unlessItAnswers(next: Settled, proof: ProcessProof, signal: AbortSignal): Promise<Settled> {
+    const { probe, process } = this.#target;
+    if (proof.ok || next.reason !== 'ProcessNotRunning' || !(await answers(probe, process, signal))) return next;
+    return settled('Unverified', 'ProcessUnproven', `${proof.message}, but ${UNSEEN}`);
+  }
+
   /** It has started with the wanted file, and answers. */
   #remember(known: KnownProcess, wanted: Wanted): void {
     known.settledFor = hashOf(wanted);
@@ -319,4 +326,6 @@ export class TargetState {
   }
 }
 
+const UNSEEN =
+  'it answers at its socket: it runs in a process namespace that is not shared (shareProcessNamespace: true), or the pid file is not its own';
 const MEANWHILE = 'the file changed while the process read it: what it runs is not known to the byte';

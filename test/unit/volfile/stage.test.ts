@@ -141,6 +141,7 @@ describe('a process that reads staged files', () => {
   });
 
   it('finds the newest file staged when it does not run yet', async () => {
+    answering = false;
     expect(await see(A)).toBe('Pending/ProcessNotRunning');
     expect(staged()).toBe(A);
   });

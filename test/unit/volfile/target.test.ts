@@ -292,6 +292,20 @@ describe('a file that would hurt', () => {
   });
 });
 
+describe('a process that the agent cannot see', () => {
+  it('is not called dead while it answers at its socket, and gets no signal', async () => {
+    await see(A);
+    expect(verdict()).toBe('Unverified/ProcessUnproven');
+    expect(target.status.message).toContain('shareProcessNamespace');
+    const conditions = target.status.conditions.map(({ type, status }) => `${type} ${status}`);
+    expect(conditions).toEqual(['Valid True', 'InForce Unknown', 'RestartRequired Unknown']);
+    gluster.probe = false;
+    await see(A);
+    expect(verdict()).toBe('Pending/ProcessNotRunning');
+    expect([...gluster.hups, ...gluster.terms]).toEqual([]);
+  });
+});
+
 describe('a reload that goes wrong', () => {
   beforeEach(seeAAndStart);
 
@@ -300,8 +314,10 @@ describe('a reload that goes wrong', () => {
     await see(B);
     expect(verdict()).toBe('Failed/ProcessDied');
     expect(target.status.reloads).toEqual({ succeeded: 0, failed: 1 });
+    gluster.probe = false;
     await see(B);
     expect(verdict()).toBe('Pending/ProcessNotRunning');
+    gluster.probe = true;
     gluster.start(2, B);
     await see(B);
     expect(verdict()).toBe('Unchanged/SameFile');
