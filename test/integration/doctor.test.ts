@@ -128,6 +128,7 @@ describe('the doctor beside a replicated brick', () => {
     expect(findings[0]?.evidence).toEqual([expect.stringMatching(/^pvc-1: 20(\.\d)? MiB of 8 MiB$/)]);
     await writeInfo(client, 'pvc-1', 32 * MiB);
     await waitLimit(lab, [agent], 'pvc-1', 32 * MiB);
+    await told('PvWithinLimit');
   });
 
   it('names the line of a broken ConfigMap', async () => {

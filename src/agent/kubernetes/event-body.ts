@@ -70,9 +70,9 @@ export function microTime(at: number): string {
   return new Date(at).toISOString().replace('Z', '000Z');
 }
 
-/** One line without control characters, that fits. */
+/** One line that fits, without control characters and those that turn text around. */
 export function noteOf(text: string): string {
-  const line = text.toWellFormed().replaceAll(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ');
+  const line = text.toWellFormed().replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ');
   return Buffer.byteLength(line) <= MAX_NOTE_BYTES ? line : `${cutBytes(line, MAX_NOTE_BYTES - 3)}...`;
 }
 

@@ -48,7 +48,7 @@ export const EVENT_KINDS = {
     duty: 'volfile',
     type: 'Warning',
     action: 'Verify',
-    when: 'what the process runs is not known, or the signal was sent and nothing shows that it was heard',
+    when: 'for 30 s it has not been known what the process runs, or the signal was sent and nothing shows that it was heard',
   },
   ProcessRestarted: {
     duty: 'volfile',

@@ -4,7 +4,7 @@ import type { PvState } from '../../quota/pv-state.ts';
 import type { AgentEvent } from './event-kinds.ts';
 import { NOTHING_KNOWN, podEvents, type PodMemory, type PodView } from './pod-events.ts';
 import { pvEvents, type PvMemory } from './pv-events.ts';
-import { volfileEvents, type VolfileView } from './volfile-events.ts';
+import { settledView, volfileEvents, type VolfileView } from './volfile-events.ts';
 
 export interface EventSources {
   pod: PodView;
@@ -34,8 +34,9 @@ export class EventWatch {
     const { memory, events } = podEvents(this.#pod, pod, now);
     this.#pod = memory;
     for (const view of volfiles) {
-      events.push(...volfileEvents(this.#volfiles.get(view.process), view));
-      this.#volfiles.set(view.process, { process: view.process, file: view.file, history: view.history });
+      const settled = settledView(view, now);
+      events.push(...volfileEvents(this.#volfiles.get(view.process), settled));
+      this.#volfiles.set(view.process, settled);
     }
     if (pvs === undefined) return events;
     return [...events, ...this.#pvEvents(pvs, now), ...this.#refusalEvents(pvs.refusals)];

@@ -4,10 +4,21 @@ import type { AgentEvent, EventReason } from './event-kinds.ts';
 
 export type VolfileView = Pick<VolfileStatus, 'process' | 'file' | 'history'>;
 
+/** A process that starts is not proven for a moment, for one; in milliseconds. */
+export const SETTLE_MS = 30_000;
+
 /** The agent knows better within seconds, or there is nothing to be done. */
 const PASSING: ReadonlySet<OutcomeRecord['reason']> = new Set(['VersionUnknown', 'ChangedMeanwhile'] as const);
 
-/** @param before the same process at the last look */
+/** Without what was not known for a moment only. @param now wall-clock milliseconds */
+export function settledView({ process, file, history }: VolfileView, now: number): VolfileView {
+  const settled = history.filter(
+    ({ outcome, at }, index) => outcome !== 'Unverified' || (history[index + 1]?.at ?? now) - at >= SETTLE_MS,
+  );
+  return { process, file, history: settled };
+}
+
+/** @param before the same process at the last look; both settled */
 export function volfileEvents(before: VolfileView | undefined, after: VolfileView): AgentEvent[] {
   const seen = before?.history.at(-1);
   const records = after.history;

@@ -1,5 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { volfileEvents, type VolfileView } from '../../../../src/agent/kubernetes/volfile-events.ts';
+import {
+  SETTLE_MS,
+  settledView,
+  volfileEvents,
+  type VolfileView,
+} from '../../../../src/agent/kubernetes/volfile-events.ts';
 import type { Outcome, OutcomeRecord, Reason } from '../../../../src/volfile/status.ts';
 
 const record = (outcome: Outcome, reason: Reason, wantedHash = 'a', message = 'why'): OutcomeRecord => ({
@@ -78,6 +83,19 @@ describe('volfileEvents', () => {
   it('tells that a file was put right', () => {
     expect(reasons(view(REJECTED), view(REJECTED, FINE))).toEqual(['VolfileApplied']);
     expect(reasons(view(REJECTED), view(REJECTED, record('Pending', 'JustStarted'), FINE))).toEqual(['VolfileApplied']);
+  });
+
+  it('does not tell what was not known for a moment only', () => {
+    const unproven = { ...record('Unverified', 'ProcessUnproven'), at: 1_000 };
+    const shortly = view(FINE, unproven, { ...FINE, at: 1_000 + SETTLE_MS - 1 });
+    expect(settledView(shortly, 1e9).history).toEqual([FINE, shortly.history[2]]);
+    const still = view(FINE, unproven);
+    const young = settledView(still, 999 + SETTLE_MS);
+    expect(reasons(view(FINE), young)).toEqual([]);
+    // It was left out of what was seen, so that it is news when it stays.
+    expect(reasons(young, settledView(still, 1_000 + SETTLE_MS))).toEqual(['VolfileUnverified']);
+    const long = view(FINE, unproven, { ...FINE, at: 1_000 + SETTLE_MS });
+    expect(reasons(young, settledView(long, 1e9))).toEqual(['VolfileUnverified', 'VolfileApplied']);
   });
 
   it('misses nothing that happened between two looks, in order', () => {
