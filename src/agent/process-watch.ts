@@ -36,8 +36,13 @@ export class ProcessWatch {
     this.#lookedAt = now;
     this.#process = this.#fact(view, now);
     if (this.#process.kind === 'running') this.#provenBefore = true;
+    if (this.answers) this.#remember();
+  }
+
+  /** The last try to get an answer had one. */
+  get answers(): boolean {
     const { lastAnswerAt, missing, doubt } = this.contact.view;
-    if (lastAnswerAt !== undefined && missing === undefined && doubt === undefined) this.#remember();
+    return lastAnswerAt !== undefined && missing === undefined && doubt === undefined;
   }
 
   facts(): ProbeFacts {

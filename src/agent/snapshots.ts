@@ -4,6 +4,8 @@ import type { ProcessSnapshot } from '../metrics/collectors/process.ts';
 import type { VolfileSnapshot } from '../metrics/collectors/volfile.ts';
 import { isGone } from '../process/identity.ts';
 import type { Agent } from './agent.ts';
+import type { ProcessMonitor } from './process-monitor.ts';
+import type { ProcessWatch } from './process-watch.ts';
 
 export function brickSnapshot({ config, monitor, worker, brick, processes }: Agent): BrickSnapshot {
   return {
@@ -34,10 +36,17 @@ export function healthCheckAt({ monitor, processes }: Pick<Agent, 'monitor' | 'p
   return at === undefined || at / 1000 < startedAt ? undefined : at;
 }
 
-export function processSnapshots({ processes }: Agent): ProcessSnapshot[] {
+interface ProcessSources {
+  processes: Pick<ProcessMonitor, 'views'>;
+  watch: Record<'brick' | 'shd', Pick<ProcessWatch, 'answers'>>;
+}
+
+/** A process that answers is not down, whoever the pid file names: its namespace may not be ours. */
+export function processSnapshots({ processes, watch }: ProcessSources): ProcessSnapshot[] {
   return processes.views.map(({ process, proof, stats, restarts }) => {
     if (proof === undefined) return { process, up: undefined, stats, restarts: undefined };
-    return { process, up: proof.ok ? true : isGone(proof) ? false : undefined, stats, restarts };
+    const isDown = !proof.ok && isGone(proof) && !watch[process].answers;
+    return { process, up: proof.ok ? true : isDown ? false : undefined, stats, restarts };
   });
 }
 
