@@ -22,7 +22,7 @@ import type { Clock } from '../lib/clock.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import { gfidFromBytes, gfidToBytes, type Gfid } from '../lib/gfid.ts';
 import { isGone, type ProcessProof } from '../process/identity.ts';
-import { isStoppedState } from '../process/stat-line.ts';
+import { haltOf, HALTS } from '../process/halt.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
 import type { Config } from './config/load.ts';
 import type { HealEntriesView, HealEntryView, HealExplainView, HealPvsView } from './http/schemas.ts';
@@ -216,10 +216,11 @@ function troubleOf(proof: ProcessProof | undefined): HealSituation['daemonTroubl
   if (!proof.ok) {
     return { kind: isGone(proof) ? 'Down' : 'Unproven', message: proof.message };
   }
-  const { pid, state } = proof.process;
-  if (!isStoppedState(state)) return undefined;
-  const message = `the self-heal daemon (pid ${pid}) is stopped by a signal or a debugger: nothing heals until it goes on`;
-  return { kind: 'Stopped', message };
+  const halt = haltOf(proof.process);
+  if (halt === undefined) return undefined;
+  const { pid } = proof.process;
+  const message = `the self-heal daemon (pid ${pid}) is ${HALTS[halt].words}: nothing heals until it goes on`;
+  return { kind: halt, message };
 }
 
 /**

@@ -2,7 +2,7 @@
 import type { HealOperation } from '../heal/operation.ts';
 import { AgentError } from '../lib/errors.ts';
 import { isGone } from '../process/identity.ts';
-import { isStoppedState } from '../process/stat-line.ts';
+import { haltOf, HALTS } from '../process/halt.ts';
 import type { AdoptView } from '../quota/adopter.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
 import type { Agent } from './agent.ts';
@@ -73,10 +73,9 @@ function daemonView({ config, processes }: Agent): HealView['daemon'] {
   const { proof, restarts } = view;
   if (proof?.ok === true) {
     const { pid, startedAt } = proof.process;
-    const isStopped = isStoppedState(proof.process.state);
-    const message = isStopped ? 'stopped by a signal or a debugger: it heals nothing' : 'running';
-    const state = isStopped ? 'Stopped' : 'Running';
-    return { state, pid, startedAt: time(startedAt), restarts, message };
+    const halt = haltOf(proof.process);
+    const message = halt === undefined ? 'running' : `${HALTS[halt].words}: it heals nothing`;
+    return { state: halt ?? 'Running', pid, startedAt: time(startedAt), restarts, message };
   }
   const message = proof?.message ?? 'not looked at yet';
   return {

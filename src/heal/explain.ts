@@ -4,6 +4,7 @@
  * What it cannot tell from here, it says: a split-brain shows only in the counters of all bricks, and why a write of the daemon
  * was refused (a full quota, a full disk) only on the brick that refused it.
  */
+import { HALTS, type Halt } from '../process/halt.ts';
 import type { BacklogView } from './backlog.ts';
 import type { ExplainedStatus } from './child-status.ts';
 import type { PendingEntry } from './entry.ts';
@@ -20,8 +21,8 @@ export interface Finding {
   remedy: string | undefined;
 }
 
-/** `Stopped`: by a signal or a debugger. */
-export type DaemonTroubleKind = 'Down' | 'Stopped' | 'Unproven';
+/** It is not there, does nothing, or which process it is is not proven. */
+export type DaemonTroubleKind = 'Down' | Halt | 'Unproven';
 
 /** What is known; a member that is undefined is not. */
 export interface HealSituation extends ObstacleFacts {
@@ -96,7 +97,8 @@ const REFUSED_ELSEWHERE: Finding = {
 
 const DAEMON_REMEDIES: Record<DaemonTroubleKind, string | undefined> = {
   Down: 'start it; its log says why it ended',
-  Stopped: 'let it go on (kill -CONT its pid), or restart it',
+  Stopped: HALTS.Stopped.remedy,
+  Frozen: HALTS.Frozen.remedy,
   Unproven: undefined,
 };
 

@@ -2,7 +2,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { AgentError } from '../lib/errors.ts';
 import { keyOf } from '../process/identity.ts';
-import { isStoppedState } from '../process/stat-line.ts';
+import { haltOf, HALTS } from '../process/halt.ts';
 import type { RpcObserver } from '../rpc/connection.ts';
 import type { HealChild, HealOperationName } from '../rpc/heal-reply.ts';
 import { ManagementClient } from '../rpc/management-client.ts';
@@ -68,13 +68,13 @@ export class ShdDaemon implements HealDaemon {
     this.#client.close();
   }
 
-  /** One that is stopped would not answer: that is known at once, and need not be waited for. */
+  /** One that is stopped or frozen would not answer: that is known at once, and need not be waited for. */
   async #prove(signal: AbortSignal): Promise<ProvenShd> {
     const proven = await proveShd(this.#options, signal);
-    const { pid, state } = proven.process;
-    if (!isStoppedState(state)) return proven;
-    const message = `the self-heal daemon (pid ${pid}) is stopped by a signal or a debugger; let it go on (kill -CONT ${pid})`;
-    throw new AgentError('Conflict', message);
+    const halt = haltOf(proven.process);
+    if (halt === undefined) return proven;
+    const { words, remedy } = HALTS[halt];
+    throw new AgentError('Conflict', `the self-heal daemon (pid ${proven.process.pid}) is ${words}; ${remedy}`);
   }
 
   async #ask(op: HealOperationName, proven: ProvenShd, signal: AbortSignal): Promise<HealChild[]> {

@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 import { withDeadline } from '../lib/deadline.ts';
 import { errnoOf, errorMessage } from '../lib/errors.ts';
 import { lockHolders } from './file-locks.ts';
+import { readFrozen } from './freezer.ts';
 import {
   DEFAULT_PROC_ROOT,
   PROC_DEADLINE_MS,
@@ -30,6 +31,8 @@ export interface ProcessInfo {
   cmdline: string[];
   /** One letter as in proc(5). */
   state: string;
+  /** Whether its cgroup is frozen; undefined: not looked at, or it cannot be seen from here. */
+  isFrozen?: boolean | undefined;
 }
 
 export type ProofFailure =
@@ -106,6 +109,7 @@ export async function readProcess(pid: number, options: ProcOptions = {}): Promi
     startedAt: Math.round(moment.now - (moment.uptimeSeconds - line.startTicks / TICKS_PER_SECOND) * 1000),
     cmdline: cmdline.ok ? splitCmdline(cmdline.value) : [],
     state: line.state,
+    isFrozen: await readFrozen(pid, root),
   };
 }
 

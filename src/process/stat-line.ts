@@ -10,11 +10,6 @@ export interface StatLine {
   startTicks: number;
 }
 
-/** Stopped by a signal (T) or traced (t): it does nothing until it is told to go on. */
-export function isStoppedState(state: string): boolean {
-  return state === 'T' || state === 't';
-}
-
 /** `undefined` when the line is not of the kernel's form. */
 export function parseStatLine(line: string): StatLine | undefined {
   const end = line.lastIndexOf(')');

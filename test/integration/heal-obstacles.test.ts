@@ -12,12 +12,15 @@ import {
 } from '../../src/agent/http/schemas.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { startAgent, type LabAgent } from '../lab/agent.ts';
+import { cgroupMount, FrozenGroup } from '../lab/freezer.ts';
 import { brickDifferences, pendingHeals, pendingOn } from '../lab/inspect.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Mount } from '../lab/mount.ts';
 import { createPv, LIMIT_XATTR, NAMESPACE_XATTR, type Pv } from '../lab/pv.ts';
 import type { Volume } from '../lab/volume.ts';
 
+/** Where groups can be made; undefined on a machine that lets nobody. */
+const CGROUPS = cgroupMount();
 const MiB = 1024 ** 2;
 const LIMIT = 32 * MiB;
 /** Of the first set: what it misses, only the agents of its set know. */
@@ -146,7 +149,27 @@ describe('a distributed volume that misses something in one set', () => {
 });
 
 describe('a self-heal daemon', () => {
-  it('that is frozen is told so at once, and goes on afterwards', async () => {
+  // Without a group of one's own there is nothing to freeze; the samples of test/unit/process/freezer.test.ts are of real ones.
+  it.skipIf(CGROUPS === undefined)('whose cgroup is frozen is told so, and so is a brick', async () => {
+    await using shd = await FrozenGroup.of(CGROUPS ?? '', volume.shd.pid);
+    await lab.waitFor('it to be seen', async () => (await healOf(first)).daemon?.state === 'Frozen');
+    const failed = await heal(first, isOver);
+    expect(failed).toMatchObject({ state: 'Failed', accepted: null, message: expect.stringContaining('thaw it') });
+    expect(await finding(first, 'HealDaemonFrozen')).toMatchObject({ severity: 'error' });
+    expect((await first.cli('heal', 'status')).stdout).toContain('frozen with its cgroup');
+    await shd.thaw();
+    await lab.waitFor('it to go on', async () => (await healOf(first)).daemon?.state === 'Running');
+    await using brick = await FrozenGroup.of(CGROUPS ?? '', volume.brick(0).pid);
+    await lab.waitFor('the brick to be seen', async () => {
+      return (await first.cli('doctor')).stdout.includes('ProcessFrozen');
+    });
+    await brick.thaw();
+    await lab.waitFor('the brick to go on', async () => {
+      return !(await first.cli('doctor')).stdout.includes('ProcessFrozen');
+    });
+  });
+
+  it('that is stopped is told so at once, and goes on afterwards', async () => {
     volume.shd.pause();
     await lab.waitFor('it to be seen', async () => (await healOf(first)).daemon?.state === 'Stopped');
     const failed = await heal(first, isOver);

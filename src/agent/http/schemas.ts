@@ -267,8 +267,9 @@ export const healSchema = Type.Object({
   daemon: Nullable(
     Type.Object(
       {
-        state: Type.Enum(['Running', 'Stopped', 'Down', 'Unknown'], {
-          description: 'Stopped: by a signal or a debugger; it is there and does nothing until it is told to go on.',
+        state: Type.Enum(['Running', 'Stopped', 'Frozen', 'Down', 'Unknown'], {
+          description:
+            'Stopped: by a signal or a debugger. Frozen: with its cgroup, where that can be seen. Either way it is there and does nothing until somebody lets it go on.',
         }),
         pid: Nullable(Type.Integer()),
         startedAt: Nullable(Time),

@@ -78,6 +78,12 @@ describe('explainHeal of the backlog', () => {
       severity: 'error',
       remedy: expect.stringContaining('kill -CONT'),
     });
+    const frozen = { kind: 'Frozen', message: 'pid 7 is frozen' } as const;
+    expect(explainHeal(situation({ daemonTrouble: frozen, children: undefined }))[0]).toMatchObject({
+      reason: 'HealDaemonFrozen',
+      severity: 'error',
+      remedy: expect.stringContaining('cgroup.freeze'),
+    });
   });
 
   it('names each error of its volfile with the remedy', () => {

@@ -1,6 +1,7 @@
 /** The brick process, the self-heal daemon, and the volfiles they run from. */
 import { formatDuration } from '../../../lib/units.ts';
-import { isGone, type ProcessProof } from '../../../process/identity.ts';
+import { haltOf, HALTS } from '../../../process/halt.ts';
+import { isGone, type ProcessInfo, type ProcessProof } from '../../../process/identity.ts';
 import { formatProblem } from '../../../volfile/problem.ts';
 import type { Outcome, ProcessName } from '../../../volfile/status.ts';
 import type { DoctorFacts } from '../facts.ts';
@@ -117,7 +118,7 @@ function judgeProof(
   of: { what: string; pidFile: string; answers: boolean; remedy: string },
 ): Judgement[] | string {
   if (proof === undefined) return 'it was not looked at yet';
-  if (proof.ok) return [];
+  if (proof.ok) return judgeHalt(proof.process, of.what);
   const evidence = [`pid file ${of.pidFile}: ${proof.reason}`, proof.message];
   if (!of.answers && isGone(proof)) {
     return [
@@ -134,6 +135,15 @@ function judgeProof(
       remedy: 'share the process namespace (shareProcessNamespace: true), and check the path of the pid file',
     },
   ];
+}
+
+function judgeHalt(process: ProcessInfo, what: string): Judgement[] {
+  const halt = haltOf(process);
+  if (halt === undefined) return [];
+  const { words, remedy } = HALTS[halt];
+  const message = `${what} is ${words}: it does nothing, and who asks it waits`;
+  const evidence = [`pid ${process.pid}, state ${process.state} in /proc${halt === 'Frozen' ? ', cgroup frozen' : ''}`];
+  return [{ severity: 'error', reason: `Process${halt}`, message, evidence, remedy }];
 }
 
 const SEVERITY_OF: Record<Outcome, FindingSeverity | undefined> = {

@@ -7,7 +7,8 @@ import type { TlsUse } from '../../../../src/agent/tls/material.ts';
 import type { DoctorFacts } from '../../../../src/agent/doctor/facts.ts';
 import type { ConditionStatus } from '../../../../src/lib/conditions.ts';
 import type { ConditionGroup } from '../../../../src/agent/doctor/quota-summary.ts';
-import { backlog, GONE, healthy, NOW, volfile } from '../../../support/doctor-facts.ts';
+import type { ProcessInfo, ProcessProof } from '../../../../src/process/identity.ts';
+import { backlog, GONE, healthy, NOW, proof, volfile } from '../../../support/doctor-facts.ts';
 
 function group(type: string, reason: string, change: Partial<ConditionGroup> = {}): ConditionGroup {
   const examples = [{ pv: 'pvc-1', message: 'in words' }];
@@ -38,9 +39,30 @@ function brickDead(facts: DoctorFacts): void {
 
 const DAY_MS = 86_400_000;
 
+function halted(change: Partial<ProcessInfo>): ProcessProof {
+  const running = proof(7);
+  return running.ok ? { ...running, process: { ...running.process, ...change } } : running;
+}
+
 /** What is sick, and the check and reason that must be told first. */
 const CASES: readonly [what: string, make: (facts: DoctorFacts) => void, first: string, severity?: string][] = [
   ['a brick that was killed', brickDead, 'brick-process ProcessDown'],
+  [
+    'a brick that is stopped by a signal',
+    (facts) => {
+      facts.brick.proof = halted({ state: 'T' });
+      facts.brick.statfs = { ok: false, reason: 'no answer' };
+    },
+    'brick-process ProcessStopped',
+  ],
+  [
+    'a self-heal daemon whose cgroup is frozen',
+    (facts) => {
+      facts.shd.proof = halted({ isFrozen: true });
+      facts.shd.answers = { ok: false, reason: 'no answer' };
+    },
+    'shd-process ProcessFrozen',
+  ],
   [
     'a brick that cannot start from its volfile',
     (facts) => {
