@@ -4,7 +4,6 @@ import type { BrickWorker } from '../brick/worker/client.ts';
 import { brickSetOf } from '../heal/brick-set.ts';
 import { STALE_AFTER_MS } from '../heal/backlog.ts';
 import type { EventHint } from '../heal/gluster-event.ts';
-import type { PvUse } from '../heal/obstacle.ts';
 import { PvTallies } from '../heal/pv-tally.ts';
 import { LeftDirty } from '../heal/left-dirty.ts';
 import { Sightings } from '../heal/sightings.ts';
@@ -14,7 +13,6 @@ import type { Clock } from '../lib/clock.ts';
 import type { Gfid } from '../lib/gfid.ts';
 import type { Loop } from '../lib/loop.ts';
 import type { QuotaEnforcer } from '../quota/enforcer.ts';
-import { liveLimitBytes, usedBytes } from '../quota/pv-state.ts';
 import type { BrickClient } from '../rpc/brick-client.ts';
 import type { RpcObserver } from '../rpc/connection.ts';
 import { PID } from '../rpc/credential.ts';
@@ -33,6 +31,7 @@ import { SplitBrainWatch } from './split-brain.ts';
 import type { HealthCheck } from './health.ts';
 import type { PeerAccess } from './peer-http.ts';
 import type { ProcessMonitor } from './process-monitor.ts';
+import { PvUses } from './pv-uses.ts';
 import type { StartLoop } from './quota-duty.ts';
 
 export interface HealParts {
@@ -217,7 +216,7 @@ export class HealDuty {
       daemon: this.#shd,
       splitBrain: this.splitBrain,
       status: () => this.tracker.status(),
-      useOf: (pv) => useOf(quota, pv),
+      uses: new PvUses({ config, state: (pv) => quota.state(pv), peers: this.#peers }),
       clock,
       processes: () => processes.views,
       volfiles,
@@ -291,11 +290,4 @@ export class HealDuty {
       signal,
     });
   }
-}
-
-function useOf(quota: HealParts['quota'], pv: string): PvUse | undefined {
-  const state = quota.state(pv);
-  if (state === undefined) return undefined;
-  const [used, limit] = [usedBytes(state), liveLimitBytes(state)];
-  return used === undefined || limit === undefined ? undefined : { usedBytes: used, limitBytes: limit };
 }

@@ -11,7 +11,6 @@ import {
   type Finding,
   type HealSituation,
 } from '../heal/explain.ts';
-import type { PvUseOf } from '../heal/obstacle.ts';
 import type { HealOperation } from '../heal/operation.ts';
 import type { DaemonChild, EntrySource } from '../heal/ports.ts';
 import type { PvTally } from '../heal/pv-tally.ts';
@@ -25,7 +24,9 @@ import { isGone, type ProcessProof } from '../process/identity.ts';
 import { haltOf, HALTS } from '../process/halt.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
 import type { Config } from './config/load.ts';
+import type { PeerUses } from './http/heal-schemas.ts';
 import type { HealEntriesView, HealEntryView, HealExplainView, HealPvsView } from './http/schemas.ts';
+import type { PvUses } from './pv-uses.ts';
 import type { ObjectVerdict, SplitBrainWatch } from './split-brain.ts';
 import type { ProcessView } from './process-monitor.ts';
 
@@ -45,8 +46,8 @@ export interface HealInsightOptions {
   splitBrain: Pick<SplitBrainWatch, 'known' | 'judge'> | undefined;
   daemon: { children(signal: AbortSignal): Promise<DaemonChild[]> };
   status: () => HealStatus;
-  /** What a PV holds and may hold on this brick. */
-  useOf: PvUseOf;
+  /** What PVs hold and may hold, here and on the other bricks. */
+  uses: Pick<PvUses, 'of' | 'answer' | 'others'>;
   clock: Pick<Clock, 'now'>;
   processes: () => readonly ProcessView[];
   volfiles: () => readonly VolfileStatus[];
@@ -98,7 +99,7 @@ export class HealInsight {
   /** @param subject a gfid or a path from the volume's root; undefined: the backlog as a whole */
   async explain(subject: string | undefined): Promise<HealExplainView> {
     const found = subject === undefined ? undefined : await this.#find(subject);
-    const situation = await this.#situation(found === undefined ? await this.#sample() : []);
+    const situation = await this.#situation(found === undefined ? await this.#sample() : [], found?.entry);
     const { state, reason, message } = situation.backlog;
     return {
       backlog: { state, reason, message },
@@ -148,8 +149,12 @@ export class HealInsight {
     return { kind: 'SplitBrain', kinds, bricks: copies.map(({ brickIndex }) => brickIndex) };
   }
 
-  async #situation(sample: readonly PendingEntry[]): Promise<HealSituation> {
-    const { config, processes, volfiles, status, useOf, clock } = this.#options;
+  uses(pvs: readonly string[]): PeerUses {
+    return this.#options.uses.answer(pvs);
+  }
+
+  async #situation(sample: readonly PendingEntry[], subject?: PendingEntry): Promise<HealSituation> {
+    const { config, processes, volfiles, status, uses, clock, signal } = this.#options;
     const { operations, ...backlog } = status();
     const proof = processes().find(({ process }) => process === 'shd')?.proof;
     const daemonTrouble = troubleOf(proof);
@@ -163,7 +168,8 @@ export class HealInsight {
       lastAnswer: lastAnswer(operations, proof),
       backlog,
       sample,
-      useOf,
+      useOf: uses.of,
+      otherUses: await uses.others(subject === undefined ? sample : [subject], signal),
       now: clock.now(),
       self: this.#set?.self,
     };

@@ -4,7 +4,13 @@ import { Check } from 'typebox/value';
 import type { BrickReport, PeerAnswer } from '../heal/disruption.ts';
 import type { NameRemoval } from '../heal/resolve-name.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
-import { peerHealSchema, peerObjectsSchema, type PeerHeal } from './http/heal-schemas.ts';
+import {
+  peerHealSchema,
+  peerObjectsSchema,
+  peerUsesSchema,
+  type PeerHeal,
+  type PeerUses,
+} from './http/heal-schemas.ts';
 import { askPeer, type PeerAccess } from './peer-http.ts';
 import type { RowChange } from './resolver.ts';
 import type { CopiesAnswer, CopiesQuestion } from './split-brain.ts';
@@ -77,6 +83,29 @@ export class HealPeers {
           if (isAgentError(error, 'Aborted')) throw error;
           this.#brickAt.delete(address);
           if (at !== undefined && !found.has(at)) found.set(at, { error: `${address}: ${errorMessage(error)}` });
+        }
+      }),
+    );
+    return found;
+  }
+
+  /** What PVs hold and may hold on the bricks of a set, by index of the brick; without those that do not answer. @throws AgentError `Aborted` */
+  async uses(
+    pvs: readonly string[],
+    members: readonly number[],
+    signal: AbortSignal,
+  ): Promise<Map<number, PeerUses['uses']>> {
+    const found = new Map<number, PeerUses['uses']>();
+    await Promise.all(
+      this.#options.addresses.map(async (address) => {
+        const at = this.#brickAt.get(address);
+        if (at !== undefined && !members.includes(at)) return;
+        try {
+          const { brickIndex, uses } = await this.#ask(address, '/v1/peer/heal/uses', peerUsesSchema, signal, { pvs });
+          if (members.includes(brickIndex)) found.set(brickIndex, uses);
+        } catch (error) {
+          // What it would have said makes an explanation better, and nothing depends on it.
+          if (isAgentError(error, 'Aborted')) throw error;
         }
       }),
     );

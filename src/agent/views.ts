@@ -138,7 +138,8 @@ export function adoptionService({ config, quota: { adoption } }: Agent): Adoptio
 }
 
 export function operationView(operation: HealOperation): HealOperationView {
-  const { id, kind, state, accepted, children, startedAt, finishedAt, backlogAtStart, backlogNow, message } = operation;
+  const { id, kind, state, accepted, children, startedAt, finishedAt, backlogAtStart, backlogNow, crawl, message } =
+    operation;
   return {
     id,
     kind,
@@ -154,6 +155,7 @@ export function operationView(operation: HealOperation): HealOperationView {
     finishedAt: time(finishedAt),
     backlogAtStart: backlogAtStart ?? null,
     backlogNow: backlogNow ?? null,
+    crawl: crawl ?? null,
     message,
   };
 }

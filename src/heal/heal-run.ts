@@ -83,6 +83,7 @@ export class HealRun {
       finishedAt: undefined,
       backlogAtStart: workOf(view),
       backlogNow: workOf(view),
+      crawl: undefined,
       message: 'the self-heal daemon is being asked',
     };
   }
@@ -167,6 +168,7 @@ export class HealRun {
     if (this.isFinished || report?.crawls === undefined) return;
     if (report.daemon.key !== this.#before.daemon.key) this.#takeRestart();
     else this.#outcome = this.#ended(this.#before.crawls, report.crawls);
+    this.#operation = { ...this.#operation, crawl: this.#outcome };
   }
 
   /** While the daemon rests although objects wait. What it answers does not matter: it crawls, or it does not. */

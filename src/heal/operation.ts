@@ -1,6 +1,7 @@
 /** One heal that somebody asked for, as the API shows it. */
 import type { BacklogView } from './backlog.ts';
 import type { ExplainedStatus } from './child-status.ts';
+import type { CrawlOutcome } from './crawl-judge.ts';
 import type { HealKind } from './ports.ts';
 
 export type OperationState =
@@ -30,6 +31,8 @@ export interface HealOperation {
   /** Entries of the xattrop and entry-changes indices together; undefined: not known. */
   backlogAtStart: number | undefined;
   backlogNow: number | undefined;
+  /** The daemon's own count of its newest crawls that this heal started; undefined: under way, or it keeps none (disperse). */
+  crawl: CrawlOutcome | undefined;
   /** One sentence. */
   message: string;
 }

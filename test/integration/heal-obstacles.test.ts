@@ -16,6 +16,7 @@ import { cgroupMount, FrozenGroup } from '../lab/freezer.ts';
 import { brickDifferences, pendingHeals, pendingOn } from '../lab/inspect.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Mount } from '../lab/mount.ts';
+import { SIZE_XATTR } from '../../src/brick/quota-xattrs.ts';
 import { createPv, LIMIT_XATTR, NAMESPACE_XATTR, type Pv } from '../lab/pv.ts';
 import type { Volume } from '../lab/volume.ts';
 
@@ -37,8 +38,9 @@ let volume: Volume;
 let csi: Mount;
 let client: Mount;
 let pv: Pv;
-/** Beside a brick of each set. */
+/** Beside a brick of each set, and the one that misses something, which the first can ask. */
 let first: LabAgent;
+let sink: LabAgent;
 let second: LabAgent;
 
 beforeAll(async () => {
@@ -57,8 +59,13 @@ beforeAll(async () => {
     BRICK_AGENT_IDENTITY_INTERVAL_MS: '500',
     BRICK_AGENT_QUOTA_VERIFY_INTERVAL_MS: '1000',
   };
-  [first, second] = await Promise.all([
-    startAgent(lab, volume, volume.brick(0), { env }),
+  const tokenFile = `${lab.dir}/token`;
+  await writeFile(tokenFile, 'a-token-that-is-long-enough\n');
+  const listens = [`127.0.0.1:${await lab.nextPort()}`, `127.0.0.1:${await lab.nextPort()}`];
+  const peered = { ...env, BRICK_AGENT_API_TOKEN_FILE: tokenFile, BRICK_AGENT_PEERS: listens.join(',') };
+  [first, sink, second] = await Promise.all([
+    startAgent(lab, volume, volume.brick(0), { env: { ...peered, BRICK_AGENT_API_LISTEN: listens[0] } }),
+    startAgent(lab, volume, volume.brick(SINK), { env: { ...peered, BRICK_AGENT_API_LISTEN: listens[1] } }),
     startAgent(lab, volume, volume.brick(3), { env }),
   ]);
 });
@@ -229,6 +236,58 @@ describe('a PV that holds more than its limit', () => {
     await lab.waitFor('heal of all', async () => (await pendingHeals(volume)) === 0);
     expect(await brickDifferences(volume)).toEqual([]);
     expect((await healOf(first)).state).toBe('Complete');
+  });
+});
+
+describe('a brick that alone has no room for what it missed', () => {
+  /** It comes back with another attribute on its backend; the daemon is down until somebody has looked. */
+  async function returnWith(name: string, value: string, prefix: string): Promise<void> {
+    await volume.shd.stop();
+    await volume.brick(SINK).kill('SIGKILL');
+    await write(prefix, 12, MiB / 2);
+    await settled();
+    setAttributeSync(`${volume.brick(SINK).path}/${pv.relativePath}`, name, value);
+    await volume.brick(SINK).start();
+    await client.waitConnected();
+  }
+
+  async function expectHealed(): Promise<void> {
+    await lab.waitFor('heal of all', async () => {
+      await heal(first, ({ state }) => state !== 'Pending');
+      return (await pendingHeals(volume)) === 0;
+    });
+    expect(await brickDifferences(volume)).toEqual([]);
+    const reasons = (await findingsOf(first)).map(({ reason }) => reason);
+    expect(reasons.filter((reason) => /^(Sink|Pv)/.test(reason))).toEqual([]);
+  }
+
+  it('is told to count wrongly, and heals when its counter is repaired', async () => {
+    await returnWith(SIZE_XATTR, `${LIMIT}\0`, 'late');
+    const told = await finding(first, 'SinkCountsMore');
+    expect(told).toMatchObject({
+      severity: 'error',
+      message: expect.stringMatching(/^vol1-client-2 counts 32 MiB of pvc-1, this brick \S+ MiB: /),
+      remedy: expect.stringContaining('quota repair pvc-1'),
+    });
+    expect((await findingsOf(first)).map(({ reason }) => reason)).not.toContain('PvFull');
+    await volume.shd.start();
+    await heal(first, ({ state }) => state === 'Running');
+    await systemClock.sleep(CRAWLED_MS);
+    expect(await pendingOn(volume.brick(0))).toBeGreaterThan(0);
+    expect((await sink.cli('quota', 'repair', 'pvc-1')).code).toBe(0);
+    await expectHealed();
+  });
+
+  it('is told to have a lower limit, and heals when that is what the others have', async () => {
+    await returnWith(LIMIT_XATTR, String(4 * MiB), 'later');
+    expect(await finding(first, 'SinkLimitLower')).toMatchObject({
+      severity: 'error',
+      message: expect.stringMatching(/^the limit of pvc-1 is 4 MiB on vol1-client-2 and 32 MiB here, where it holds /),
+      remedy: expect.stringContaining(`brick-agent quota set pvc-1 ${LIMIT}`),
+    });
+    setLimit(LIMIT);
+    await volume.shd.start();
+    await expectHealed();
   });
 });
 

@@ -179,10 +179,15 @@ describe('heal of a replica 3 volume', () => {
     expect(await brickDifferences(volume)).not.toEqual([]);
     // A file that is tried before its directory fails once; such an operation says that it does not know.
     const states = await lab.waitFor('a full heal without failures', async () => {
-      const { accepted, state, message } = await watcher.heal('full');
-      return state === 'Succeeded' && { accepted, message };
+      const { accepted, state, message, crawl } = await watcher.heal('full');
+      return state === 'Succeeded' ? { accepted, message, crawl } : undefined;
     });
-    expect(states).toEqual({ accepted: true, message: expect.stringMatching(/the full walk has ended: \d+ healed/) });
+    expect(states).toEqual({
+      accepted: true,
+      message: expect.stringMatching(/the full walk has ended: \d+ healed/),
+      crawl: { healed: expect.any(Number), failed: 0, splitBrain: 0 },
+    });
+    expect(states.message).toContain(`${states.crawl?.healed} healed`);
     expect(await brickDifferences(volume)).toEqual([]);
     expect(await readFile(`${brick.path}/dir/file-3`, 'utf8')).toBe('content 3');
   });
@@ -227,6 +232,7 @@ describe('heal of a disperse volume', () => {
       expect(await watcher.heal('full')).toMatchObject({
         state: 'Unknown',
         accepted: true,
+        crawl: undefined,
         message: expect.stringContaining('keeps no statistics'),
       });
     } finally {

@@ -18,6 +18,7 @@ import type {
   DisruptionView,
   PeerHeal,
   PeerObjects,
+  PeerUses,
   PeerObjectsQuery,
   PreStopView,
   SplitBrainView,
@@ -140,6 +141,7 @@ export function operationView(id: string, kind: 'index' | 'full' = 'index'): Hea
     finishedAt: null,
     backlogAtStart: 1200,
     backlogNow: 900,
+    crawl: { healed: 300, failed: 2, splitBrain: 0 },
     message: 'the heal daemon has started',
   };
 }
@@ -373,6 +375,11 @@ export class FakeHealEntries implements HealEntriesService {
   async pvs(): Promise<HealPvsView> {
     const items = [{ pv: 'pvc-1', objects: 7 }];
     return await Promise.resolve({ items, outside: 2, unknown: 1, stale: 1, complete: true, takenAt: TIME });
+  }
+
+  uses(pvs: readonly string[]): PeerUses {
+    const uses = pvs.map((pv) => ({ pv, usedBytes: '7', limitBytes: '9', excessBytes: null }));
+    return { volumeId: '2b9e329c-bdb8-11ee-989f-4e09040b9c74', brickIndex: 1, uses };
   }
 
   async explain(object: string | undefined): Promise<HealExplainView> {

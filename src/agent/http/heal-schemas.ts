@@ -22,6 +22,31 @@ export const peerHealSchema = Type.Object({
   isStopping: Type.Boolean({ description: 'The brick is about to be stopped.' }),
 });
 
+/** A page of explanations names no more. */
+export const MAX_USES = 64;
+const Bytes = Type.String({ pattern: '^\\d{1,19}$', description: 'Bytes of this brick.' });
+
+export const peerUsesQuerySchema = Type.Object(
+  { pvs: Type.Array(Type.String({ minLength: 1, maxLength: 1024 }), { maxItems: MAX_USES }) },
+  { additionalProperties: false },
+);
+
+export const peerUsesSchema = Type.Object({
+  volumeId: Type.String(),
+  brickIndex: Type.Integer(),
+  uses: Type.Array(
+    Type.Object({
+      pv: Type.String(),
+      usedBytes: Bytes,
+      limitBytes: Bytes,
+      excessBytes: Nullable(
+        Type.String({ pattern: '^\\d{1,19}$', description: 'By so much a scan has found the counter too high.' }),
+      ),
+    }),
+    { maxItems: MAX_USES, description: 'Of those that have a limit here.' },
+  ),
+});
+
 export const disruptionSchema = Type.Object({
   verdict: Verdict,
   reasons: Type.Array(
@@ -151,6 +176,7 @@ export const splitBrainSchema = Type.Object({
 export type PeerObjects = Static<typeof peerObjectsSchema>;
 export type PeerObjectsQuery = Static<typeof peerObjectsQuerySchema>;
 export type SplitBrainView = Static<typeof splitBrainSchema>;
+export type PeerUses = Static<typeof peerUsesSchema>;
 export type PeerHeal = Static<typeof peerHealSchema>;
 export type DisruptionView = Static<typeof disruptionSchema>;
 export type PreStopView = Static<typeof preStopSchema>;

@@ -220,6 +220,15 @@ export const healOperationSchema = Type.Object({
   finishedAt: Nullable(Time),
   backlogAtStart: Count,
   backlogNow: Count,
+  crawl: Nullable(
+    Type.Object(
+      { healed: Type.Integer(), failed: Type.Integer(), splitBrain: Type.Integer() },
+      {
+        description:
+          "The heal daemon's own count of the newest crawls that this heal started; null: under way, or it keeps none (disperse).",
+      },
+    ),
+  ),
   message: Type.String(),
 });
 

@@ -7,6 +7,7 @@ import type {
   PeerHeal,
   PeerObjects,
   PeerObjectsQuery,
+  PeerUses,
   PreStopView,
   SplitBrainView,
 } from './heal-schemas.ts';
@@ -86,6 +87,8 @@ export interface HealEntriesService {
   pvs(): Promise<HealPvsView>;
   /** @param object a gfid or a path from the volume's root. @throws AgentError `NotFound`, `BadRequest` */
   explain(object: string | undefined): Promise<HealExplainView>;
+  /** What PVs hold and may hold on this brick, for the agents of the others. */
+  uses(pvs: readonly string[]): PeerUses;
 }
 
 export interface DisruptionService {

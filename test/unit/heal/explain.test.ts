@@ -25,6 +25,7 @@ function situation(fields: Partial<HealSituation> = {}, pending = counts(3)): He
     sample: [],
     now: 0,
     useOf: () => undefined,
+    otherUses: () => new Map(),
     backlog: backlog.view(0),
     self: 'vol1-client-0',
     ...fields,

@@ -288,7 +288,11 @@ describe('a full heal', () => {
     await pass(5000, counts(0));
     expect(run.operation.state).toBe('Running');
     await pass(5000, counts(0));
-    expect(run.operation).toMatchObject({ state: 'Succeeded', message: 'the full walk has ended: 6 healed' });
+    expect(run.operation).toMatchObject({
+      state: 'Succeeded',
+      message: 'the full walk has ended: 6 healed',
+      crawl: { healed: 6, failed: 0, splitBrain: 0 },
+    });
   });
 
   it('is Unknown after failed attempts, and Failed after a split-brain', async () => {

@@ -27,8 +27,10 @@ function entry(fields: Partial<PendingEntry> = {}): PendingEntry {
 }
 
 const NOW = 1_000_000_000;
-const obstaclesOf = (one: PendingEntry, useOf: PvUseOf) => judge(one, { useOf, now: NOW });
-const obstaclesAmong = (some: PendingEntry[], useOf: PvUseOf) => judgeAll(some, { useOf, now: NOW });
+const obstaclesOf = (one: PendingEntry, useOf: PvUseOf, others: Record<string, PvUse> = {}) =>
+  judge(one, { useOf, otherUses: () => new Map(Object.entries(others)), now: NOW });
+const obstaclesAmong = (some: PendingEntry[], useOf: PvUseOf) =>
+  judgeAll(some, { useOf, otherUses: () => new Map(), now: NOW });
 const MiB = 1024n ** 2n;
 const over = (): PvUse => ({ usedBytes: 8n * MiB, limitBytes: 2n * MiB });
 
@@ -44,6 +46,75 @@ describe('obstaclesOf', () => {
         remedy: expect.stringContaining('raise its limit'),
       },
     ]);
+  });
+
+  describe('of a brick that refuses alone', () => {
+    const own = (usedBytes: bigint, limitBytes: bigint) => (): PvUse => ({ usedBytes, limitBytes });
+    const reasonsOf = (one: PendingEntry, use: PvUseOf, sink: PvUse, child = 'vol1-client-2'): string[] =>
+      obstaclesOf(one, use, { [child]: sink }).map(({ reason }) => reason);
+    const roomy = own(8n * MiB, 32n * MiB);
+
+    it('says that its limit is lower, and to set it for all', () => {
+      const [found, ...more] = obstaclesOf(entry(), roomy, {
+        'vol1-client-2': { usedBytes: 2n * MiB, limitBytes: 4n * MiB },
+      });
+      expect(found).toMatchObject({
+        reason: 'SinkLimitLower',
+        severity: 'error',
+        message: expect.stringContaining('4 MiB on vol1-client-2 and 32 MiB here, where it holds 8 MiB'),
+        remedy: expect.stringContaining(`brick-agent quota set pvc-1 ${32n * MiB}`),
+      });
+      expect(more).toEqual([]);
+    });
+
+    it('says that its counter is wrong, measured or not, and to repair it', () => {
+      const sink = { usedBytes: 32n * MiB, limitBytes: 32n * MiB };
+      expect(obstaclesOf(entry(), roomy, { 'vol1-client-2': sink })).toMatchObject([
+        {
+          reason: 'SinkCountsMore',
+          message: expect.stringContaining('or it still has what was deleted here'),
+          remedy: expect.stringContaining('quota repair pvc-1'),
+        },
+      ]);
+      expect(obstaclesOf(entry(), roomy, { 'vol1-client-2': { ...sink, excessBytes: 24n * MiB } })).toMatchObject([
+        { reason: 'SinkCountsMore', message: expect.stringContaining('24 MiB too high') },
+      ]);
+    });
+
+    it('tells a PV that is full everywhere from it', () => {
+      const full = own(8n * MiB, 8n * MiB);
+      expect(reasonsOf(entry(), full, { usedBytes: 8n * MiB, limitBytes: 8n * MiB })).toEqual(['PvFull']);
+      expect(reasonsOf(entry(), full, { usedBytes: 6n * MiB, limitBytes: 8n * MiB })).toEqual(['PvFull']);
+      expect(reasonsOf(entry(), over, { usedBytes: 2n * MiB, limitBytes: 2n * MiB })).toEqual(['PvOverLimit']);
+    });
+
+    it('says nothing where it has room, where another one has none, and where nothing needs room', () => {
+      const short = { usedBytes: 4n * MiB, limitBytes: 4n * MiB };
+      expect(reasonsOf(entry(), roomy, { usedBytes: 2n * MiB, limitBytes: 32n * MiB })).toEqual([]);
+      // A lower limit that is far away stands in nobody's way.
+      expect(reasonsOf(entry(), roomy, { usedBytes: 2n * MiB, limitBytes: 16n * MiB })).toEqual([]);
+      expect(reasonsOf(entry(), roomy, short, 'vol1-client-1')).toEqual([]);
+      expect(reasonsOf(entry({ kinds: ['metadata'] }), roomy, short)).toEqual([]);
+    });
+
+    it('looks at all others for what was left dirty, of which nobody is blamed', () => {
+      const left = entry({ state: 'Dirty', kinds: [], blames: [], changedAt: NOW - 120_000 });
+      const sink = { usedBytes: 4n * MiB, limitBytes: 4n * MiB };
+      expect(reasonsOf(left, roomy, sink, 'vol1-client-1')).toEqual(['LeftDirty', 'SinkLimitLower']);
+    });
+
+    it('is never both, whatever they count', () => {
+      const bytes = fc.bigInt({ min: 0n, max: 64n * MiB });
+      fc.assert(
+        fc.property(bytes, bytes, bytes, bytes, (used, limit, sinkUsed, sinkLimit) => {
+          const sink = { usedBytes: sinkUsed, limitBytes: sinkLimit };
+          const found = reasonsOf(entry(), own(used, limit), sink);
+          expect(found.length).toBeLessThanOrEqual(1);
+          expect(found[0] !== 'SinkLimitLower' || sinkLimit < limit).toBe(true);
+          expect(found[0] !== 'SinkCountsMore' || (sinkUsed > used && sinkLimit >= limit)).toBe(true);
+        }),
+      );
+    });
   });
 
   it('says nothing of a PV with room, warns of one without, and says nothing of none and of what needs no space', () => {

@@ -1,5 +1,6 @@
 import { Readable } from 'node:stream';
 import { Type } from 'typebox';
+import { peerUsesQuerySchema, peerUsesSchema } from '../heal-schemas.ts';
 import { healEntriesQuerySchema, healEntriesSchema, healExplainSchema, healPvsSchema } from '../schemas.ts';
 import type { HealEntriesService } from '../services.ts';
 import type { Server } from '../server.ts';
@@ -65,6 +66,19 @@ export function healEntryRoutes(server: Server, entries: HealEntriesService): vo
       },
     },
     async () => await entries.pvs(),
+  );
+
+  server.post(
+    '/v1/peer/heal/uses',
+    {
+      schema: {
+        tags,
+        summary: 'For the agents of the other bricks: what PVs hold and may hold on this one.',
+        body: peerUsesQuerySchema,
+        response: withProblems({ 200: peerUsesSchema }, 422),
+      },
+    },
+    async ({ body: { pvs } }) => entries.uses(pvs),
   );
 
   server.get(
