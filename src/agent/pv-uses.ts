@@ -42,7 +42,7 @@ export class PvUses {
   }
 
   /** Of the PVs of objects that wait. Who does not answer is not in it. @throws AgentError `Aborted` */
-  async others(entries: readonly PendingEntry[], signal: AbortSignal): Promise<OtherUses> {
+  async others(entries: readonly Pick<PendingEntry, 'pv'>[], signal: AbortSignal): Promise<OtherUses> {
     const { config, peers } = this.#options;
     const set = brickSetOf(config);
     const pvs = [...new Set(entries.flatMap(({ pv }) => pv ?? []))].slice(0, MAX_USES);
@@ -79,7 +79,8 @@ function viewOf(pv: string, use: PvUse | undefined): PeerUses['uses'][number] | 
   const { usedBytes: used, limitBytes, excessBytes } = use;
   return {
     pv,
-    usedBytes: used.toString(),
+    // A counter may be wrong in that way, too.
+    usedBytes: (used < 0n ? 0n : used).toString(),
     limitBytes: limitBytes.toString(),
     excessBytes: excessBytes?.toString() ?? null,
   };

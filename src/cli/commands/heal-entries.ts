@@ -15,7 +15,7 @@ import { formatTable } from '../table.ts';
 /** Entries in one question to the agent, the most that it gives: answered in some 50 ms. */
 const PAGE_ENTRIES = 1000;
 
-/** Prints page by page, so that a million entries need no memory here. Exit 1 when anything waits. */
+/** Prints page by page, so that a million entries need no memory here; the agent reads one while the one before is printed. Exit 1 when anything waits. */
 export async function healList(
   client: AgentClient,
   output: Output,
@@ -24,11 +24,19 @@ export async function healList(
   limit: number | undefined,
 ): Promise<ExitCode> {
   let printed = 0;
-  for (let after: string | undefined; ;) {
-    const rest = limit === undefined ? PAGE_ENTRIES : Math.min(PAGE_ENTRIES, limit - printed);
+  const ask = async (after: string | undefined, known: number): Promise<unknown> => {
+    const rest = limit === undefined ? PAGE_ENTRIES : Math.min(PAGE_ENTRIES, limit - known);
     const query = new URLSearchParams({ index, limit: String(rest), ...(after === undefined ? {} : { after }) });
-    const page = await client.get(`/v1/heal/entries?${query.toString()}`);
+    return await client.get(`/v1/heal/entries?${query.toString()}`);
+  };
+  for (let asked: Promise<unknown> | undefined = ask(undefined, 0); asked !== undefined;) {
+    const page: unknown = await asked;
     if (!Check(healEntriesSchema, page)) throw unexpected('a page of heal entries');
+    const known = printed + page.items.length;
+    const isLast = page.next === null || (limit !== undefined && known >= limit);
+    asked = isLast ? undefined : ask(page.next ?? undefined, known);
+    // It fails above.
+    asked?.catch(() => undefined);
     if (json) {
       for (const item of page.items) {
         output.raw(`${printed === 0 ? '[\n' : ',\n'}${JSON.stringify(item)}`);
@@ -39,8 +47,6 @@ export async function healList(
       output.line(entryTable(page.items));
       printed += page.items.length;
     }
-    if (page.next === null || (limit !== undefined && printed >= limit)) break;
-    after = page.next;
   }
   if (json) output.line(printed === 0 ? '[]' : '\n]');
   else if (printed === 0) output.line('Nothing waits for heal as far as this brick knows.');
