@@ -11,6 +11,7 @@ import {
   type HealView,
 } from '../../src/agent/http/schemas.ts';
 import { systemClock } from '../../src/lib/clock.ts';
+import { readProcess } from '../../src/process/identity.ts';
 import { startAgent, type LabAgent } from '../lab/agent.ts';
 import { cgroupMount, FrozenGroup } from '../lab/freezer.ts';
 import { brickDifferences, pendingHeals, pendingOn } from '../lab/inspect.ts';
@@ -157,23 +158,23 @@ describe('a distributed volume that misses something in one set', () => {
 
 describe('a self-heal daemon', () => {
   // Without a group of one's own there is nothing to freeze; the samples of test/unit/process/freezer.test.ts are of real ones.
-  it.skipIf(CGROUPS === undefined)('whose cgroup is frozen is told so, and so is a brick', async () => {
+  it.skipIf(CGROUPS === undefined)('whose cgroup is frozen is told so, and a frozen brick is seen', async () => {
     await using shd = await FrozenGroup.of(CGROUPS ?? '', volume.shd.pid);
     await lab.waitFor('it to be seen', async () => (await healOf(first)).daemon?.state === 'Frozen');
     const failed = await heal(first, isOver);
     expect(failed).toMatchObject({ state: 'Failed', accepted: null, message: expect.stringContaining('thaw it') });
     expect(await finding(first, 'HealDaemonFrozen')).toMatchObject({ severity: 'error' });
-    expect((await first.cli('heal', 'status')).stdout).toContain('frozen with its cgroup');
+    const { text } = await first.api('GET', '/v1/doctor');
+    expect(text).toContain('ProcessFrozen');
     await shd.thaw();
     await lab.waitFor('it to go on', async () => (await healOf(first)).daemon?.state === 'Running');
-    await using brick = await FrozenGroup.of(CGROUPS ?? '', volume.brick(0).pid);
-    await lab.waitFor('the brick to be seen', async () => {
-      return (await first.cli('doctor')).stdout.includes('ProcessFrozen');
-    });
+    const { pid } = volume.brick(0);
+    const isFrozen = async () => (await readProcess(pid))?.isFrozen;
+    expect(await isFrozen()).not.toBe(true);
+    await using brick = await FrozenGroup.of(CGROUPS ?? '', pid);
+    await lab.waitFor('the brick to be seen', isFrozen);
     await brick.thaw();
-    await lab.waitFor('the brick to go on', async () => {
-      return !(await first.cli('doctor')).stdout.includes('ProcessFrozen');
-    });
+    await lab.waitFor('the brick to go on', async () => (await isFrozen()) === false);
   });
 
   it('that is stopped is told so at once, and goes on afterwards', async () => {
