@@ -187,8 +187,9 @@ class Columns {
   #readConditions(row: number, conditions: PvState['conditions']): void {
     let [known, holds] = [0, 0];
     for (const { type, status } of conditions) {
-      if (status === 'Unknown') continue;
+      // Also of what is not known: so the order of the series is that of the conditions, whichever is known first.
       const bit = this.#conditionBit(type);
+      if (status === 'Unknown') continue;
       known |= bit;
       if (status === 'True') holds |= bit;
     }
