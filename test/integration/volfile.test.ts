@@ -205,6 +205,7 @@ describe('volfiles of running processes', () => {
     const openFiles = async (of: number | 'self'): Promise<number> => (await readdir(`/proc/${of}/fd`)).length;
     const before = await Promise.all([openFiles('self'), openFiles(pid)]);
     const { succeeded } = (await managed.status('brick')).reloads;
+    const begun = Date.now();
     for (let swap = 0; swap < 200; swap += 1) await volume.configMap.swap({ [BRICK_FILE]: threads(20 + (swap % 40)) });
     await volume.configMap.swap({ [BRICK_FILE]: threads(13) });
     await lab.waitFor('the last file', async () => {
@@ -212,11 +213,13 @@ describe('volfiles of running processes', () => {
       return runningHash === wantedHash && wantedHash === hashText(threads(13));
     });
     expect(await threadsOf(lab, brick)).toBe('13');
-    // Of a file that changes while it is read, nothing is claimed.
+    // Of a file that changes while it is read, nothing is claimed. A storm that is over soon leaves what was before it in the history.
     const { reloads, history } = await managed.status('brick');
-    expect(
-      history.filter(({ outcome }) => !['Applied', 'Unchanged', 'Pending', 'Unverified'].includes(outcome)),
-    ).toEqual([]);
+    const said = history.filter(({ at }) => at >= begun);
+    expect(said.length).toBeGreaterThan(0);
+    expect(said.filter(({ outcome }) => !['Applied', 'Unchanged', 'Pending', 'Unverified'].includes(outcome))).toEqual(
+      [],
+    );
     expect(reloads.succeeded - succeeded).toBeLessThan(20);
     const after = await Promise.all([openFiles('self'), openFiles(pid)]);
     for (const [index, count] of after.entries()) expect(count).toBeLessThanOrEqual((before[index] ?? 0) + 4);
