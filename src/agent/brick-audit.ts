@@ -4,6 +4,7 @@ import type { Clock } from '../lib/clock.ts';
 import { AgentError, isAgentError } from '../lib/errors.ts';
 import { ROOT_GFID, type Gfid } from '../lib/gfid.ts';
 import { Mutex } from '../lib/mutex.ts';
+import type { SignalOptions } from '../process/signal.ts';
 import { readStatedump } from '../process/statedump.ts';
 import { InodeTableReader } from '../process/statedump-inodes.ts';
 import type { AuditPorts } from '../quota/auditor.ts';
@@ -14,12 +15,22 @@ import type { ProcessMonitor } from './process-monitor.ts';
 /** Gfids in one message to the worker: at some 30 µs each no other call waits for long behind it. */
 const BATCH = 500;
 
+/**
+ * A brick leaves its inode table out of a dump when somebody holds the table's lock at that moment (it only tries it), which on a busy machine happens: a
+ * dump without one is asked for again, so often in all.
+ */
+const DUMPS = 5;
+/** Before the next one, in milliseconds. */
+const DUMP_AGAIN_MS = 200;
+
 export interface BrickAuditOptions {
   worker: BrickWorker;
   processes: ProcessMonitor;
   brick: BrickClient;
   config: { statedumpDir: string; brickName: string };
   clock: Clock;
+  /** Where proc is mounted and how signals are sent; for tests. */
+  system?: SignalOptions;
 }
 
 export class BrickAudit implements AuditPorts {
@@ -32,7 +43,7 @@ export class BrickAudit implements AuditPorts {
   }
 
   async dump(take: (gfid: Gfid, namespace: Gfid | undefined) => void, signal: AbortSignal): Promise<void> {
-    const { processes, config, clock } = this.#options;
+    const { processes, config, clock, system } = this.#options;
     const proof = processes.views.find(({ process }) => process === 'brick')?.proof;
     if (proof?.ok !== true) {
       throw new AgentError(
@@ -40,15 +51,18 @@ export class BrickAudit implements AuditPorts {
         `no audit: ${proof?.message ?? 'the brick process was not looked at yet'}`,
       );
     }
-    const reader = new InodeTableReader(config.brickName, ({ gfid, namespace }) => take(gfid, namespace));
-    const options = { process: proof.process, dir: config.statedumpDir, clock, signal };
-    await this.#mutex.run(async () => await readStatedump(options, (line) => reader.line(line)));
-    if (!reader.end()) {
-      throw new AgentError(
-        'NotSupported',
-        `the statedump of pid ${proof.process.pid} has no inode table of ${config.brickName}; does glusterdump.options switch inode off?`,
-      );
+    const options = { ...system, process: proof.process, dir: config.statedumpDir, clock, signal };
+    for (let dumps = 1; ; dumps += 1) {
+      const reader = new InodeTableReader(config.brickName, ({ gfid, namespace }) => take(gfid, namespace));
+      await this.#mutex.run(async () => await readStatedump(options, (line) => reader.line(line)));
+      if (reader.end()) return;
+      if (dumps === DUMPS) break;
+      await clock.sleep(DUMP_AGAIN_MS, signal);
     }
+    throw new AgentError(
+      'NotSupported',
+      `${DUMPS} statedumps of pid ${proof.process.pid} have no inode table of ${config.brickName}; does glusterdump.options switch inode off?`,
+    );
   }
 
   async locate(gfids: readonly Gfid[], signal: AbortSignal): Promise<(string | undefined | null)[]> {

@@ -54,15 +54,25 @@ async function scan(agent: LabAgent, pv: Pv): Promise<QuotaItem> {
   });
 }
 
-/** The measured usage is du's to the byte on every brick. @returns drift by brick, in bytes */
+/**
+ * The measured usage is du's to the byte on every brick.
+ *
+ * @returns drift by brick, in bytes, as two scans one after the other have found it: what the agent itself believes of a counter (docs/quota.md)
+ */
 async function expectDu(pv: Pv): Promise<number[]> {
-  const drifts: number[] = [];
-  for (const [index, agent] of agents.entries()) {
-    const { usage } = (await scan(agent, pv)).status;
-    expect(usage.scannedBytes).toBe(String(await du(index, pv)));
-    drifts.push(Number(usage.driftBytes));
-  }
-  return drifts;
+  return await Promise.all(
+    agents.map(async (agent, index) => {
+      const found: number[] = [];
+      do {
+        const { usage } = (await scan(agent, pv)).status;
+        expect(usage.scannedBytes).toBe(String(await du(index, pv)));
+        found.push(Number(usage.driftBytes));
+        expect(found.length, `drifts of brick ${index}: ${found.join(', ')}`).toBeLessThan(6);
+      } while (found.at(-1) !== found.at(-2));
+      if (found.length > 2) console.warn(`brick ${index} first told other drifts: ${found.join(', ')}`);
+      return found.at(-1) ?? Number.NaN;
+    }),
+  );
 }
 
 describe('usage on a replica-3 volume', () => {
