@@ -61,31 +61,25 @@ export class HealPeers {
    * @throws AgentError `Aborted`
    */
   async copies(
-    { gfids, names }: CopiesQuestion,
+    question: CopiesQuestion,
     members: readonly number[],
     signal: AbortSignal,
   ): Promise<Map<number, CopiesAnswer | { error: string }>> {
     const found = new Map<number, CopiesAnswer | { error: string }>();
-    await Promise.all(
-      this.#options.addresses.map(async (address) => {
-        const at = this.#brickAt.get(address);
-        // Of another set.
-        if (at !== undefined && !members.includes(at)) return;
-        try {
-          const path = '/v1/peer/heal/objects';
-          const answer = await this.#ask(address, path, peerObjectsSchema, signal, { gfids, names });
-          this.#brickAt.set(address, answer.brickIndex);
-          found.set(answer.brickIndex, {
-            copies: answer.copies,
-            named: answer.named.map((named) => named ?? undefined),
-          });
-        } catch (error) {
-          if (isAgentError(error, 'Aborted')) throw error;
-          this.#brickAt.delete(address);
-          if (at !== undefined && !found.has(at)) found.set(at, { error: `${address}: ${errorMessage(error)}` });
-        }
-      }),
-    );
+    await this.#askMembers(members, async (address, at) => {
+      try {
+        const answer = await this.#ask(address, '/v1/peer/heal/objects', peerObjectsSchema, signal, question);
+        this.#brickAt.set(address, answer.brickIndex);
+        found.set(answer.brickIndex, {
+          copies: answer.copies,
+          named: answer.named.map((named) => named ?? undefined),
+        });
+      } catch (error) {
+        if (isAgentError(error, 'Aborted')) throw error;
+        this.#brickAt.delete(address);
+        if (at !== undefined && !found.has(at)) found.set(at, { error: `${address}: ${errorMessage(error)}` });
+      }
+    });
     return found;
   }
 
@@ -96,19 +90,15 @@ export class HealPeers {
     signal: AbortSignal,
   ): Promise<Map<number, PeerUses['uses']>> {
     const found = new Map<number, PeerUses['uses']>();
-    await Promise.all(
-      this.#options.addresses.map(async (address) => {
-        const at = this.#brickAt.get(address);
-        if (at !== undefined && !members.includes(at)) return;
-        try {
-          const { brickIndex, uses } = await this.#ask(address, '/v1/peer/heal/uses', peerUsesSchema, signal, { pvs });
-          if (members.includes(brickIndex)) found.set(brickIndex, uses);
-        } catch (error) {
-          // What it would have said makes an explanation better, and nothing depends on it.
-          if (isAgentError(error, 'Aborted')) throw error;
-        }
-      }),
-    );
+    await this.#askMembers(members, async (address) => {
+      try {
+        const { brickIndex, uses } = await this.#ask(address, '/v1/peer/heal/uses', peerUsesSchema, signal, { pvs });
+        if (members.includes(brickIndex)) found.set(brickIndex, uses);
+      } catch (error) {
+        // What it would have said makes an explanation better, and nothing depends on it.
+        if (isAgentError(error, 'Aborted')) throw error;
+      }
+    });
     return found;
   }
 
@@ -135,6 +125,16 @@ export class HealPeers {
   /** Has the self-heal daemons of the other bricks crawl. Those that cannot be asked do so by themselves, later. */
   async crawl(members: readonly number[], signal: AbortSignal): Promise<void> {
     await this.#postEach(members, '/v1/peer/heal/crawl', {}, signal);
+  }
+
+  /** At the same time all who may be of the set. @param ask is told which brick answered there last */
+  async #askMembers(
+    members: readonly number[],
+    ask: (address: string, at: number | undefined) => Promise<void>,
+  ): Promise<void> {
+    const known = this.#options.addresses.map((address) => ({ address, at: this.#brickAt.get(address) }));
+    const asked = known.filter(({ at }) => at === undefined || members.includes(at));
+    await Promise.all(asked.map(async ({ address, at }) => await ask(address, at)));
   }
 
   #addressOf(brickIndex: number): string {

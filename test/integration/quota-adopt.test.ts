@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { access, mkdir, open, readdir, readFile, rename, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { FaultPoint } from '../../src/lib/fault-point.ts';
 import { startAgent, type LabAgent } from '../lab/agent.ts';
 import { brickDifferences, pendingHeals } from '../lab/inspect.ts';
@@ -133,13 +133,17 @@ function load(directories: readonly string[], files: readonly FileHandle[]) {
       await rm(here, { recursive: true });
     }),
   ];
-  return {
-    end: async () => {
-      stop.abort();
-      await Promise.all(workers);
-      return { operations, errors };
-    },
+  const end = async () => {
+    stop.abort();
+    await Promise.all(workers);
+    return { operations, errors };
   };
+  // A test that has failed must not keep the bricks busy for the next one.
+  onTestFinished(async () => {
+    await end();
+    for (const file of files) await file.close();
+  });
+  return { end };
 }
 
 async function expectRightHandles(pv: Pv): Promise<void> {

@@ -4,7 +4,7 @@ import { formatDuration } from '../../lib/units.ts';
 import type { GuardStats } from '../../quota/guard.ts';
 import type { Fence } from '../../quota/ports.ts';
 import type { AgentEvent, EventReason } from './event-kinds.ts';
-import { turnOf, type Known } from './turn.ts';
+import { changeOf, type Known } from './change.ts';
 
 /** A brick that is busy has something in its index now and then; in milliseconds. */
 export const BACKLOG_WORTH_TELLING_MS = 60_000;
@@ -93,10 +93,10 @@ function stalledOf({ backlog: { state, reason } }: PodView): Known {
 
 function healEvents(memory: PodMemory, view: PodView, now: number): AgentEvent[] {
   const { state, message } = view.backlog;
-  const turn = turnOf(memory.stalled, stalledOf(view));
-  if (turn === 'Found' || turn === 'Began') {
+  const change = changeOf(memory.stalled, stalledOf(view));
+  if (change === 'Found' || change === 'Began') {
     const note = `${message}; brick-agent heal explain`;
-    return [{ reason: 'HealStalled', about: '', note, isFirst: turn === 'Found' }];
+    return [{ reason: 'HealStalled', about: '', note, isFirst: change === 'Found' }];
   }
   const since = memory.pendingSince;
   if (state !== 'Complete' || since === undefined) return [];
@@ -155,9 +155,9 @@ interface Words {
 }
 
 function told(before: Known, now: Known, { about = '', bad, good }: Words): AgentEvent[] {
-  const turn = turnOf(before, now);
-  const words = turn === undefined ? undefined : turn === 'Ended' ? good : bad;
+  const change = changeOf(before, now);
+  const words = change === undefined ? undefined : change === 'Ended' ? good : bad;
   if (words === undefined) return [];
   const [reason, note] = words;
-  return [{ reason, about, note, isFirst: turn === 'Found' }];
+  return [{ reason, about, note, isFirst: change === 'Found' }];
 }

@@ -4,7 +4,7 @@ import { formatBytes } from '../../lib/units.ts';
 import { brickLimit, type QuotaLayout } from '../../quota/layout.ts';
 import { softLimitBytes, usedBytes, type PvState } from '../../quota/pv-state.ts';
 import type { AgentEvent, EventReason } from './event-kinds.ts';
-import { turnOf, type Known } from './turn.ts';
+import { changeOf, type Known } from './change.ts';
 
 /** A limit on its way is not in force for some passes; in milliseconds. */
 export const SETTLE_MS = 10_000;
@@ -82,12 +82,12 @@ export function pvEvents(
   const events: AgentEvent[] = [];
   for (const [index, { judge, began, ended, note, after }] of FACETS.entries()) {
     const seen = judge(state, layout, now);
-    const turn = turnOf(KNOWN[(next >> (2 * index)) & 3], seen);
+    const change = changeOf(KNOWN[(next >> (2 * index)) & 3], seen);
     if (seen !== undefined) next = (next & ~(3 << (2 * index))) | ((seen === 'Good' ? 1 : 2) << (2 * index));
-    if (turn === undefined) continue;
-    const isOver = turn === 'Ended';
+    if (change === undefined) continue;
+    const isOver = change === 'Ended';
     const text = `PV ${state.pv}: ${isOver ? after : note(state, layout)}`;
-    events.push({ reason: isOver ? ended : began, about: state.pv, note: text, isFirst: turn === 'Found' });
+    events.push({ reason: isOver ? ended : began, about: state.pv, note: text, isFirst: change === 'Found' });
   }
   return { memory: next, events };
 }
