@@ -55,12 +55,14 @@ export class KeptText {
     return this.#blocks.get(name)?.[block];
   }
 
-  keep(name: MetricName, block: number, text: Buffer): void {
-    if (this.#bytes + text.length > this.#max) return;
+  /** Unless there is no more room. */
+  keep(name: MetricName, block: number, chunks: readonly Buffer[]): void {
+    const bytes = chunks.reduce((sum, { length }) => sum + length, 0);
+    if (this.#bytes + bytes > this.#max) return;
     let blocks = this.#blocks.get(name);
     if (blocks === undefined) this.#blocks.set(name, (blocks = []));
-    blocks[block] = text;
-    this.#bytes += text.length;
+    blocks[block] = joined(chunks, bytes);
+    this.#bytes += bytes;
   }
 
   /** A sample of that row is another one now. */
@@ -135,7 +137,7 @@ export async function renderMetric(
     });
     const written = chunks.take();
     texts.push(...written);
-    if (bulk.kept !== undefined) bulk.kept.keep(name, block, shrunk(written));
+    bulk.kept?.keep(name, block, written);
   }
   if (texts.every(({ length }) => length === 0)) return [];
   return [Buffer.from(scrape.head(name), 'latin1'), ...texts, Buffer.from(scrape.gap, 'latin1')].filter(
@@ -144,8 +146,8 @@ export async function renderMetric(
 }
 
 /** A copy that holds no more than the text. */
-function shrunk(chunks: readonly Buffer[]): Buffer {
-  const copy = Buffer.allocUnsafeSlow(chunks.reduce((sum, { length }) => sum + length, 0));
+function joined(chunks: readonly Buffer[], bytes: number): Buffer {
+  const copy = Buffer.allocUnsafeSlow(bytes);
   let at = 0;
   for (const chunk of chunks) at += chunk.copy(copy, at);
   return copy;

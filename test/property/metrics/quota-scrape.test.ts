@@ -101,11 +101,11 @@ describe('a scrape of PVs', () => {
   it('keeps text up to a bound, and takes another in its place when that is dropped', () => {
     const kept = new KeptText(100);
     const name = 'gluster_quota_used_bytes';
-    kept.keep(name, 0, Buffer.alloc(60));
-    kept.keep(name, 1, Buffer.alloc(60));
+    kept.keep(name, 0, [Buffer.alloc(60)]);
+    kept.keep(name, 1, [Buffer.alloc(60)]);
     expect([kept.get(name, 0)?.length, kept.get(name, 1)]).toEqual([60, undefined]);
     kept.drop(name, 511);
-    kept.keep(name, 1, Buffer.alloc(60));
+    kept.keep(name, 1, [Buffer.alloc(60)]);
     expect([kept.get(name, 0), kept.get(name, 1)?.length]).toEqual([undefined, 60]);
     kept.dropRow(512);
     expect(kept.get(name, 1)).toBeUndefined();
