@@ -1,8 +1,10 @@
 /** What the metrics show, made from what the parts know. */
+import { brickSetOf } from '../heal/brick-set.ts';
 import type { BrickSnapshot } from '../metrics/collectors/brick.ts';
 import type { ProcessSnapshot } from '../metrics/collectors/process.ts';
 import type { VolfileSnapshot } from '../metrics/collectors/volfile.ts';
 import { isGone } from '../process/identity.ts';
+import { layoutOf } from '../quota/layout.ts';
 import type { Agent } from './agent.ts';
 import type { ProcessMonitor } from './process-monitor.ts';
 import type { ProcessWatch } from './process-watch.ts';
@@ -17,6 +19,7 @@ export function brickSnapshot({ config, monitor, worker, brick, processes }: Age
       node: config.nodeId ?? '',
       hostname: config.hostname,
     },
+    set: setOf(config),
     checks: monitor.conditions.map(({ type, status }) => ({ name: type, status })),
     fenced: !monitor.fence.open,
     hung: worker.hungSince !== undefined,
@@ -24,6 +27,13 @@ export function brickSnapshot({ config, monitor, worker, brick, processes }: Age
     capacity: monitor.capacity,
     healthCheckAt: healthCheckAt({ monitor, processes }),
   };
+}
+
+function setOf(config: Agent['config']): BrickSnapshot['set'] {
+  const set = brickSetOf(config);
+  if (set === undefined) return undefined;
+  const { isArbiter, dataFragments } = layoutOf(config.volumeType, config.brickIndex, config.disperseData);
+  return { number: set.first / set.members.length, dataBricks: isArbiter ? 0 : dataFragments };
 }
 
 /**

@@ -69,6 +69,11 @@ export const METRICS = {
     help: 'Identity of the brick as configured; always 1.',
     labels: ['volume_id', 'volume_type', 'brick', 'brick_index', 'node', 'hostname'],
   },
+  gluster_brick_data_bricks: {
+    type: 'gauge',
+    help: 'How many bricks hold one copy of what the set of this brick holds: 1 where each has all of it, the data fragments of a disperse volume, 0 for an arbiter, which has none. The label is the number of the set in the volume.',
+    labels: ['set'],
+  },
   gluster_brick_identity_verified: {
     type: 'gauge',
     help: '1 when a check of the brick identity (directory, mount, device, volumeId, readWrite, capability) is right, 0 when it is wrong; absent while unknown.',

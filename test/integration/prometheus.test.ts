@@ -1,5 +1,6 @@
-/** A real Prometheus beside real agents: no panel of the dashboard is empty, and alerts fire and clear. */
+/** A real Prometheus beside real agents: no panel of the dashboards is empty, and alerts fire and clear. */
 import { readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAgent, type LabAgent } from '../lab/agent.ts';
@@ -11,7 +12,7 @@ import { writeUntilError } from '../lab/write.ts';
 import { waitLimit } from '../support/agents.ts';
 import { Prometheus } from '../support/prometheus.ts';
 import { skipsPromtool } from '../support/promtool.ts';
-import { filledIn, queries } from '../unit/deploy/dashboard.ts';
+import { DASHBOARDS, filledIn, queries } from '../unit/deploy/dashboard.ts';
 
 const MiB = 1024 * 1024;
 /** Of rates and of the first scan, after the start, in milliseconds. */
@@ -54,6 +55,16 @@ describe.skipIf(skipsPromtool)('Prometheus beside three agents', () => {
     await lab.waitFor(what, async () => look(await prometheus.firing()), { timeoutMs: ALERT_MS });
   }
 
+  /** As the rules record it for the volume. */
+  async function waitBacklog(look: (pending: number) => boolean): Promise<void> {
+    const query = 'volume:gluster_heal_pending_entries:max{index="xattrop"}';
+    await lab.waitFor(
+      'the backlog',
+      async () => (await prometheus.query(query)).some(({ value }) => look(Number(value[1]))),
+      { timeoutMs: ALERT_MS },
+    );
+  }
+
   it('has something for every panel', async () => {
     let empty: string[] = ['all'];
     await lab
@@ -61,7 +72,7 @@ describe.skipIf(skipsPromtool)('Prometheus beside three agents', () => {
         'every panel',
         async () => {
           const found: string[] = [];
-          for (const { panel, expr } of queries()) {
+          for (const { panel, expr } of Object.values(DASHBOARDS).flatMap(queries)) {
             if ((await prometheus.query(filledIn(expr))).length === 0) found.push(`${panel}: ${expr}`);
           }
           empty = found;
@@ -78,12 +89,25 @@ describe.skipIf(skipsPromtool)('Prometheus beside three agents', () => {
     expect((await prometheus.query('volume:gluster_brick_up:ratio')).map(({ value }) => value[1])).toEqual(['1']);
   });
 
-  it('fires for a brick that is killed, and for it alone, and clears', async () => {
+  it('fires for a brick that is killed, and for it alone, and clears when it is back and healed', async () => {
     await volume.brick(1).kill('SIGKILL');
+    await writeFile(`${client.path}/while-one-is-down`, 'x');
+    await waitBacklog((pending) => pending > 0);
     await waitFiring('GlusterBrickDown', (firing) => firing.includes(`GlusterBrickDown ${instance(1)}`));
     expect((await prometheus.firing()).filter((alert) => alert.startsWith('GlusterBrickDown'))).toHaveLength(1);
     await volume.brick(1).start();
+    await waitBacklog((pending) => pending === 0);
     await waitFiring('the end of it', (firing) => !firing.some((alert) => alert.startsWith('GlusterBrickDown')));
+  });
+
+  it('fires for the volfile of a brick that is refused, and for it alone, and clears', async () => {
+    const { volfileName } = volume.brick(0);
+    const good = await volume.configMap.text(volfileName);
+    await volume.configMap.swap({ [volfileName]: good.replace('end-volume', '') });
+    await waitFiring('GlusterVolfileRejected', (firing) => firing.includes(`GlusterVolfileRejected ${instance(0)}`));
+    expect((await prometheus.firing()).filter((alert) => alert.startsWith('GlusterVolfileRejected'))).toHaveLength(1);
+    await volume.configMap.swap({ [volfileName]: good });
+    await waitFiring('the end of it', (firing) => !firing.some((alert) => alert.startsWith('GlusterVolfile')));
   });
 
   it('fires for a PV that is full, once for the volume', async () => {

@@ -40,6 +40,7 @@ export const BRICK: BrickSnapshot = {
     node: 'node-2',
     hostname: 'server-pool1-2-0',
   },
+  set: { number: 0, dataBricks: 1 },
   checks: [
     { name: 'directory', status: 'True' },
     { name: 'volumeId', status: 'False' },

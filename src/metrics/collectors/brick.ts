@@ -3,6 +3,8 @@ import type { Collector } from '../registry.ts';
 /** What is known of the brick; undefined members are not known. */
 export interface BrickSnapshot {
   info: { volumeId: string; volumeType: string; brick: string; brickIndex: number; node: string; hostname: string };
+  /** Undefined: its volume cannot be taken apart into sets. */
+  set: { number: number; dataBricks: number } | undefined;
   checks: readonly { name: string; status: 'True' | 'False' | 'Unknown' }[];
   fenced: boolean;
   hung: boolean;
@@ -17,13 +19,14 @@ export function brickCollector(snapshot: () => BrickSnapshot): Collector {
   return {
     name: 'brick',
     collect(emit) {
-      const { info, checks, fenced, hung, up, capacity, healthCheckAt } = snapshot();
+      const { info, set, checks, fenced, hung, up, capacity, healthCheckAt } = snapshot();
       const { volumeId, volumeType, brick, brickIndex, node, hostname } = info;
       emit(
         'gluster_brick_info',
         { volume_id: volumeId, volume_type: volumeType, brick, brick_index: String(brickIndex), node, hostname },
         1,
       );
+      if (set !== undefined) emit('gluster_brick_data_bricks', { set: String(set.number) }, set.dataBricks);
       for (const { name, status } of checks) {
         emit(
           'gluster_brick_identity_verified',

@@ -1,10 +1,10 @@
-/** The dashboard, parsed as far as the tests ask. */
+/** The dashboards, parsed as far as the tests ask: of all volumes, and of one volume and its bricks. */
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import { Type } from 'typebox';
+import { Type, type Static } from 'typebox';
 import { Value } from 'typebox/value';
 
-const FILE = resolve(import.meta.dirname, '../../../deploy/grafana/dashboard.json');
+const FOLDER = resolve(import.meta.dirname, '../../../deploy/grafana');
 
 const panelSchema = Type.Object({
   id: Type.Integer(),
@@ -21,19 +21,25 @@ const dashboardSchema = Type.Object({
   uid: Type.String(),
   panels: Type.Array(panelSchema),
   templating: Type.Object({ list: Type.Array(Type.Object({ name: Type.String() })) }),
+  links: Type.Array(Type.Object({ url: Type.String() })),
   annotations: Type.Object({ list: Type.Array(Type.Object({ expr: Type.String() })) }),
 });
 
-export const dashboard = Value.Parse(dashboardSchema, JSON.parse(readFileSync(FILE, 'utf8')));
+export type Dashboard = Static<typeof dashboardSchema>;
+
+/** By the name of their file. */
+export const DASHBOARDS = { fleet: dashboard('fleet'), bricks: dashboard('bricks') };
+
+function dashboard(name: string): Dashboard {
+  return Value.Parse(dashboardSchema, JSON.parse(readFileSync(resolve(FOLDER, `${name}.json`), 'utf8')));
+}
 
 /** An expression as Grafana sends it. */
 export function filledIn(expression: string, volume = 'pool1', brick = '.*'): string {
   return expression.replaceAll('$__rate_interval', '1m').replaceAll('$volume', volume).replaceAll('$brick', brick);
 }
 
-export function queries(): { panel: string; expr: string }[] {
-  const ofPanels = dashboard.panels.flatMap(({ title, targets = [] }) =>
-    targets.map(({ expr }) => ({ panel: title, expr })),
-  );
-  return [...ofPanels, ...dashboard.annotations.list.map(({ expr }) => ({ panel: 'annotation', expr }))];
+export function queries({ panels, annotations }: Dashboard): { panel: string; expr: string }[] {
+  const ofPanels = panels.flatMap(({ title, targets = [] }) => targets.map(({ expr }) => ({ panel: title, expr })));
+  return [...ofPanels, ...annotations.list.map(({ expr }) => ({ panel: 'annotation', expr }))];
 }

@@ -26,6 +26,7 @@ describe('a value that is not known', () => {
   it('is left out, never 0, of metrics with and without labels', async () => {
     const unknownBrick = {
       ...BRICK,
+      set: undefined,
       checks: BRICK.checks.filter(({ status }) => status === 'Unknown'),
       capacity: undefined,
       healthCheckAt: undefined,
