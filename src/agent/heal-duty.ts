@@ -243,6 +243,8 @@ export class HealDuty {
       own: async (question, own) => await worker.call('copies', question, { signal: own }),
       peers:
         peers === undefined ? undefined : async (question, own) => await peers.copies(question, bricks.members, own),
+      symlinks: async (directories, limit, own) =>
+        await worker.call('symlinks', { directories, limit }, { signal: own }),
       locate: async (gfids, own) => {
         const places = await worker.call('locate', { gfids }, { signal: own });
         return places.map((place) => (place.kind === 'path' ? place.path : undefined));

@@ -94,6 +94,8 @@ export interface ResolutionResult {
 interface Changed {
   gfid: Gfid;
   plan: ResolutionPlan;
+  /** Which step failed after others were done: a heal that began in between takes counters away, too, and all is well. */
+  failure: string | undefined;
 }
 
 export class Resolver {
@@ -184,8 +186,10 @@ export class Resolver {
         else {
           const { plan } = planned;
           const isOfNames = plan.removals.length > 0;
-          const failure = await (isOfNames ? this.#options.names.apply(plan, signal) : this.#apply(plan, rows, signal));
-          if (failure === undefined) changed.push({ gfid: found.gfid, plan });
+          const { failure, done } = isOfNames
+            ? { failure: await this.#options.names.apply(plan, signal), done: 0 }
+            : await this.#apply(plan, rows, signal);
+          if (failure === undefined || done > 0) changed.push({ gfid: found.gfid, plan, failure });
           else results.push({ gfid: found.gfid, outcome: 'Failed', message: failure });
         }
       }
@@ -231,18 +235,18 @@ export class Resolver {
     await this.#options.crawl(signal);
   }
 
-  /** @returns why it failed */
+  /** @returns why it failed, and how many steps were done before */
   async #apply(
     { gfid, steps, source, losers }: ResolutionPlan,
     rows: readonly CopyRow[],
     signal: AbortSignal,
-  ): Promise<string | undefined> {
+  ): Promise<{ failure: string | undefined; done: number }> {
     const { brickIndex, peer, log } = this.#options;
     const counters = new Map(
       rows.map(({ brickIndex: at, copy }) => [at, typeof copy === 'string' ? {} : copy.counters]),
     );
     log.info({ audit: { action: 'ResolveSplitBrain', gfid, source, losers } }, 'ending a split-brain');
-    for (const step of steps) {
+    for (const [done, step] of steps.entries()) {
       const expected = counters.get(step.brickIndex) ?? {};
       try {
         const { child, add } = step;
@@ -250,11 +254,11 @@ export class Resolver {
         else await peer(step.brickIndex, { gfid, child, add, expected }, signal);
       } catch (error) {
         if (isAgentError(error, 'Aborted')) throw error;
-        return `brick ${step.brickIndex}: ${errorMessage(error)}`;
+        return { failure: `brick ${step.brickIndex}: ${errorMessage(error)}`, done };
       }
       counters.set(step.brickIndex, sum(expected, step));
     }
-    return undefined;
+    return { failure: undefined, done: steps.length };
   }
 
   async #heal(changed: readonly Changed[], signal: AbortSignal): Promise<ResolutionResult[]> {
@@ -285,7 +289,7 @@ export class Resolver {
     const ofCopies = changed.filter(({ plan }) => plan.removals.length === 0);
     const rows = await this.#rows(ofCopies, signal);
     const results: ResolutionResult[] = [];
-    for (const { gfid, plan } of changed) {
+    for (const { gfid, plan, failure } of changed) {
       const why =
         plan.removals.length > 0
           ? await this.#options.names.unfinished(plan, signal)
@@ -295,8 +299,8 @@ export class Resolver {
           ? { gfid, outcome: 'Healed', message: `all copies are that of brick ${plan.source}` }
           : {
               gfid,
-              outcome: 'Healing',
-              message: `decided for brick ${plan.source}; ${why}: the self-heal daemon is at work`,
+              outcome: failure === undefined ? 'Healing' : 'Failed',
+              message: failure ?? `decided for brick ${plan.source}; ${why}: the self-heal daemon is at work`,
             },
       );
     }

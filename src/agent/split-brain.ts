@@ -30,6 +30,8 @@ const WALKED = 10_000;
 const PAGE_ENTRIES = 1_000;
 /** Objects that somebody has hinted at, kept until the next pass. */
 const MAX_HINTED = 256;
+/** Symlinks of directories in split-brain that one pass looks at, too. */
+const MAX_LINKS = 256;
 /** Confirmed objects that are kept; a volume with more has another problem than their list. */
 export const MAX_KNOWN = 1_000;
 /** A post-op comes 1 s after a write, so what is still there after this is no write in flight; in milliseconds. */
@@ -65,6 +67,8 @@ export interface SplitBrainOptions {
         signal: AbortSignal,
       ) => Promise<ReadonlyMap<number, CopiesAnswer | { error: string }>>)
     | undefined;
+  /** Symlinks that our own brick has in directories: they stand in no index. */
+  symlinks: (directories: readonly Gfid[], limit: number, signal: AbortSignal) => Promise<Gfid[]>;
   /** Paths from the brick's root in latin1, in the order of the gfids. */
   locate: (gfids: readonly Gfid[], signal: AbortSignal) => Promise<(string | undefined)[]>;
   clock: Clock;
@@ -104,6 +108,8 @@ export class SplitBrainWatch {
   #checkedAt: number | undefined;
   #cursor: Gfid | undefined;
   readonly #hinted = new Set<Gfid>();
+  /** Names in these directories are in doubt, and those of symlinks are found in no other way. */
+  #links: readonly Gfid[] = [];
 
   constructor(options: SplitBrainOptions) {
     this.#options = options;
@@ -124,7 +130,7 @@ export class SplitBrainWatch {
 
   /** @throws AgentError when the own brick cannot be read */
   async pass(signal: AbortSignal): Promise<void> {
-    const { clock, log, backlog } = this.#options;
+    const { clock, log, backlog, symlinks } = this.#options;
     const { pending, message } = backlog();
     if (pending.xattrop === undefined) {
       // No failure of this pass: right after the start the index has not been read, and later the loop that reads it says why.
@@ -143,6 +149,15 @@ export class SplitBrainWatch {
       }
       this.#unknown = unknown;
       this.#checkedAt = clock.now();
+      const doubtful = [...this.#known.values()].filter(({ kinds }) => kinds.includes('entry'));
+      this.#links =
+        doubtful.length === 0
+          ? []
+          : await symlinks(
+              doubtful.map(({ gfid }) => gfid),
+              MAX_LINKS,
+              signal,
+            );
     } catch (error) {
       if (isAgentError(error, 'Aborted')) throw error;
       this.#unknown = errorMessage(error);
@@ -261,7 +276,7 @@ export class SplitBrainWatch {
     return answers;
   }
 
-  /** Those that are known, and at most `MAX_OBJECTS` more: those that blame every other brick first. */
+  /** Those that are known, at most `MAX_OBJECTS` more, those first that blame every other brick, and symlinks. */
   async #candidates(signal: AbortSignal): Promise<Gfid[]> {
     const { page, set } = this.#options;
     const likely: Gfid[] = [];
@@ -278,7 +293,7 @@ export class SplitBrainWatch {
     }
     const fresh = new Set([...this.#hinted, ...likely, ...others].filter((gfid) => !this.#known.has(gfid)));
     this.#hinted.clear();
-    return [...this.#known.keys(), ...[...fresh].slice(0, MAX_OBJECTS)];
+    return [...new Set([...this.#known.keys(), ...[...fresh].slice(0, MAX_OBJECTS), ...this.#links])];
   }
 
   #remember(found: SplitBrain): void {

@@ -51,7 +51,8 @@ export class GfidPaths {
     const handle = this.#handle(gfid);
     const stat = gfid === ROOT_GFID ? undefined : this.#lstat(handle);
     if (gfid === ROOT_GFID || (stat?.isSymbolicLink() === true && stat.nlink === 1)) return this.#directoryPlace(gfid);
-    if (stat !== undefined) return stat.isFile() ? this.#filePlace(handle, stat) : { kind: 'nameless' };
+    // A symlink or a device has records like a file.
+    if (stat !== undefined) return this.#filePlace(handle, stat);
     const unlinked = `${this.#root}/.glusterfs/unlink/${gfid}`;
     return this.#lstat(unlinked) === undefined ? { kind: 'gone' } : { kind: 'nameless' };
   }

@@ -73,7 +73,7 @@ export function planName(
   const directories = losers.filter(({ copy }) => copy.type === 'directory');
   if (directories.length > 0) {
     return refuse(
-      `brick ${indexes(directories)} has a directory of that name, which is not removed: keep it, or move what is in it away by hand (docs/heal.md)`,
+      `brick ${indexes(directories)} has a directory of that name, which is not removed: keep it with source-brick ${directories[0]?.brickIndex}, or move what is in it away by hand (docs/heal.md)`,
     );
   }
   const removals = losers.map(({ brickIndex, gfid, copy }) => ({ ...record, brickIndex, gfid, expected: copy }));
@@ -104,8 +104,8 @@ function chooseSource(
     const source = candidates.find(({ gfid }) => 2 * candidates.filter((other) => other.gfid === gfid).length > bricks);
     return source ?? 'no object is that of more than half of the bricks: use source-brick';
   }
-  if (candidates.some(({ copy }) => copy.type !== 'file'))
-    return `${policy} compares files: use source-brick or majority`;
+  const cannot = whyNot(policy, candidates);
+  if (cannot !== undefined) return `${cannot}: use source-brick or majority`;
   const able = candidates.filter(({ isArbiter }) => !isArbiter);
   const measure = ({ copy }: Candidate): number => (policy === 'bigger-file' ? copy.size : copy.modifiedAt);
   const best = Math.max(...able.map(measure));
@@ -113,6 +113,16 @@ function chooseSource(
   if (source === undefined) return 'no brick has a copy with data';
   if (tied.every(({ gfid }) => gfid === source.gfid)) return source;
   return `${policy} does not tell bricks ${indexes([source, ...tied])} apart: use source-brick`;
+}
+
+/** Why it says nothing of such objects; undefined: it does. */
+function whyNot(policy: Policy, candidates: readonly Candidate[]): string | undefined {
+  const types = new Set(candidates.map(({ copy }) => copy.type));
+  if (policy === 'latest-mtime') {
+    // It changes with its names, and not with what is written below it.
+    return types.has('directory') ? 'latest-mtime does not tell when something in a directory was changed' : undefined;
+  }
+  return [...types].every((type) => type === 'file') ? undefined : `${policy} compares files alone`;
 }
 
 function index({ brickIndex }: Candidate): number {

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Check } from 'typebox/value';
 import { disruptionSchema, preStopSchema, type DisruptionView } from '../../src/agent/http/heal-schemas.ts';
+import { healSchema } from '../../src/agent/http/schemas.ts';
 import { SETTLE_MS } from '../../src/heal/disruption.ts';
 import type { LabAgent } from '../lab/agent.ts';
 import { request } from '../lab/http.ts';
@@ -11,6 +12,7 @@ import type { Mount } from '../lab/mount.ts';
 import { createPv, type Pv } from '../lab/pv.ts';
 import type { Volume } from '../lab/volume.ts';
 import { startPeers } from '../support/agents.ts';
+import { killUnderLoad } from '../support/kill-under-load.ts';
 import { Authority, MountedSecret, type Pair } from '../support/certificates.ts';
 
 const MiB = 1024 ** 2;
@@ -188,7 +190,7 @@ describe('a set of three', () => {
 });
 
 describe.each([
-  ['arbiter', {}, 'Unsafe PeerDown2 QuorumLost'],
+  ['arbiter', { BRICK_AGENT_HEAL_INTERVAL_MS: '500' }, 'Unsafe PeerDown2 QuorumLost'],
   ['disperse', { BRICK_AGENT_DISPERSE_REDUNDANCY: '1' }, 'Unsafe PeerDown2 QuorumLost'],
 ] as const)('a set of an %s volume', (type, env, down) => {
   it('is asked in the same way', async () => {
@@ -202,6 +204,14 @@ describe.each([
     const client = await volume.mount();
     await createPv(client, 'pvc-1', 64 * MiB);
     await lab.waitFor('the writes to settle', async () => (await said(agents[0])) === 'Safe', SETTLED);
+    // A disperse volume under load: heal.test.ts.
+    if (type === 'arbiter') {
+      const look = async (): Promise<string> => {
+        const json = (await agents[0]?.api('GET', '/v1/heal'))?.json;
+        return Check(healSchema, json) ? json.state : 'nothing';
+      };
+      await killUnderLoad(lab, volume, client, [volume.brick(1)], [look]);
+    }
     await volume.brick(2).kill('SIGKILL');
     await lab.waitFor('the loss to be seen', async () => (await said(agents[0])) === down, SETTLED);
   });

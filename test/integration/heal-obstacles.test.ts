@@ -20,6 +20,7 @@ import type { Mount } from '../lab/mount.ts';
 import { SIZE_XATTR } from '../../src/brick/quota-xattrs.ts';
 import { createPv, LIMIT_XATTR, NAMESPACE_XATTR, type Pv } from '../lab/pv.ts';
 import type { Volume } from '../lab/volume.ts';
+import { killUnderLoad } from '../support/kill-under-load.ts';
 
 /** Where groups can be made; undefined on a machine that lets nobody. */
 const CGROUPS = cgroupMount();
@@ -135,6 +136,13 @@ async function restartDaemon(change: (good: string) => string): Promise<void> {
 }
 
 let good = '';
+
+describe('a distributed volume', () => {
+  it('that loses a brick of each set under load is healed in both', async () => {
+    const looks = [first, second].map((agent) => async () => (await healOf(agent)).state);
+    await killUnderLoad(lab, volume, client, [volume.brick(1), volume.brick(4)], looks);
+  });
+});
 
 describe('a distributed volume that misses something in one set', () => {
   it('is told so by the agents of that set, and by those of another only that theirs is whole', async () => {

@@ -14,6 +14,7 @@ import { brickDifferences, pendingHeals } from '../lab/inspect.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Mount } from '../lab/mount.ts';
 import type { Volume } from '../lab/volume.ts';
+import { killUnderLoad } from '../support/kill-under-load.ts';
 
 /** The pause between two passes; the agent's is longer. */
 const PASS_MS = 100;
@@ -110,6 +111,10 @@ describe('heal of a replica 3 volume', () => {
       pending: { xattrop: 0, dirty: 0, entryChanges: 0 },
       pendingSince: undefined,
     });
+  });
+
+  it('sees a brick die under load, and what it missed healed', async () => {
+    await killUnderLoad(lab, volume, client, [volume.brick(2)], [async () => (await watcher.look()).state]);
   });
 
   it('counts on the survivors what glfsheal lists, and heals it through the daemon', async () => {
@@ -213,7 +218,7 @@ describe('heal of a replica 3 volume', () => {
 });
 
 describe('heal of a disperse volume', () => {
-  it('is triggered and seen to its end, but the end of a full walk is not', async () => {
+  it('is triggered and seen to its end, but the end of a full walk is not; and under load', async () => {
     const lab = await Lab.create({ name: 'heal-disperse' });
     const volume = await lab.volume({ name: 'vol1', type: 'disperse' });
     await volume.start();
@@ -235,6 +240,8 @@ describe('heal of a disperse volume', () => {
         crawl: undefined,
         message: expect.stringContaining('keeps no statistics'),
       });
+      const look = async () => (await watcher.look()).state;
+      await killUnderLoad(lab, volume, client, [volume.brick(2)], [look], () => watcher.tracker.start('index'));
     } finally {
       await watcher.stop();
       await lab.destroy();

@@ -1,33 +1,40 @@
 /** Split-brains made on real bricks and ended by each policy: what a client reads then, and what the bricks hold. */
-import { chmod, mkdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
 import { removeAttributeSync, setAttributeSync } from 'fs-xattr';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Check } from 'typebox/value';
 import { gfidFromBytes } from '../../src/lib/gfid.ts';
 import { resolutionSchema, type ResolutionView } from '../../src/agent/http/resolve-schemas.ts';
+import { POLICIES, type Policy } from '../../src/heal/resolve.ts';
 import type { LabAgent } from '../lab/agent.ts';
 import { brickDifferences, pendingHeals } from '../lab/inspect.ts';
 import { Lab } from '../lab/lab.ts';
-import { createPv, type Pv } from '../lab/pv.ts';
+import { pvPath } from '../lab/pv.ts';
 import type { Volume } from '../lab/volume.ts';
 import { startPeers } from '../support/agents.ts';
+import {
+  contentsOf,
+  expectedContents,
+  FIRST,
+  KINDS,
+  MATRIX,
+  prepareMatrix,
+  pvOf,
+  SECOND,
+  setTimes,
+  splitMatrix,
+} from '../support/resolve-matrix.ts';
 import { DIVISIBLE, divide } from '../support/split-brain.ts';
 
-const DATA = ['big', 'late', 'source', 'majority', 'changed', 'dirty'];
-/** In a directory of their own: on both sides, as different files. */
-const ALL_NAMES = ['big-name', 'late-name', 'source-name', 'majority-name'];
-const FIRST = 'of the first brick, and longer';
-const SECOND = 'of the others';
+const DATA = ['changed', 'dirty'];
 
 describe.each([
   ['replica', [0]],
   // The data bricks against one another, the arbiter with the second.
   ['arbiter', [0]],
 ] as const)('a %s volume that was divided', (type, first) => {
-  const NAMES = type === 'replica' ? ALL_NAMES : ['majority-name'];
   let lab: Lab;
   let volume: Volume;
-  let pv: Pv;
   let agents: LabAgent[];
 
   beforeAll(async () => {
@@ -36,31 +43,14 @@ describe.each([
     volume = await lab.volume({ name: 'vol1', type, ...DIVISIBLE, shdOptions });
     await volume.start();
     const before = await volume.mount();
-    pv = await createPv(before, 'pvc-1', 1024 ** 2);
-    for (const name of [...DATA, 'meta']) await writeFile(`${before.path}/${name}`, 'before');
-    for (const name of ['one', 'two']) await writeFile(`${pv.path}/${name}`, 'before');
-    await mkdir(`${before.path}/dir`);
+    await prepareMatrix(before);
+    for (const name of DATA) await writeFile(`${before.path}/${name}`, 'before');
     await before.unmount();
     await divide(volume, first, async (directory, side) => {
       for (const name of DATA) await writeFile(`${directory}/${name}`, side === 0 ? FIRST : SECOND);
-      for (const name of ['one', 'two'])
-        await writeFile(`${directory}/${pv.relativePath}/${name}`, side === 0 ? FIRST : SECOND);
-      await chmod(`${directory}/meta`, 0o640 + side);
-      for (const name of NAMES) await writeFile(`${directory}/dir/${name}`, side === 0 ? FIRST : SECOND);
-      if (side === 0) {
-        await mkdir(`${directory}/dir/type`);
-        await writeFile(`${directory}/dir/type/inside`, FIRST);
-        await mkdir(`${directory}/dir/by-hand`);
-        await writeFile(`${directory}/dir/by-hand/inside`, FIRST);
-      } else for (const name of ['type', 'by-hand']) await writeFile(`${directory}/dir/${name}`, SECOND);
+      await splitMatrix(directory, side);
     });
-    // Each brick stamps a write with its own clock; here the second is the latest for certain, and by no hair.
-    const now = Date.now() / 1000;
-    for (const [index, seconds] of [0, 20, 10].entries()) {
-      for (const name of type === 'replica' ? ['late', 'dir/late-name'] : ['late']) {
-        await utimes(`${volume.brick(index).path}/${name}`, now, now + seconds);
-      }
-    }
+    await setTimes(volume);
     await volume.shd.start();
     agents = await startPeers(lab, volume, {
       BRICK_AGENT_SHD: 'on',
@@ -83,68 +73,74 @@ describe.each([
     return { code, view };
   }
 
-  /** Exactly the plan that was shown. */
-  async function carryOut(agent: LabAgent, object: string, flags: readonly string[], plan: string): Promise<void> {
-    const [, policy, , index] = flags;
-    const body = { object, policy, plan, ...(index === undefined ? {} : { sourceBrick: Number(index) }) };
-    const { json, text } = await agent.api('POST', '/v1/heal/resolve', body, { timeoutMs: 60_000 });
-    expect(json, text).toMatchObject({ plan, results: [{ outcome: 'Healed' }] });
-  }
-
   /** Content on every brick that has data. */
   async function contents(path: string): Promise<string[]> {
     const bricks = volume.bricks.filter(({ isArbiter }) => !isArbiter);
     return await Promise.all(bricks.map(async (brick) => readFile(`${brick.path}/${path}`, 'utf8')));
   }
 
-  it.each([
-    ['big', ['--policy', 'bigger-file'], 0, FIRST],
-    ['late', ['--policy', 'latest-mtime'], 1, SECOND],
-    ['source', ['--policy', 'source-brick', '--source-brick', '0'], 0, FIRST],
-    ['majority', ['--policy', 'majority'], 1, SECOND],
-  ] as const)('%s is ended by %j', async (name, policy, source, content) => {
+  /** The plan for all of a PV, once all of it is known; then exactly that is carried out, and nothing else. */
+  async function endAllOf(agent: LabAgent, policy: Policy): Promise<{ planned: ResolutionView; done: ResolutionView }> {
+    const cells = Object.keys(MATRIX[policy]).length;
+    const flags = policy === 'source-brick' ? ['--source-brick', '0'] : [];
+    const planned = await lab.waitFor('all of the PV to be known', async () => {
+      const { code, stdout } = await agent.cli('heal', 'split-brain', '-o', 'json');
+      if (code !== 1 || stdout.split(`/${pvOf(policy)}/`).length - 1 < cells) return undefined;
+      const { view } = await resolve(agent, '--pv', pvOf(policy), '--policy', policy, ...flags);
+      return view.items.length === cells ? view : undefined;
+    });
+    const body = { pv: pvOf(policy), policy, plan: planned.plan, ...(flags.length > 0 ? { sourceBrick: 0 } : {}) };
+    const { json, text } = await agent.api('POST', '/v1/heal/resolve', body, { timeoutMs: 60_000 });
+    if (!Check(resolutionSchema, json)) throw new Error(text);
+    return { planned, done: json };
+  }
+
+  it('each policy ends what it can of every kind, and says of the others what would', async () => {
+    const dataBricks = volume.bricks.filter(({ isArbiter }) => !isArbiter);
     // Whichever agent is asked.
-    const agent = agentOf(DATA.indexOf(name) % agents.length);
-    const planned = await resolve(agent, `/${name}`, ...policy);
-    expect(planned).toMatchObject({
-      code: 0,
-      view: { results: null, items: [{ path: `/${name}`, refusal: null, source }] },
-    });
-    expect(new Set(await contents(name)).size).toBe(2);
-    await carryOut(agent, `/${name}`, policy, planned.view.plan);
-    expect(new Set(await contents(name))).toEqual(new Set([content]));
+    const ended = await Promise.all(
+      POLICIES.map(async (policy, at) => ({ policy, ...(await endAllOf(agentOf(at % agents.length), policy)) })),
+    );
     const client = await volume.mount();
-    expect(await readFile(`${client.path}/${name}`, 'utf8')).toBe(content);
-    await client.unmount();
-    const again = await agent.cli('heal', 'resolve', `/${name}`, ...policy);
-    expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('is not in split-brain')]);
-  });
-
-  it('metadata are ended by brick or majority only', async () => {
-    const refused = await resolve(agentOf(0), '/meta', '--policy', 'bigger-file', '--yes');
-    expect(refused).toMatchObject({
-      code: 1,
-      view: { results: null, items: [{ refusal: expect.stringContaining('metadata') }] },
-    });
-    const { code, view } = await resolve(agentOf(2), '/meta', '--policy', 'majority', '--yes');
-    expect(code).toBe(0);
-    expect(view.results).toMatchObject([{ outcome: 'Healed' }]);
-    const modes = await Promise.all(
-      volume.bricks.map(async (brick) => (await stat(`${brick.path}/meta`)).mode & 0o777),
-    );
-    expect(new Set(modes)).toEqual(new Set([0o641]));
-  });
-
-  it('all of a PV are ended at once', async () => {
-    await lab.waitFor('both to be known', async () =>
-      (await agentOf(1).cli('heal', 'split-brain')).stdout.includes('/two'),
-    );
-    const { code, view } = await resolve(agentOf(1), '--pv', 'pvc-1', '--policy', 'latest-mtime', '--yes');
-    expect(view.results).toMatchObject([{ outcome: 'Healed' }, { outcome: 'Healed' }]);
-    expect(code).toBe(0);
-    for (const name of ['one', 'two']) {
-      expect(new Set(await contents(`${pv.relativePath}/${name}`))).toEqual(new Set([SECOND]));
+    for (const { policy, planned, done } of ended) {
+      const pv = pvPath(pvOf(policy));
+      const byName = planned.items.map((item) => [item.path?.slice(pv.length + 2) ?? '', item] as const);
+      const wanted = Object.fromEntries(
+        Object.entries(MATRIX[policy]).map(([name, kept]) => {
+          const isRefused = typeof kept === 'string';
+          const outcome = isRefused ? { refusal: expect.stringContaining(kept) } : { refusal: null, source: kept };
+          // Of names, the bricks that have another object lose it.
+          const losers = isRefused || !/gfid|type/.test(KINDS[name] ?? '') ? [] : kept === 0 ? [1, 2] : [0];
+          return [name, { kinds: KINDS[name], removals: losers, ...outcome }];
+        }),
+      );
+      const shown = byName.map(([name, { kinds, removals, refusal, source }]) => {
+        const outcome = refusal === null ? { refusal, source } : { refusal };
+        return [name, { kinds: kinds.join(), removals: removals.map(({ brickIndex }) => brickIndex), ...outcome }];
+      });
+      expect(Object.fromEntries(shown), policy).toEqual(wanted);
+      expect(done.plan).toBe(planned.plan);
+      const outcomes = byName.map(([name, { gfid }]) => [
+        name,
+        done.results?.find((one) => one.gfid === gfid)?.outcome,
+      ]);
+      expect(Object.fromEntries(outcomes), JSON.stringify(done.results)).toEqual(
+        Object.fromEntries(
+          Object.entries(MATRIX[policy]).map(([name, kept]) => [name, typeof kept === 'string' ? 'Refused' : 'Healed']),
+        ),
+      );
+      // What is in a directory that is kept is healed after it.
+      await lab.waitFor(`${policy} on all bricks and for a client`, async () => {
+        for (const path of [...dataBricks.map((brick) => brick.path), client.path]) {
+          const found = await contentsOf(`${path}/${pv}`);
+          expect(found, `${path}: ${JSON.stringify(found)}`).toMatchObject(expectedContents(policy));
+        }
+        return true;
+      });
     }
+    const again = await agentOf(2).cli('heal', 'resolve', `/${pvPath(pvOf('majority'))}/data`, '--policy', 'majority');
+    expect([again.code, again.stderr]).toEqual([1, expect.stringContaining('is not in split-brain')]);
+    await client.unmount();
   });
 
   it('nothing is done when anything has changed since the plan', async () => {
@@ -174,53 +170,14 @@ describe.each([
     expect([reply.status, reply.text]).toEqual([409, expect.stringContaining('have changed since the plan')]);
   });
 
-  // With an arbiter one will do, and the policies of names know no difference.
-  it.each(
-    (
-      [
-        ['big-name', ['--policy', 'bigger-file'], 0, FIRST],
-        ['late-name', ['--policy', 'latest-mtime'], 1, SECOND],
-        ['source-name', ['--policy', 'source-brick', '--source-brick', '0'], 0, FIRST],
-        ['majority-name', ['--policy', 'majority'], 1, SECOND],
-      ] as const
-    ).filter(([name]) => type === 'replica' || name === 'majority-name'),
-  )('different files named %s are ended by %j', async (name, policy, source, content) => {
-    const agent = agentOf(NAMES.indexOf(name) % agents.length);
-    const planned = await resolve(agent, `/dir/${name}`, ...policy);
-    expect(planned).toMatchObject({ code: 0, view: { results: null, items: [{ kinds: ['gfid'], source }] } });
-    expect(planned.view.items[0]?.removals.map(({ brickIndex }) => brickIndex)).toEqual(source === 0 ? [1, 2] : [0]);
-    expect(new Set(await contents(`dir/${name}`)).size).toBe(2);
-    await carryOut(agent, `/dir/${name}`, policy, planned.view.plan);
-    expect(new Set(await contents(`dir/${name}`))).toEqual(new Set([content]));
-    const client = await volume.mount();
-    expect(await readFile(`${client.path}/dir/${name}`, 'utf8')).toBe(content);
-    await client.unmount();
-  });
-
-  it('a directory is kept where a file has its name, and never removed', async () => {
-    const refused = await resolve(agentOf(0), '/dir/type', '--policy', 'source-brick', '--source-brick', '1', '--yes');
-    expect(refused).toMatchObject({
-      code: 1,
-      view: { results: null, items: [{ kinds: ['type'], refusal: expect.stringContaining('not removed') }] },
-    });
-    const { view } = await resolve(agentOf(0), '/dir/type', '--policy', 'source-brick', '--source-brick', '0', '--yes');
-    expect(view.results).toMatchObject([{ outcome: 'Healed' }]);
-    await lab.waitFor('what is in it', async () => {
-      const found = await Promise.allSettled([contents('dir/type/inside')]);
-      return found.every(
-        (one) => one.status === 'fulfilled' && new Set(one.value).size === 1 && one.value[0] === FIRST,
-      );
-    });
-  });
-
   it('a directory gives way to a file by hand, as the docs say', async () => {
     const brick = volume.brick(0);
-    for (const path of ['dir/by-hand/inside', 'dir/by-hand']) {
-      const gfid = gfidFromBytes(brick.xattr(path, 'trusted.gfid') ?? Buffer.alloc(0));
-      await rm(`${brick.path}/${path}`, { recursive: true });
+    const path = `${pvPath(pvOf('majority'))}/names/dir`;
+    for (const removed of [`${path}/inside`, path]) {
+      const gfid = gfidFromBytes(brick.xattr(removed, 'trusted.gfid') ?? Buffer.alloc(0));
+      await rm(`${brick.path}/${removed}`, { recursive: true });
       await rm(`${brick.path}/.glusterfs/${gfid.slice(0, 2)}/${gfid.slice(2, 4)}/${gfid}`);
     }
-    const path = 'dir/by-hand';
     await lab.waitFor(
       'the file',
       async () => {
@@ -244,20 +201,20 @@ describe.each([
   });
 
   it('leaves an audit line for every row, and an index without what is ended', async () => {
-    for (const [name, brick] of [
-      ['changed', '0'],
-      ['dirty', '1'],
-    ] as const) {
-      const { view } = await resolve(
-        agentOf(0),
-        `/${name}`,
-        '--policy',
-        'source-brick',
-        '--source-brick',
-        brick,
-        '--yes',
-      );
-      expect(view.results).toMatchObject([{ outcome: 'Healed' }]);
+    // All that is left, each by one that ends it.
+    const left = [
+      ['/changed', '--policy', 'source-brick', '--source-brick', '0'],
+      ['/dirty', '--policy', 'source-brick', '--source-brick', '1'],
+      ['--pv', pvOf('source-brick'), '--policy', 'majority'],
+      ['--pv', pvOf('bigger-file'), '--policy', 'source-brick', '--source-brick', '0'],
+      ['--pv', pvOf('latest-mtime'), '--policy', 'source-brick', '--source-brick', '0'],
+    ];
+    const ended = await Promise.all(
+      left.map(async (args, at) => resolve(agentOf(at % agents.length), ...args, '--yes')),
+    );
+    for (const { view } of ended) {
+      const outcomes = (view.results ?? []).filter(({ outcome }) => outcome !== 'Refused');
+      expect(new Set(outcomes.map(({ outcome }) => outcome)), JSON.stringify(view)).toEqual(new Set(['Healed']));
     }
     const lines = (await Promise.all(agents.map(async (agent) => agent.logs()))).flat();
     const audits = lines.flatMap(({ audit }) => (typeof audit === 'object' && audit !== null ? [audit] : []));
@@ -266,5 +223,13 @@ describe.each([
     await agentOf(0).cli('heal', 'start');
     await lab.waitFor('an empty index', async () => (await pendingHeals(volume)) === 0, { timeoutMs: 60_000 });
     expect(await brickDifferences(volume)).toEqual([]);
+    // Names of both sides are there, as soon as none of the directory means different objects.
+    for (const policy of POLICIES) {
+      const names = `${volume.brick(0).path}/${pvPath(pvOf(policy))}/names`;
+      expect([await readFile(`${names}/side-0`, 'utf8'), await readFile(`${names}/side-1`, 'utf8')]).toEqual([
+        FIRST,
+        SECOND,
+      ]);
+    }
   });
 });

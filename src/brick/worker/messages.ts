@@ -27,6 +27,8 @@ export interface BrickOps {
     input: { gfids: readonly Gfid[]; names: readonly NameRecord[] };
     output: { copies: (BrickCopy | MissingObject)[]; named: (NamedObject | undefined)[] };
   };
+  /** Those in directories, at most so many. */
+  symlinks: { input: { directories: readonly Gfid[]; limit: number }; output: Gfid[] };
   inventory: {
     input: { readKadalu: boolean; known: number | undefined };
     output: { version: number; inventory: Inventory | undefined; unwatched: string | undefined };

@@ -1,7 +1,7 @@
 import { AgentError } from '../../lib/errors.ts';
 import { BlameReader, freeNamespace } from '../afr-blame.ts';
 import { ChangeWatch } from '../change-watch.ts';
-import { readCopies, readNamed } from '../copies.ts';
+import { readCopies, readNamed, readSymlinks } from '../copies.ts';
 import { freeSpace, placeOf, readBrickFacts } from '../facts.ts';
 import { GfidPaths } from '../gfid-path.ts';
 import { DirectoryHandle } from '../handle.ts';
@@ -41,6 +41,8 @@ export class BrickOperations {
         return findHealObject(root, request.input);
       case 'copies':
         return { copies: readCopies(root, request.input.gfids), named: readNamed(root, request.input.names) };
+      case 'symlinks':
+        return readSymlinks(root, request.input.directories, request.input.limit);
       case 'inventory':
         return this.#inventory.take(root, request.input.readKadalu, request.input.known);
       case 'locate': {

@@ -124,6 +124,16 @@ describe('Resolver', () => {
     expect(calls).toEqual([]);
   });
 
+  it('looks at what became of a step that failed after other steps: a heal that had begun takes counters away, too', async () => {
+    const peer = async (): Promise<void> => await Promise.reject(new AgentError('RpcRejected', 'it answers 409'));
+    bricks[0] = {};
+    expect(await execute(resolverOf(0, { peer }))).toEqual(['Healed: all copies are that of brick 0']);
+    bricks = [{}, { 'trusted.afr.v-client-0': ONE }];
+    const done = execute(resolverOf(0, { peer, crawl: async () => await Promise.resolve() }));
+    for (let step = 0; step < 50; step += 1) await clock.advance(500);
+    expect(await done).toEqual(['Failed: brick 1: it answers 409']);
+  });
+
   it('knows nothing of what is not in split-brain', async () => {
     isSplit = false;
     await expect(resolverOf(0).plan([GFID], 'majority', undefined, never)).rejects.toMatchObject({ code: 'NotFound' });

@@ -28,6 +28,7 @@ let named: CopiesAnswer['named'][number][];
 let silent: Set<number>;
 let pending: number;
 let questions: number;
+let links: Gfid[];
 let watch: SplitBrainWatch;
 
 function copyOf(counters: Record<string, string>, gfid: Gfid): BrickCopy {
@@ -43,6 +44,7 @@ beforeEach(() => {
   silent = new Set();
   pending = 1;
   questions = 0;
+  links = [];
   const answer = (index: number, gfids: readonly Gfid[], names: readonly unknown[]): CopiesAnswer => ({
     copies: gfids.map((gfid) => {
       const counters = bricks[index]?.[gfid];
@@ -60,7 +62,8 @@ beforeEach(() => {
       return backlog.view(clock.monotonic());
     },
     page: async () => {
-      const entries = Object.entries(bricks[0] ?? {}).map(([gfid, counters = {}]) => {
+      const waiting = Object.entries(bricks[0] ?? {}).filter(([gfid]) => !links.includes(gfid));
+      const entries = waiting.map(([gfid, counters = {}]) => {
         const object = {
           type: 'file' as const,
           paths: [],
@@ -79,6 +82,7 @@ beforeEach(() => {
       const found: CopiesAnswer | { error: string } = silent.has(1) ? { error: 'refused' } : answer(1, gfids, names);
       return await Promise.resolve(new Map([[1, found]]));
     },
+    symlinks: async (directories) => await Promise.resolve(directories.includes(PARENT) ? links : []),
     locate: async (gfids) => await Promise.resolve(gfids.map((gfid) => `sb/${gfid}`)),
     clock,
     log: silentLog,
@@ -184,6 +188,27 @@ describe('SplitBrainWatch', () => {
     expect(said()).toBe('1:type 3:entry');
   });
 
+  it('finds symlinks in such a directory, which do not wait themselves', async () => {
+    links = [A];
+    bricks[0] = { [A]: {}, [PARENT]: { 'trusted.afr.v-client-1': ENTRY } };
+    bricks[1] = { [B]: {}, [PARENT]: { 'trusted.afr.v-client-0': ENTRY } };
+    named = [
+      { gfid: A, type: 'file' },
+      { gfid: B, type: 'file' },
+    ];
+    await pass();
+    expect(said()).toBe('3:entry');
+    await pass();
+    expect(said()).toBe('3:entry 1:gfid');
+    bricks[1] = { [A]: {}, [PARENT]: { 'trusted.afr.v-client-0': ENTRY } };
+    named = [
+      { gfid: A, type: 'file' },
+      { gfid: A, type: 'file' },
+    ];
+    await pass();
+    expect(said()).toBe('3:entry');
+  });
+
   it('knows nothing without a peer, and does not forget what was', async () => {
     split(A);
     await pass();
@@ -231,6 +256,7 @@ function unreadable(): SplitBrainOptions {
     page: async () => await Promise.reject(new AgentError('BrickHung', 'it hangs')),
     own: async () => await Promise.reject(new AgentError('BrickHung', 'it hangs')),
     peers: undefined,
+    symlinks: async () => await Promise.resolve([]),
     locate: async () => await Promise.resolve([]),
     clock,
     log: silentLog,

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import fs from 'node:fs';
 import { setAttributeSync } from 'fs-xattr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { readCopies, readNamed } from '../../../src/brick/copies.ts';
+import { readCopies, readNamed, readSymlinks } from '../../../src/brick/copies.ts';
 import { DirectoryHandle } from '../../../src/brick/handle.ts';
 import { gfidToBytes, ROOT_GFID } from '../../../src/lib/gfid.ts';
 import { TemporaryDirectory } from '../../support/temporary.ts';
@@ -72,5 +72,24 @@ describe('readNamed', () => {
       { gfid: directory, type: 'directory' },
       undefined,
     ]);
+  });
+});
+
+describe('readSymlinks', () => {
+  it('tells of those that have a gfid, at most so many', () => {
+    const links = ['link', 'l\xefnk'].map((name) => {
+      const gfid = randomUUID();
+      const path = Buffer.from(`${brick.path}/dir/${name}`, 'latin1');
+      fs.symlinkSync('/etc', path);
+      const fd = fs.openSync(path, 0o10000000 | fs.constants.O_NOFOLLOW);
+      setAttributeSync(`/proc/self/fd/${fd}`, 'trusted.gfid', gfidToBytes(gfid));
+      fs.closeSync(fd);
+      return gfid;
+    });
+    fs.symlinkSync('/etc', `${brick.path}/dir/foreign`);
+    const found = (limit: number): string[] =>
+      withRoot((root) => readSymlinks(root, [randomUUID(), file, directory, ROOT_GFID], limit));
+    expect(found(9).toSorted()).toEqual(links.toSorted());
+    expect(found(1)).toHaveLength(1);
   });
 });

@@ -78,9 +78,16 @@ describe('planName', () => {
     [
       'types that have no size',
       state([{ ...first, type: 'symlink' }, other]),
+      'bigger-file',
+      undefined,
+      'bigger-file compares files alone: use source-brick or majority',
+    ],
+    [
+      'a directory by its time',
+      state([{ ...first, type: 'directory' }, other]),
       'latest-mtime',
       undefined,
-      'compares files',
+      'something in a directory was changed: use source-brick or majority',
     ],
     ['data on no brick', state([first, first, arbiter]), 'source-brick', 2, 'only the arbiter'],
     [
@@ -93,6 +100,11 @@ describe('planName', () => {
   ] as const)('refuses %s', (_what, names, policy, source, message) => {
     const planned = planName(names, policy, source);
     expect('refusal' in planned ? planned.refusal : 'planned').toContain(message);
+  });
+
+  it('keeps the symlink that was changed last', () => {
+    const planned = planName(state([first, { ...other, type: 'symlink' }, undefined]), 'latest-mtime', undefined);
+    expect(planned).toMatchObject({ plan: { gfid: B, losers: [0] } });
   });
 
   it('keeps a directory, where a file loses', () => {
