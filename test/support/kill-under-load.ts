@@ -13,6 +13,12 @@ const SOME_OPERATIONS = 60;
 const PATIENCE_MS = 4_000;
 
 /**
+ * GlusterFS 11.1 may answer ENOTCONN to the one rmdir that is under way when a brick dies, though a set of three goes on (seen in
+ * one of six kills). All else that clients ask for has to succeed.
+ */
+const RMDIR_IN_FLIGHT = /^Error: ENOTCONN: [^,]*, rmdir /;
+
+/**
  * @param bricks that die, no more of a set than it can spare
  * @param looks what an agent beside another brick of each set says of its backlog: `Progressing`, `Complete`, …
  * @param startHeal for whoever does not wait for the daemon's next crawl, which may be 10 minutes away
@@ -41,7 +47,9 @@ export async function killUnderLoad(
   await client.waitConnected();
   await goOn();
   const { errors } = await load.end();
-  expect(errors).toEqual([]);
+  const unexpected = errors.filter((error) => !RMDIR_IN_FLIGHT.test(error));
+  expect(unexpected).toEqual([]);
+  expect(errors.length - unexpected.length).toBeLessThanOrEqual(1);
   let askedAt = performance.now();
   await lab.waitFor(
     'the heal',
