@@ -48,7 +48,8 @@ export function planResolution(
   sourceBrick: number | undefined,
 ): Planned {
   const split = CHANGE_KINDS.filter((kind) => kind !== 'entry' && kinds.includes(kind));
-  if (split.length === 0) return refuse('no policy is needed: the self-heal daemon merges the names of a directory, start a heal');
+  if (split.length === 0)
+    return refuse('no policy is needed: the self-heal daemon merges the names of a directory, start a heal');
   const busy = rows.filter((row) => CHANGE_KINDS.some((kind) => dirtyOf(row)[kind] > 0));
   if (busy.length > 0) {
     return refuse(`it is being written, or a client died over it (dirty on brick ${indexes(busy)}): try again later`);

@@ -140,7 +140,8 @@ let good = '';
 describe('a distributed volume', () => {
   it('that loses a brick of each set under load is healed in both', async () => {
     const looks = [first, second].map((agent) => async () => (await healOf(agent)).state);
-    await killUnderLoad(lab, volume, client, [volume.brick(1), volume.brick(4)], looks);
+    const sinks = [volume.brick(1), volume.brick(4)];
+    expect(await killUnderLoad(lab, volume, client, sinks, looks)).toEqual(sinks);
   });
 });
 

@@ -114,7 +114,9 @@ describe('heal of a replica 3 volume', () => {
   });
 
   it('sees a brick die under load, and what it missed healed', async () => {
-    await killUnderLoad(lab, volume, client, [volume.brick(2)], [async () => (await watcher.look()).state]);
+    const sink = volume.brick(2);
+    const look = async () => (await watcher.look()).state;
+    expect(await killUnderLoad(lab, volume, client, [sink], [look])).toEqual([sink]);
   });
 
   it('counts on the survivors what glfsheal lists, and heals it through the daemon', async () => {

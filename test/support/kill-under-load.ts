@@ -21,6 +21,7 @@ const RMDIR_IN_FLIGHT = /^Error: ENOTCONN: [^,]*, rmdir /;
 /**
  * @param bricks that die, no more of a set than it can spare
  * @param looks what an agent beside another brick of each set says of its backlog: `Progressing`, `Complete`, …
+ * @returns the bricks that died and run again
  * @param startHeal for whoever does not wait for the daemon's next crawl, which may be 10 minutes away
  */
 export async function killUnderLoad(
@@ -30,9 +31,10 @@ export async function killUnderLoad(
   bricks: readonly Brick[],
   looks: readonly (() => Promise<string>)[],
   startHeal: () => void = () => undefined,
-): Promise<void> {
+): Promise<Brick[]> {
   const allSay = async (state: string): Promise<boolean> =>
     (await Promise.all(looks.map(async (look) => look()))).every((said) => said === state);
+  const healed = (): Brick[] => bricks.filter(({ running }) => running);
   const load = new ClientLoad(`${client.path}/load`);
   await load.start();
   const goOn = async (): Promise<void> => {
@@ -67,7 +69,7 @@ export async function killUnderLoad(
   expect(await brickDifferences(volume)).toEqual([]);
   if (volume.spec.type !== 'disperse') {
     expect(await load.missingIn(`${client.path}/load`)).toEqual([]);
-    return;
+    return healed();
   }
   // Of fragments only a read tells whether they are right, one that cannot do without those that were healed.
   const other = volume.bricks.find((brick) => !bricks.includes(brick));
@@ -78,4 +80,5 @@ export async function killUnderLoad(
   await reader.unmount();
   await other.start();
   await client.waitConnected();
+  return healed();
 }
