@@ -78,7 +78,7 @@ function brickRestart({ config, brickManagement, disruption }: VolfileParts): Re
     enter: async (holdMs, signal) => await disruption.enter(holdMs, signal),
     leave: () => disruption.release(),
     terminate: async (process, signal) => {
-      await proveSocket(process, config.brickSocket);
+      await proveSocket(process.info, config.brickSocket);
       await brickManagement.terminate(config.brickName, signal);
     },
   };

@@ -1,12 +1,13 @@
 /** What is known of the one process that runs now. A process that was started since is another one, and begins anew. */
-import { isSameProcess, type ProcessProof } from '../process/identity.ts';
 import type { ProcessInfo } from '../process/identity.ts';
+import { isSame, type ProcessIdentity } from '../process/process-identity.ts';
 import { pathSeenBy, type ReloadResult } from './apply.ts';
 import { parseGlusterArguments, type GlusterArguments } from './cmdline.ts';
 import { findInstallation, type Installation } from './installation.ts';
 import { readLogEnd } from './log-file.ts';
 import { isPoisoned, linesSinceStart, loggedGraph } from './process-log.ts';
 import type { FileHistory, RunningGraph } from './running.ts';
+import type { Found } from './sighting.ts';
 import { settled, type Settled } from './state.ts';
 import type { Wanted } from './wanted.ts';
 
@@ -14,7 +15,8 @@ import type { Wanted } from './wanted.ts';
 export const LOG_COMPLETE_MS = 30_000;
 
 export class KnownProcess {
-  readonly process: ProcessInfo;
+  readonly identity: ProcessIdentity;
+  readonly info: ProcessInfo;
   readonly args: GlusterArguments;
   /** Undefined as long as the process does not show it. */
   installation: Installation | undefined;
@@ -32,17 +34,19 @@ export class KnownProcess {
   #searchedFor: string | undefined;
 
   /** @param logFile undefined: what the process was told on its command line */
-  constructor(proof: ProcessProof & { ok: true }, logFile: string | undefined, procRoot: string | undefined) {
-    this.process = proof.process;
-    this.args = parseGlusterArguments(proof.process.cmdline);
-    this.#upAt = Math.max(proof.process.startedAt, proof.pidFileWrittenAt);
-    this.#pidFileWrittenAt = proof.pidFileWrittenAt;
+  constructor(found: Found, logFile: string | undefined, procRoot: string | undefined) {
+    const { identity, process, pidFileWrittenAt } = found;
+    this.identity = identity;
+    this.info = process;
+    this.args = parseGlusterArguments(process.cmdline);
+    this.#upAt = Math.max(identity.startedAt, pidFileWrittenAt);
+    this.#pidFileWrittenAt = pidFileWrittenAt;
     this.#procRoot = procRoot;
     this.#logFile = logFile ?? (this.args.logFile === undefined ? undefined : this.#see(this.args.logFile));
   }
 
-  isStill(process: ProcessInfo): boolean {
-    return isSameProcess(this.process, process);
+  isStill(identity: ProcessIdentity): boolean {
+    return isSame(this.identity, identity);
   }
 
   get logFile(): string | undefined {
@@ -71,12 +75,12 @@ export class KnownProcess {
   }
 
   async findInstallation(): Promise<void> {
-    this.installation ??= await findInstallation(this.process.pid, this.#procRoot);
+    this.installation ??= await findInstallation(this.info.pid, this.#procRoot);
   }
 
   /** What it has read when it started, where the times of its file tell. */
   consult(versions: FileHistory): void {
-    this.running ??= versions.readBy(this.process.startedAt, this.#pidFileWrittenAt);
+    this.running ??= versions.readBy(this.identity.startedAt, this.#pidFileWrittenAt);
   }
 
   /** Once for each file: its log tells what neither this agent's memory nor the times of the files can. */
@@ -84,7 +88,7 @@ export class KnownProcess {
     if (this.#logFile === undefined || this.#searchedFor === sha256) return;
     const text = await readLogEnd(this.#logFile);
     if (text === undefined) return;
-    const lines = linesSinceStart(text, this.process.startedAt);
+    const lines = linesSinceStart(text, this.identity.startedAt);
     this.poisoned ||= isPoisoned(lines);
     const graph = this.running === undefined ? loggedGraph(lines) : undefined;
     if (graph !== undefined) this.running = { graph, sha256: undefined, halfApplied: false };
@@ -105,6 +109,6 @@ export class KnownProcess {
   }
 
   #see(path: string): string {
-    return pathSeenBy(this.process.pid, path, this.#procRoot);
+    return pathSeenBy(this.info.pid, path, this.#procRoot);
   }
 }

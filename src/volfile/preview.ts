@@ -37,14 +37,14 @@ export function preview({ process, file, situation, foreign }: PreviewOf): Previ
   const isRefused = decision.do === 'settle' && decision.settled.outcome === 'Rejected';
   const plan = isRefused
     ? rejected(wanted)
-    : wanted.readable && running !== undefined && situation.proof.ok
+    : wanted.readable && running !== undefined && situation.sighting.found !== 'none'
       ? planAgainst(running, wanted, addedOptions)
       : undefined;
   const of = {
     process,
     file,
     wantedHash: hashOf(wanted),
-    runningHash: situation.proof.ok && running?.halfApplied === false ? running.sha256 : undefined,
+    runningHash: situation.sighting.found !== 'none' && running?.halfApplied === false ? running.sha256 : undefined,
     plan,
     problems: wanted.readable ? wanted.problems : [],
   };

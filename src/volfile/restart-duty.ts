@@ -1,11 +1,11 @@
 /** Restarts of one process for its volfile, as its target sees them: when one begins, what it waits for, and what came of it. */
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
-import type { ProcessProof } from '../process/identity.ts';
 import { signalProven, type SignalOptions } from '../process/signal.ts';
 import { seesFile } from './apply.ts';
 import type { KnownProcess } from './known-process.ts';
 import { ProcessRestart, type RestartPorts } from './restart.ts';
+import type { Sighting } from './sighting.ts';
 import type { StagedFile } from './staged-file.ts';
 import { settled, type Decision, type Settled } from './state.ts';
 import type { ProcessName, ReloadRecord } from './status.ts';
@@ -26,7 +26,7 @@ export interface RestartDutyOptions {
 
 /** What a look at the process and the file has found. */
 export interface RestartLook {
-  proof: ProcessProof;
+  sighting: Sighting;
   known: KnownProcess | undefined;
   wanted: Wanted;
   /** What would be done about the file if no restart were under way. */
@@ -94,24 +94,24 @@ export class RestartDuty {
     obstacle: string | undefined,
     signal: AbortSignal,
   ): Promise<Settled> {
-    const { process, seenPath } = known;
+    const { identity, seenPath } = known;
     const reason = known.readsAnother(this.#options.file)?.message ?? obstacle;
     if (reason !== undefined) return this.#wait(why, reason);
     const stillRight = async (): Promise<string | undefined> =>
-      (await seesFile(seenPath, sha256)) ? undefined : `pid ${process.pid} does not see this file`;
-    const result = await this.#restart.begin(process, sha256, stillRight, signal);
+      (await seesFile(seenPath, sha256)) ? undefined : `${identity.name} does not see this file`;
+    const result = await this.#restart.begin(known, sha256, stillRight, signal);
     if (result.begun) {
-      const message = `${why.message}; pid ${process.pid} was told to end, and its supervisor has to start another`;
+      const message = `${why.message}; ${identity.name} was told to end, and its supervisor has to start another`;
       return { ...why, outcome: 'Pending', reason: 'Restarting', message };
     }
     return result.gone ? settled('Pending', 'ProcessNotRunning', result.message) : this.#wait(why, result.message);
   }
 
   /** To be called in each pass while it is under way. */
-  async follow({ proof, known, wanted, decision, last, answers }: RestartLook): Promise<RestartStep> {
+  async follow({ sighting, known, wanted, decision, last, answers }: RestartLook): Promise<RestartStep> {
     const sha256 = this.#restart.file;
     const result = await this.#restart.follow({
-      proof,
+      sighting,
       running: known?.running,
       runsWanted: decision.do === 'reload' ? decision.changes.length === 0 : decision.settled.outcome === 'Unchanged',
       answers,
@@ -152,9 +152,9 @@ export class RestartDuty {
   async #undo(wanted: Wanted, known: KnownProcess | undefined): Promise<string> {
     const { done, message } = await this.#options.staged.takeBack(wanted);
     if (!done || known === undefined) return message;
-    const sent = await signalProven(known.process, 'SIGTERM', this.#options.system);
+    const sent = await signalProven(known.info, 'SIGTERM', this.#options.system);
     // It has died by itself meanwhile: nothing is in the way.
     if (!sent.ok && sent.reason === 'Gone') return message;
-    return `${message}; ${sent.ok ? `pid ${known.process.pid}, which never answered, was told to end` : sent.message}`;
+    return `${message}; ${sent.ok ? `${known.identity.name}, which never answered, was told to end` : sent.message}`;
   }
 }

@@ -4,9 +4,17 @@
  */
 import type { Clock } from '../lib/clock.ts';
 import { errorMessage, isAgentError } from '../lib/errors.ts';
-import { isSameProcess, type ProcessInfo, type ProcessProof } from '../process/identity.ts';
+import type { ProcessInfo } from '../process/identity.ts';
+import { isSame, type ProcessIdentity } from '../process/process-identity.ts';
 import { signalProven, type SignalOptions } from '../process/signal.ts';
 import type { RunningGraph } from './running.ts';
+import type { Sighting } from './sighting.ts';
+
+/** A process that may be ended. */
+export interface Endable {
+  identity: ProcessIdentity;
+  info: ProcessInfo;
+}
 
 /** How one process may be ended. */
 export interface RestartPorts {
@@ -14,7 +22,7 @@ export interface RestartPorts {
   enter: (holdMs: number, signal: AbortSignal) => Promise<string | undefined>;
   leave: () => void;
   /** Ends it over its own socket, where a signal is not allowed; undefined: there is no such way. */
-  terminate?: ((process: ProcessInfo, signal: AbortSignal) => Promise<void>) | undefined;
+  terminate?: ((process: Endable, signal: AbortSignal) => Promise<void>) | undefined;
 }
 
 export interface RestartOptions {
@@ -51,7 +59,7 @@ export type FollowResult =
 
 /** What a look at the process has found. */
 export interface Seen {
-  proof: ProcessProof;
+  sighting: Sighting;
   running: RunningGraph | undefined;
   /** It runs what the file says, as far as its log shows. */
   runsWanted: boolean;
@@ -59,14 +67,14 @@ export interface Seen {
 }
 
 interface Flight {
-  old: ProcessInfo;
+  old: ProcessIdentity;
   sha256: string;
   /** Wall-clock milliseconds. */
   at: number;
   /** Monotonic milliseconds. */
   startedAt: number;
   /** The last process that was seen since. */
-  met: ProcessInfo | undefined;
+  met: ProcessIdentity | undefined;
   /** Monotonic milliseconds since when it answers. */
   answeredAt: number | undefined;
   deaths: number;
@@ -95,7 +103,7 @@ export class ProcessRestart {
    * @throws AgentError `Aborted` when the signal fires
    */
   async begin(
-    process: ProcessInfo,
+    process: Endable,
     sha256: string,
     stillRight: () => Promise<string | undefined>,
     signal: AbortSignal,
@@ -113,7 +121,7 @@ export class ProcessRestart {
     if (ended.begun) {
       const at = clock.now();
       const startedAt = clock.monotonic();
-      this.#flight = { old: process, sha256, at, startedAt, met: undefined, answeredAt: undefined, deaths: 0 };
+      this.#flight = { old: process.identity, sha256, at, startedAt, met: undefined, answeredAt: undefined, deaths: 0 };
     }
     return ended;
   }
@@ -130,28 +138,28 @@ export class ProcessRestart {
     return result;
   }
 
-  async #look(flight: Flight, { proof, running, runsWanted, answers }: Seen): Promise<FollowResult> {
+  async #look(flight: Flight, { sighting, running, runsWanted, answers }: Seen): Promise<FollowResult> {
     const { clock, returnDeadlineMs } = this.#options;
     const { old } = flight;
     const now = clock.monotonic();
     const passed = now - flight.startedAt;
     const done = { at: flight.at, durationMs: Math.round(passed) };
     const failed = (message: string, isDown: boolean): FollowResult => ({ state: 'failed', message, isDown, ...done });
-    if (proof.ok && isSameProcess(old, proof.process)) {
-      if (passed >= END_DEADLINE_MS) return failed(`pid ${old.pid} has not ended within ${seconds(passed)}`, false);
-      return { state: 'under-way', message: `pid ${old.pid} is ending` };
+    const present = sighting.found === 'none' ? undefined : sighting.identity;
+    if (isSame(old, present)) {
+      if (passed >= END_DEADLINE_MS) return failed(`${old.name} has not ended within ${seconds(passed)}`, false);
+      return { state: 'under-way', message: `${old.name} is ending` };
     }
-    if (flight.met !== undefined && !(proof.ok && isSameProcess(flight.met, proof.process))) {
+    if (flight.met !== undefined && !isSame(flight.met, present)) {
       flight.deaths += 1;
       flight.met = undefined;
       flight.answeredAt = undefined;
     }
-    if (proof.ok) {
-      flight.met = proof.process;
-      const { pid } = proof.process;
+    if (present !== undefined) {
+      flight.met = present;
       if (await answers()) {
         flight.answeredAt ??= now;
-        const back = `pid ${old.pid} was ended, and pid ${pid} came in its place after ${seconds(passed)}`;
+        const back = `${old.name} was ended, and ${present.name} came in its place after ${seconds(passed)}`;
         if (running?.sha256 === flight.sha256 || runsWanted) {
           return { state: 'back', message: `${back}, answers and runs the file`, ...done };
         }
@@ -160,17 +168,17 @@ export class ProcessRestart {
       }
     }
     const dead = flight.deaths === 0 ? '' : `; ${flight.deaths} died at their start`;
-    if (flight.deaths >= MAX_DEATHS) return failed(`pid ${old.pid} was ended, and nothing came back${dead}`, true);
+    if (flight.deaths >= MAX_DEATHS) return failed(`${old.name} was ended, and nothing came back${dead}`, true);
     if (passed >= returnDeadlineMs) {
-      const why = proof.ok ? `pid ${proof.process.pid} does not answer` : proof.message;
-      return failed(`pid ${old.pid} was ended, and nothing came back within ${seconds(passed)}: ${why}${dead}`, true);
+      const why = sighting.found === 'none' ? sighting.message : `${sighting.identity.name} does not answer`;
+      return failed(`${old.name} was ended, and nothing came back within ${seconds(passed)}: ${why}${dead}`, true);
     }
-    return { state: 'under-way', message: `pid ${old.pid} was ended; its supervisor has to start another${dead}` };
+    return { state: 'under-way', message: `${old.name} was ended; its supervisor has to start another${dead}` };
   }
 
-  async #end(process: ProcessInfo, signal: AbortSignal): Promise<BeginResult> {
+  async #end(process: Endable, signal: AbortSignal): Promise<BeginResult> {
     const { ports, system } = this.#options;
-    const sent = await signalProven(process, 'SIGTERM', system);
+    const sent = await signalProven(process.info, 'SIGTERM', system);
     if (sent.ok) return { begun: true };
     const gone = sent.reason === 'Gone' || sent.reason === 'Changed';
     if (sent.reason !== 'NoPermission' || ports.terminate === undefined) {

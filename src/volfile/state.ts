@@ -2,17 +2,17 @@
  * What to do about a volfile, from all that is known. Pure: every answer that could harm a process is decided here, before
  * anything is sent.
  */
-import { isGone, type ProcessProof } from '../process/identity.ts';
 import { isInjectedOption } from './options/table.ts';
 import { planChange, type OptionChange, type Plan } from './plan.ts';
 import { firstError, quote } from './problem.ts';
 import type { RunningGraph } from './running.ts';
+import type { Sighting } from './sighting.ts';
 import type { Outcome, Reason } from './status.ts';
 import { accept, type Refusal, type Wanted } from './wanted.ts';
 
 export interface Situation {
   wanted: Wanted;
-  proof: ProcessProof;
+  sighting: Sighting;
   running: RunningGraph | undefined;
   poisoned: boolean;
   gluster: '10' | '11' | undefined;
@@ -31,10 +31,10 @@ export interface Settled {
 export type Decision = { do: 'settle'; settled: Settled } | { do: 'reload'; changes: OptionChange[] };
 
 export function decide(situation: Situation): Decision {
-  const { wanted, proof, running, gluster } = situation;
+  const { wanted, sighting, running, gluster } = situation;
   const { accepted, refusal } = accept(wanted);
   if (accepted === undefined) return { do: 'settle', settled: refused(refusal) };
-  if (!proof.ok) return withoutProcess(proof);
+  if (sighting.found === 'none') return withoutProcess(sighting);
   if (running?.sha256 === accepted.sha256) return runsIt(running);
   if (situation.poisoned) return settle('RestartRequired', 'Poisoned', POISONED);
   if (running === undefined) return settle('Unverified', 'RunningGraphUnknown', RUNNING_UNKNOWN);
@@ -58,11 +58,11 @@ const RUNNING_UNKNOWN =
 const VERSION_UNKNOWN = 'the version of GlusterFS is not known, so it is not known what SIGHUP does to it';
 const HUP_IGNORED = 'GlusterFS 10 does not read its file again: restart the process';
 
-function withoutProcess(proof: ProcessProof & { ok: false }): Decision {
-  if (isGone(proof)) {
-    return settle('Pending', 'ProcessNotRunning', `${proof.message}; it reads the file when it starts`);
+function withoutProcess({ isGone, message }: Sighting & { found: 'none' }): Decision {
+  if (isGone) {
+    return settle('Pending', 'ProcessNotRunning', `${message}; it reads the file when it starts`);
   }
-  return settle('Unverified', 'ProcessUnproven', proof.message);
+  return settle('Unverified', 'ProcessUnproven', message);
 }
 
 function runsIt(running: RunningGraph): Decision {

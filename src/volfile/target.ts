@@ -1,11 +1,10 @@
 /** One process and its volfile: remembers what the process runs and what was decided, and acts once for each change. */
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
-import { GLUSTER_EXE_NAMES, proveProcess, type ProcessProof } from '../process/identity.ts';
 import type { SignalOptions } from '../process/signal.ts';
 import { answers, reload } from './apply.ts';
 import { majorVersion } from './installation.ts';
-import { KnownProcess } from './known-process.ts';
+import type { KnownProcess } from './known-process.ts';
 import type { ConditionFacts } from './conditions.ts';
 import { OutcomeHistory } from './history.ts';
 import type { ExpectedFacts, LintContext } from './lint/rule.ts';
@@ -17,6 +16,7 @@ import { hashVolfile, type VolfileSet } from './read-set.ts';
 import { RestartDuty } from './restart-duty.ts';
 import type { RestartPorts } from './restart.ts';
 import { FileHistory } from './running.ts';
+import { ProcessSight, type Sighting } from './sighting.ts';
 import type { VolfileStage } from './stage.ts';
 import { StagedFile } from './staged-file.ts';
 import { decide, settled, type Decision, type Settled, type Situation } from './state.ts';
@@ -74,14 +74,15 @@ export class TargetState {
   readonly #history: OutcomeHistory;
   /** Undefined: a person restarts the process. */
   readonly #restart: RestartDuty | undefined;
-  #known: KnownProcess | undefined;
-  /** The process of #known was there in the last pass. */
+  readonly #sight: ProcessSight;
+  /** The process that was met last was there in the last pass. */
   #live = false;
 
   constructor(target: VolfileTarget, options: TargetOptions) {
     const { clock, log, stage, system, returnDeadlineMs = RETURN_DEADLINE_MS } = options;
     this.#target = target;
     this.#options = options;
+    this.#sight = new ProcessSight({ ...target, system });
     this.#judge = new FileJudge(target.file);
     this.#staged = new StagedFile(target.file, stage);
     const first = settled('Pending', 'NotLookedYet', 'not looked at yet');
@@ -97,7 +98,7 @@ export class TargetState {
   }
 
   #facts(): ConditionFacts {
-    const running = this.#live ? this.#known?.running : undefined;
+    const running = this.#live ? this.#sight.last?.running : undefined;
     return {
       ...this.#history.status,
       file: this.#target.file,
@@ -135,18 +136,18 @@ export class TargetState {
   async #pass(set: VolfileSet, signal: AbortSignal, mayRestart: boolean, neighbours: Neighbours): Promise<boolean> {
     const { process: role } = this.#target;
     const { clock } = this.#options;
-    const proof = await this.#prove();
-    const known = proof.ok ? await this.#meet(proof) : undefined;
+    const sighting = await this.#sight.look();
+    const known = await this.#sight.meet(sighting);
     const context = this.#context(neighbours);
     const wanted = this.#judge.judge(set, context);
     const obstacle = await this.#staged.place(set, wanted, context, this.#versions);
     known?.consult(this.#versions);
-    this.#live = proof.ok;
+    this.#live = known !== undefined;
     this.#restart?.look();
     const judge = (): Decision =>
       decide({
         wanted,
-        proof,
+        sighting,
         running: known?.running,
         poisoned: known?.poisoned ?? false,
         gluster: context.gluster,
@@ -156,7 +157,7 @@ export class TargetState {
       if (known !== undefined && wanted.readable) await known.searchLog(wanted.sha256, clock.now());
       const { last } = this.#history;
       const probe = async (): Promise<boolean> => await answers(this.#target.probe, role, signal);
-      const step = await this.#restart.follow({ proof, known, wanted, decision: judge(), last, answers: probe });
+      const step = await this.#restart.follow({ sighting, known, wanted, decision: judge(), last, answers: probe });
       if (step.record !== undefined) this.#history.note(step.record);
       if (step.settled !== undefined) {
         if (step.settled.outcome === 'Applied' && known !== undefined) this.#remember(known, wanted);
@@ -195,13 +196,13 @@ export class TargetState {
           );
         }
       }
-      return this.#history.settle(await this.#unlessItAnswers(next, proof, signal), wanted);
+      return this.#history.settle(await this.#unlessItAnswers(next, sighting, signal), wanted);
     }
     if (known === undefined || !wanted.readable) return false;
     const foreign = known.readsAnother(this.#target.file);
     if (foreign !== undefined) return this.#history.settle({ ...foreign, changes: decision.changes }, wanted);
     if (!this.#isOldEnough(known)) {
-      const message = `pid ${known.process.pid} has just started; a reload now could end it`;
+      const message = `${known.identity.name} has just started; a reload now could end it`;
       return this.#history.settle(settled('Pending', 'JustStarted', message, decision.changes), wanted);
     }
     return await this.#reload(known, wanted, decision.changes, signal);
@@ -210,12 +211,12 @@ export class TargetState {
   /** What would be done if the file held this text. @param text undefined: if it were gone */
   async preview(text: string | undefined, neighbours = NO_NEIGHBOURS): Promise<Preview> {
     const { process, file } = this.#target;
-    const proof = await this.#prove();
-    const known = proof.ok && this.#known?.isStill(proof.process) === true ? this.#known : undefined;
+    const sighting = await this.#sight.look();
+    const known = this.#sight.of(sighting);
     const context = this.#context(neighbours);
     const situation: Situation = {
       wanted: judgeText(file, text, context),
-      proof,
+      sighting,
       running: known?.running,
       poisoned: known?.poisoned ?? false,
       gluster: context.gluster,
@@ -224,15 +225,10 @@ export class TargetState {
     return preview({ process, file, situation, foreign: known?.readsAnother(file) });
   }
 
-  async #prove(): Promise<ProcessProof> {
-    const { pidFile, exeNames = GLUSTER_EXE_NAMES } = this.#target;
-    return await proveProcess({ ...this.#options.system, pidFile, exeNames });
-  }
-
   /** By what is known of the process that was met last. */
   #context(neighbours: Neighbours): LintContext {
     const { process: role, file, expected = {} } = this.#target;
-    const installation = this.#known?.installation;
+    const installation = this.#sight.last?.installation;
     const gluster = this.#options.glusterVersion() ?? majorVersion(installation?.version);
     const facts = withNeighbours(expected, role, file, neighbours);
     return { role, expected: facts, gluster, xlators: installation?.xlators };
@@ -240,9 +236,9 @@ export class TargetState {
 
   async #reload(known: KnownProcess, wanted: Readable, changes: OptionChange[], signal: AbortSignal): Promise<boolean> {
     const { clock, system } = this.#options;
-    const { logFile, process, seenPath } = known;
+    const { logFile, info, seenPath } = known;
     const result = await reload({
-      process,
+      process: info,
       seenPath,
       wantedHash: wanted.sha256,
       changes,
@@ -277,22 +273,14 @@ export class TargetState {
     signal: AbortSignal,
     durationMs?: number,
   ): Promise<boolean> {
-    const { pid } = known.process;
-    if (await answers(this.#target.probe, `pid ${pid}`, signal)) {
+    const { name } = known.identity;
+    if (await answers(this.#target.probe, name, signal)) {
       known.unanswered = undefined;
       return this.#history.settle(verdict, wanted, durationMs);
     }
     known.unanswered = verdict;
-    const message = `pid ${pid} does not answer since the reload`;
+    const message = `${name} does not answer since the reload`;
     return this.#history.settle({ ...verdict, outcome: 'Failed', reason: 'NotAnswering', message }, wanted, durationMs);
-  }
-
-  async #meet(proof: ProcessProof & { ok: true }): Promise<KnownProcess> {
-    if (this.#known?.isStill(proof.process) !== true) {
-      this.#known = new KnownProcess(proof, this.#target.logFile, this.#options.system?.procRoot);
-    }
-    await this.#known.findInstallation();
-    return this.#known;
   }
 
   #isOldEnough(known: KnownProcess): boolean {
@@ -307,16 +295,17 @@ export class TargetState {
     mayRestart: boolean,
     signal: AbortSignal,
   ): Promise<Settled> {
-    const young = this.#isOldEnough(known) ? undefined : `pid ${known.process.pid} has just started`;
+    const young = this.#isOldEnough(known) ? undefined : `${known.identity.name} has just started`;
     const obstacle = mayRestart ? young : 'another process of this pod is being restarted';
     return await restart.begin(known, wanted.sha256, why, obstacle, signal);
   }
 
   /** One that answers at its own socket runs, whatever the pid file says. */
-  async #unlessItAnswers(next: Settled, proof: ProcessProof, signal: AbortSignal): Promise<Settled> {
+  async #unlessItAnswers(next: Settled, sighting: Sighting, signal: AbortSignal): Promise<Settled> {
     const { probe, process } = this.#target;
-    if (proof.ok || next.reason !== 'ProcessNotRunning' || !(await answers(probe, process, signal))) return next;
-    return settled('Unverified', 'ProcessUnproven', `${proof.message}, but ${UNSEEN}`);
+    if (sighting.found !== 'none' || next.reason !== 'ProcessNotRunning') return next;
+    if (!(await answers(probe, process, signal))) return next;
+    return settled('Unverified', 'ProcessUnproven', `${sighting.message}, but ${UNSEEN}`);
   }
 
   /** It has started with the wanted file, and answers. */
