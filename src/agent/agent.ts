@@ -102,6 +102,7 @@ export class Agent {
   readonly #stop = new AbortController();
   readonly #brickManagement: ManagementClient;
   readonly #shdManagement: ManagementClient;
+  readonly #rpc = new RpcCounter();
   readonly #healDuty: HealDuty;
   readonly #runtime = new RuntimeMonitor();
   readonly #probeTimes: ProbeTimes;
@@ -121,7 +122,7 @@ export class Agent {
     this.events = events;
     this.#log = log;
     this.#clock = clock;
-    const rpc = new RpcCounter();
+    const rpc = this.#rpc;
     const { brickLivenessMs, identityIntervalMs, brickDeadlineMs } = config;
     this.#probeTimes = probeTimes(brickLivenessMs, identityIntervalMs, brickDeadlineMs);
     this.worker = new BrickWorker({
@@ -159,8 +160,10 @@ export class Agent {
       onFenceChange: () => this.quota.wake(),
     });
     this.processes = new ProcessMonitor([
-      { process: 'brick', pidFile: config.brickPidFile },
-      ...(config.shdExpected ? [{ process: 'shd' as const, pidFile: config.shdPidFile }] : []),
+      { process: 'brick', pidFile: config.brickPidFile, socketPath: config.brickSocket },
+      ...(config.shdExpected
+        ? [{ process: 'shd' as const, pidFile: config.shdPidFile, socketPath: config.shdSocket }]
+        : []),
     ]);
     const { worker, brick, monitor, processes } = this;
     const healing = (): string | undefined => this.#healing();
@@ -279,6 +282,7 @@ export class Agent {
       brick: this.brick,
       brickManagement: this.#brickManagement,
       shdManagement: this.#shdManagement,
+      observer: this.#rpc,
       disruption: this.disruption,
       specCalls: () => this.#specCalls,
       clock: this.#clock,
@@ -352,6 +356,7 @@ export class Agent {
       processes,
       quota: quota.enforcer,
       statfs: watch.statfsCheck(),
+      shdAnswers: () => watch.shd.answers,
       volfiles: () => this.#volfiles?.status() ?? [],
       observer: rpc,
       clock: this.#clock,

@@ -40,6 +40,8 @@ export interface HealParts {
   brick: BrickClient;
   monitor: BrickMonitor;
   processes: ProcessMonitor;
+  /** The self-heal daemon of this pod has answered the last time. */
+  shdAnswers: () => boolean;
   quota: Pick<QuotaEnforcer, 'state' | 'states'>;
   /** Whether the brick's graph and disk answer. */
   statfs: HealthCheck;
@@ -206,7 +208,7 @@ export class HealDuty {
   }
 
   #createInsight(): HealInsight {
-    const { config, clock, processes, volfiles, quota, signal } = this.#parts;
+    const { config, clock, processes, shdAnswers, volfiles, quota, signal } = this.#parts;
     const tallies = new PvTallies({ source: this.#entries, clock, signal });
     return new HealInsight({
       config,
@@ -219,6 +221,7 @@ export class HealDuty {
       uses: new PvUses({ config, state: (pv) => quota.state(pv), peers: this.#peers }),
       clock,
       processes: () => processes.views,
+      daemonAnswers: shdAnswers,
       volfiles,
       signal,
     });

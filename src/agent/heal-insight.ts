@@ -20,7 +20,7 @@ import { textToBytes } from '../lib/byte-text.ts';
 import type { Clock } from '../lib/clock.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import { gfidFromBytes, gfidToBytes, type Gfid } from '../lib/gfid.ts';
-import { isGone, type ProcessProof } from '../process/identity.ts';
+import { type ProcessProof } from '../process/identity.ts';
 import { haltOf, HALTS } from '../process/halt.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
 import type { Config } from './config/load.ts';
@@ -29,6 +29,7 @@ import type { HealEntriesView, HealEntryView, HealExplainView, HealPvsView } fro
 import type { PvUses } from './pv-uses.ts';
 import type { ObjectVerdict, SplitBrainWatch } from './split-brain.ts';
 import type { ProcessView } from './process-monitor.ts';
+import { processState } from './process-state.ts';
 
 /**
  * The daemon answers at once, or a frozen brick keeps it waiting for longer than anybody who asks would wait; in milliseconds.
@@ -50,6 +51,7 @@ export interface HealInsightOptions {
   uses: Pick<PvUses, 'of' | 'answer' | 'others'>;
   clock: Pick<Clock, 'now'>;
   processes: () => readonly ProcessView[];
+  daemonAnswers: () => boolean;
   volfiles: () => readonly VolfileStatus[];
   /** Fires when the agent stops. */
   signal: AbortSignal;
@@ -154,10 +156,10 @@ export class HealInsight {
   }
 
   async #situation(sample: readonly PendingEntry[], subject?: PendingEntry): Promise<HealSituation> {
-    const { config, processes, volfiles, status, uses, clock, signal } = this.#options;
+    const { config, processes, daemonAnswers, volfiles, status, uses, clock, signal } = this.#options;
     const { operations, ...backlog } = status();
     const proof = processes().find(({ process }) => process === 'shd')?.proof;
-    const daemonTrouble = troubleOf(proof);
+    const daemonTrouble = troubleOf(proof, daemonAnswers());
     const isAway = daemonTrouble !== undefined && daemonTrouble.kind !== 'Unproven';
     const shdFile = volfiles().find(({ process }) => process === 'shd');
     return {
@@ -217,10 +219,11 @@ function lastAnswer(
   return answered.toSorted((a, b) => (b.answeredAt ?? 0) - (a.answeredAt ?? 0))[0]?.children ?? [];
 }
 
-function troubleOf(proof: ProcessProof | undefined): HealSituation['daemonTrouble'] {
+function troubleOf(proof: ProcessProof | undefined, answers: boolean): HealSituation['daemonTrouble'] {
   if (proof === undefined) return undefined;
   if (!proof.ok) {
-    return { kind: isGone(proof) ? 'Down' : 'Unproven', message: proof.message };
+    const { state, message } = processState({ proof }, answers);
+    return { kind: state === 'Down' ? 'Down' : 'Unproven', message };
   }
   const halt = haltOf(proof.process);
   if (halt === undefined) return undefined;

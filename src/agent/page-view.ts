@@ -3,13 +3,14 @@ import type { Condition } from '../lib/conditions.ts';
 import { brickLimit, layoutOf, type QuotaLayout } from '../quota/layout.ts';
 import { liveLimitBytes, usedBytes, type PvState } from '../quota/pv-state.ts';
 import { POINT_MS } from '../heal/backlog-history.ts';
-import { isGone } from '../process/identity.ts';
 import type { Agent } from './agent.ts';
 import { agentFacts } from './doctor/agent-facts.ts';
 import { diagnose } from './doctor/diagnose.ts';
 import type { FindingSeverity } from './doctor/finding.ts';
 import { fullnessOf, severityOf } from './doctor/quota-summary.ts';
 import { runChecks, type HealthCheck } from './health.ts';
+import type { ProcessView } from './process-monitor.ts';
+import { processState } from './process-state.ts';
 import { healthCheckAt } from './snapshots.ts';
 import type { PagePv, PageQuery, PageStatus, ShownCondition } from './http/page-status.ts';
 
@@ -72,7 +73,7 @@ export function pageStatus(
               inodesFree: Number(capacity.inodesFree),
             },
     },
-    processes: agent.processes.views.map(({ process, proof }) => processView(process, proof)),
+    processes: agent.processes.views.map((view) => processView(view, agent.watch[view.process].answers)),
     probes: Object.entries(probes).map(([path, checks]) => {
       const { ok, results } = runChecks(checks);
       return { path, ok, checks: results.map(({ name, ok, reason }) => ({ name, ok, reason: reason ?? null })) };
@@ -198,16 +199,10 @@ function stopView({ glance }: Agent): PageStatus['brick']['stop'] {
   };
 }
 
-function processView(
-  process: 'brick' | 'shd',
-  proof: Agent['processes']['views'][number]['proof'],
-): PageStatus['processes'][number] {
-  if (proof === undefined) return { process, state: 'Unknown', since: null, message: 'not looked at yet' };
-  if (proof.ok) {
-    const { pid, startedAt } = proof.process;
-    return { process, state: 'Running', since: new Date(startedAt).toISOString(), message: `pid ${pid}` };
-  }
-  return { process, state: isGone(proof) ? 'Down' : 'Unknown', since: null, message: proof.message };
+function processView(view: ProcessView, answers: boolean): PageStatus['processes'][number] {
+  const { process, proof } = view;
+  const since = proof?.ok === true ? new Date(proof.process.startedAt).toISOString() : null;
+  return { process, ...processState(view, answers), since };
 }
 
 function shown({ type, status, reason, message }: Condition, severity: FindingSeverity | undefined): ShownCondition {

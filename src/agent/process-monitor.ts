@@ -1,4 +1,5 @@
 import { readProcessStats, type ProcessStats } from '../process/stat.ts';
+import { boundBy } from '../process/socket-file.ts';
 import { GLUSTER_EXE_NAMES, keyOf, proveProcess, type ProcessProof } from '../process/identity.ts';
 
 /** What was last seen of one Gluster process of this pod. */
@@ -7,20 +8,29 @@ export interface ProcessView {
   proof: ProcessProof | undefined;
   /** Undefined: not running, or not visible. */
   stats: ProcessStats | undefined;
+  /** Of one that is not proven: when a process has bound its socket last, in wall-clock milliseconds. */
+  boundAt?: number | undefined;
   /** Times that another process was found in its place, since the agent began to look. */
   restarts: number;
 }
 
-/** Watches the processes by their pid files; reads /proc only. */
+/** Where the traces of a process are. */
+export interface ProcessPlaces {
+  process: 'brick' | 'shd';
+  pidFile: string;
+  socketPath: string;
+}
+
+/** Watches the processes by their pid files and the files of their sockets; asks them nothing. */
 export class ProcessMonitor {
-  readonly #pidFiles: readonly { process: 'brick' | 'shd'; pidFile: string }[];
+  readonly #places: readonly ProcessPlaces[];
   #views: readonly ProcessView[];
   /** The one that was proven last, and how many came in place of another, by process. */
   readonly #seen = new Map<string, { key: string; restarts: number }>();
 
-  constructor(pidFiles: readonly { process: 'brick' | 'shd'; pidFile: string }[]) {
-    this.#pidFiles = pidFiles;
-    this.#views = pidFiles.map(({ process }) => ({ process, proof: undefined, stats: undefined, restarts: 0 }));
+  constructor(places: readonly ProcessPlaces[]) {
+    this.#places = places;
+    this.#views = places.map(({ process }) => ({ process, proof: undefined, stats: undefined, restarts: 0 }));
   }
 
   get views(): readonly ProcessView[] {
@@ -35,10 +45,11 @@ export class ProcessMonitor {
 
   async pass(): Promise<void> {
     this.#views = await Promise.all(
-      this.#pidFiles.map(async ({ process, pidFile }) => {
+      this.#places.map(async ({ process, pidFile, socketPath }) => {
         const proof = await proveProcess({ pidFile, exeNames: GLUSTER_EXE_NAMES });
         const stats = proof.ok ? await readProcessStats(proof.process.pid) : undefined;
-        return { process, proof, stats, restarts: this.#countRestarts(process, proof) };
+        const boundAt = proof.ok ? undefined : await boundAtOf(socketPath);
+        return { process, proof, stats, boundAt, restarts: this.#countRestarts(process, proof) };
       }),
     );
   }
@@ -51,5 +62,14 @@ export class ProcessMonitor {
     const restarts = before === undefined ? 0 : before.restarts + Number(before.key !== key);
     this.#seen.set(process, { key, restarts });
     return restarts;
+  }
+}
+
+async function boundAtOf(socketPath: string): Promise<number | undefined> {
+  try {
+    return (await boundBy(socketPath))?.startedAt;
+  } catch {
+    // Not to be looked at: not known.
+    return undefined;
   }
 }

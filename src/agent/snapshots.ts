@@ -3,10 +3,10 @@ import { brickSetOf } from '../heal/brick-set.ts';
 import type { BrickSnapshot } from '../metrics/collectors/brick.ts';
 import type { ProcessSnapshot } from '../metrics/collectors/process.ts';
 import type { VolfileSnapshot } from '../metrics/collectors/volfile.ts';
-import { isGone } from '../process/identity.ts';
 import { layoutOf } from '../quota/layout.ts';
 import type { Agent } from './agent.ts';
 import type { ProcessMonitor } from './process-monitor.ts';
+import { processState } from './process-state.ts';
 import type { ProcessWatch } from './process-watch.ts';
 
 export function brickSnapshot({ config, monitor, worker, brick, processes }: Agent): BrickSnapshot {
@@ -42,7 +42,8 @@ function setOf(config: Agent['config']): BrickSnapshot['set'] {
  */
 export function healthCheckAt({ monitor, processes }: Pick<Agent, 'monitor' | 'processes'>): number | undefined {
   const at = monitor.healthCheckAt;
-  const startedAt = processes.views.find(({ process }) => process === 'brick')?.stats?.startTimeSeconds ?? 0;
+  const view = processes.views.find(({ process }) => process === 'brick');
+  const startedAt = view?.stats?.startTimeSeconds ?? (view?.boundAt ?? 0) / 1000;
   return at === undefined || at / 1000 < startedAt ? undefined : at;
 }
 
@@ -51,12 +52,12 @@ interface ProcessSources {
   watch: Record<'brick' | 'shd', Pick<ProcessWatch, 'answers'>>;
 }
 
-/** A process that answers is not down, whoever the pid file names: its namespace may not be ours. */
+/** Restarts of a process that cannot be seen are not known either. */
 export function processSnapshots({ processes, watch }: ProcessSources): ProcessSnapshot[] {
   return processes.views.map(({ process, proof, stats, restarts }) => {
-    if (proof === undefined) return { process, up: undefined, stats, restarts: undefined };
-    const isDown = !proof.ok && isGone(proof) && !watch[process].answers;
-    return { process, up: proof.ok ? true : isDown ? false : undefined, stats, restarts };
+    const { state } = processState({ proof }, watch[process].answers);
+    if (state === 'Unknown') return { process, up: undefined, stats, restarts: undefined };
+    return { process, up: state === 'Running', stats, restarts };
   });
 }
 

@@ -1,12 +1,12 @@
 /** What the API shows, made from what the parts know. */
 import type { HealOperation } from '../heal/operation.ts';
 import { AgentError } from '../lib/errors.ts';
-import { isGone } from '../process/identity.ts';
 import { haltOf, HALTS } from '../process/halt.ts';
 import type { AdoptView } from '../quota/adopter.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
 import type { Agent } from './agent.ts';
 import { runChecks } from './health.ts';
+import { processState } from './process-state.ts';
 import type { AdoptionService } from './http/services.ts';
 import type {
   AdoptionStatusView,
@@ -67,7 +67,7 @@ export function healView(agent: Agent): HealView {
   };
 }
 
-function daemonView({ config, processes }: Agent): HealView['daemon'] {
+function daemonView({ config, processes, watch }: Agent): HealView['daemon'] {
   const view = processes.views.find(({ process }) => process === 'shd');
   if (!config.shdExpected || view === undefined) return null;
   const { proof, restarts } = view;
@@ -77,14 +77,7 @@ function daemonView({ config, processes }: Agent): HealView['daemon'] {
     const message = halt === undefined ? 'running' : `${HALTS[halt].words}: it heals nothing`;
     return { state: halt ?? 'Running', pid, startedAt: time(startedAt), restarts, message };
   }
-  const message = proof?.message ?? 'not looked at yet';
-  return {
-    state: proof !== undefined && isGone(proof) ? 'Down' : 'Unknown',
-    pid: null,
-    startedAt: null,
-    restarts,
-    message,
-  };
+  return { ...processState(view, watch.shd.answers), pid: null, startedAt: null, restarts };
 }
 
 export function scanStatusView({ quota: { scanner } }: Agent): ScanStatusView {

@@ -2,12 +2,16 @@ import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
 import { AgentError } from '../lib/errors.ts';
 import type { ProcessInfo } from '../process/identity.ts';
+import type { SocketLook } from '../process/process-identity.ts';
 import { ownsListeningSocket } from '../process/socket-owner.ts';
 import type { BrickClient } from '../rpc/brick-client.ts';
+import type { RpcObserver } from '../rpc/connection.ts';
 import type { ManagementClient } from '../rpc/management-client.ts';
+import { SocketProcess } from '../rpc/socket-process.ts';
 import { parseGlusterArguments } from '../volfile/cmdline.ts';
 import type { ExpectedFacts } from '../volfile/lint/rule.ts';
 import { VolfileManager } from '../volfile/manager.ts';
+import { topOf } from '../volfile/model.ts';
 import type { RestartPorts } from '../volfile/restart.ts';
 import { VolfileStage } from '../volfile/stage.ts';
 import type { VolfileTarget } from '../volfile/target.ts';
@@ -19,6 +23,7 @@ export interface VolfileParts {
   brick: BrickClient;
   brickManagement: ManagementClient;
   shdManagement: ManagementClient;
+  observer: RpcObserver;
   disruption: DisruptionGuard;
   /** How often the brick has told us to fetch our volfile again. */
   specCalls: () => number;
@@ -32,16 +37,20 @@ export interface VolfileParts {
 
 /** Starts to watch the volfiles of brick and self-heal daemon; undefined when no directory is configured. */
 export function startVolfiles(parts: VolfileParts): VolfileManager | undefined {
-  const { config, brick, brickManagement, shdManagement, specCalls, clock, log, signal, begin } = parts;
+  const { config, brick, observer, specCalls, clock, log, signal, begin } = parts;
   if (config.volfileDir === undefined) return undefined;
+  const { brickName, brickSocket, shdSocket } = config;
+  const brickAtSocket = new SocketProcess({ socketPath: brickSocket, brickName, clock, observer });
+  const shdAtSocket = new SocketProcess({ socketPath: shdSocket, clock, observer });
+  const askBrick = async (own: AbortSignal): Promise<SocketLook> => await brickAtSocket.look(own);
   const brickTarget: VolfileTarget = {
     process: 'brick',
     file: config.brickVolfile,
     pidFile: config.brickPidFile,
     ...(config.brickLogFile === undefined ? {} : { logFile: config.brickLogFile }),
     expected: brickExpectations(config),
-    restart: config.volfileRestart === 'auto' ? brickRestart(parts) : undefined,
-    probe: async (signal) => await answers(async () => await brickManagement.null(signal)),
+    restart: config.volfileRestart === 'auto' ? brickRestart(parts, brickAtSocket) : undefined,
+    socket: askBrick,
   };
   const shdTarget: VolfileTarget = {
     process: 'shd',
@@ -49,8 +58,8 @@ export function startVolfiles(parts: VolfileParts): VolfileManager | undefined {
     pidFile: config.shdPidFile,
     expected: clientExpectations(config),
     ...(config.shdLogFile === undefined ? {} : { logFile: config.shdLogFile }),
-    restart: config.volfileRestart === 'auto' ? SHD_RESTART : undefined,
-    probe: async (signal) => await answers(async () => await shdManagement.null(signal)),
+    restart: config.volfileRestart === 'auto' ? shdRestart(parts, shdAtSocket) : undefined,
+    socket: async (own) => await shdAtSocket.look(own),
   };
   return new VolfileManager({
     dir: config.volfileDir,
@@ -59,6 +68,7 @@ export function startVolfiles(parts: VolfileParts): VolfileManager | undefined {
       file: config.clientVolfile,
       expected: clientExpectations(config),
       pidFile: config.brickPidFile,
+      socket: askBrick,
       getSpec: async (key, own) => await brick.getSpec(key, own),
       calls: specCalls,
     },
@@ -73,19 +83,34 @@ export function startVolfiles(parts: VolfileParts): VolfileManager | undefined {
 }
 
 /** A brick goes when its set can do without it, and one of the set at a time. */
-function brickRestart({ config, brickManagement, disruption }: VolfileParts): RestartPorts {
+function brickRestart({ config, brickManagement, disruption }: VolfileParts, atSocket: SocketProcess): RestartPorts {
+  const { brickName, brickSocket } = config;
   return {
     enter: async (holdMs, signal) => await disruption.enter(holdMs, signal),
     leave: () => disruption.release(),
-    terminate: async (process, signal) => {
-      await proveSocket(process.info, config.brickSocket);
-      await brickManagement.terminate(config.brickName, signal);
+    terminate: async ({ identity, info }, signal) => {
+      if (info === undefined) return await atSocket.terminate(identity, [brickName], signal);
+      await proveSocket(info, brickSocket);
+      await brickManagement.terminate(brickName, signal);
     },
   };
 }
 
 /** No client waits for a self-heal daemon, and what it was at it finds again in the index. */
-const SHD_RESTART: RestartPorts = { enter: async () => await Promise.resolve(undefined), leave: () => undefined };
+function shdRestart({ config, shdManagement }: VolfileParts, atSocket: SocketProcess): RestartPorts {
+  return {
+    enter: async () => await Promise.resolve(undefined),
+    leave: () => undefined,
+    terminate: async ({ identity, info, running }, signal) => {
+      const sets = running === undefined ? [] : topOf(running.graph).subvolumes;
+      // Ended by the names of its sets: a daemon that keeps one of them lives on and heals that one only.
+      if (sets.length === 0) throw new AgentError('ProcessUnproven', 'the sets that it runs are not known');
+      if (info === undefined) return await atSocket.terminate(identity, sets, signal);
+      await proveSocket(info, config.shdSocket);
+      for (const set of sets) await shdManagement.terminate(set, signal);
+    },
+  };
+}
 
 /** What ends a brick must reach the one that is meant. @throws AgentError `ProcessUnproven` */
 async function proveSocket(process: ProcessInfo, socketPath: string): Promise<void> {
@@ -107,14 +132,4 @@ export function brickExpectations(config: Config): ExpectedFacts {
 /** What the volfiles of whoever connects to this brick have to say. */
 export function clientExpectations({ brickName, brickPort }: Config): ExpectedFacts {
   return { brickName, bricks: [{ name: brickName, listenPort: brickPort }] };
-}
-
-async function answers(ask: () => Promise<void>): Promise<boolean> {
-  try {
-    await ask();
-    return true;
-  } catch {
-    // Whatever the reason: it does not answer. The caller asks again and says so.
-    return false;
-  }
 }

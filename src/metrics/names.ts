@@ -160,7 +160,7 @@ export const METRICS = {
   },
   gluster_process_restarts_total: {
     type: 'counter',
-    help: 'Times that another process was found behind the pid file, since the agent started.',
+    help: 'Times that another process was found behind the pid file, since the agent started; absent while it cannot be seen.',
     labels: ['process'],
   },
   gluster_process_start_time_seconds: {

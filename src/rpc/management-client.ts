@@ -160,6 +160,31 @@ export class ManagementClient {
     accepted(terminate, await this.#call(terminate, { name: brickName, input: [] }, { signal }));
   }
 
+  /**
+   * The same for several, over one connection that was made for it.
+   *
+   * @param isMeant asked before and after it is made: when the socket is the same process's both times, nobody else gets this
+   * @throws AgentError also `ProcessUnproven` when it is not
+   */
+  async terminateAll(names: readonly string[], isMeant: () => Promise<boolean>, signal?: AbortSignal): Promise<void> {
+    const { socketPath } = this.#options;
+    const check = async (): Promise<void> => {
+      if (!(await isMeant()))
+        throw new AgentError('ProcessUnproven', `${socketPath}: another process listens there now`);
+    };
+    await check();
+    const connection = await this.#connect(signal);
+    try {
+      await check();
+      for (const name of names) {
+        const options = { signal, timeoutMs: this.#timeoutMs };
+        accepted(terminate, await connection.call(terminate, { name, input: [] }, options));
+      }
+    } finally {
+      connection.close();
+    }
+  }
+
   /** Holds modifying fops back; the brick's graph must contain features/barrier and features/changelog. */
   async barrier(brickName: string, mode: 'enable' | 'disable', signal?: AbortSignal): Promise<void> {
     accepted(barrier, await this.#call(barrier, { name: brickName, input: [['barrier', mode]] }, { signal }));

@@ -4,8 +4,6 @@
  */
 import { join } from 'node:path';
 import type { Clock } from '../lib/clock.ts';
-import { withDeadline } from '../lib/deadline.ts';
-import { isAgentError } from '../lib/errors.ts';
 import { isSameProcess, readProcess, type ProcessInfo } from '../process/identity.ts';
 import { signalProven, type SignalOptions } from '../process/signal.ts';
 import { judgeLog, type Evidence } from './evidence.ts';
@@ -50,9 +48,6 @@ export const EVIDENCE_DEADLINE_MS = 5000;
 
 /** A process that dies of a reload does so at once; looked at once more after this. In milliseconds. */
 export const SETTLE_MS = 500;
-
-/** In milliseconds. */
-export const PROBE_DEADLINE_MS = 5000;
 
 /** Expected outcomes are results. @throws AgentError `Aborted` when the signal fires */
 export async function reload(options: ReloadOptions): Promise<ReloadResult> {
@@ -165,18 +160,4 @@ export function pathSeenBy(pid: number, path: string, procRoot = '/proc'): strin
 
 async function isAlive({ process, system }: ReloadOptions): Promise<boolean> {
   return isSameProcess(process, await readProcess(process.pid, system));
-}
-
-/** @throws AgentError `Aborted` when the signal fires */
-export async function answers(
-  probe: (signal: AbortSignal) => Promise<boolean>,
-  what: string,
-  signal: AbortSignal,
-): Promise<boolean> {
-  try {
-    return await withDeadline(PROBE_DEADLINE_MS, `probing ${what}`, probe, signal);
-  } catch (error) {
-    if (signal.aborted && isAgentError(error, 'Aborted')) throw error;
-    return false;
-  }
 }

@@ -28,14 +28,15 @@ export interface Evidence {
   passSeen: boolean;
 }
 
-const PASS = ' using set value ';
+/** Written for options that a reload brings, not at a start (measured on 11.1). */
+export const RECONFIGURED = ' using set value ';
 
 /** @param log all that was written since the signal */
 export function judgeLog(log: string, changes: readonly OptionChange[]): Evidence {
   const lines = log.split('\n').map((line) => line.trimEnd());
   const has = (text: string): boolean => lines.some((line) => line.includes(text));
   const unconfirmed = changes.filter((change) => isReported(change) && !lines.some((line) => shows(line, change)));
-  return { verdict: verdictOf(has, changes, unconfirmed), unconfirmed, passSeen: has(PASS) };
+  return { verdict: verdictOf(has, changes, unconfirmed), unconfirmed, passSeen: has(RECONFIGURED) };
 }
 
 function verdictOf(
@@ -47,7 +48,7 @@ function verdictOf(
   if (has('Cannot reach volume specification file')) return 'file-missing';
   if (has('reconfigure failed, continuing with init')) return 'reconfigure-failed';
   if (has('No change in volfile')) return 'already-loaded';
-  if (!has(PASS)) return 'waiting';
+  if (!has(RECONFIGURED)) return 'waiting';
   if (unconfirmed.length > 0) return 'waiting';
   return changes.some((change) => isReported(change)) ? 'values-seen' : 'pass-seen';
 }

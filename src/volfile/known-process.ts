@@ -5,7 +5,7 @@ import { pathSeenBy, type ReloadResult } from './apply.ts';
 import { parseGlusterArguments, type GlusterArguments } from './cmdline.ts';
 import { findInstallation, type Installation } from './installation.ts';
 import { readLogEnd } from './log-file.ts';
-import { isPoisoned, linesSinceStart, loggedGraph } from './process-log.ts';
+import { isPoisoned, linesSinceStart, loggedArguments, loggedGraph, wasReloaded } from './process-log.ts';
 import type { FileHistory, RunningGraph } from './running.ts';
 import type { Found } from './sighting.ts';
 import { settled, type Settled } from './state.ts';
@@ -16,8 +16,10 @@ export const LOG_COMPLETE_MS = 30_000;
 
 export class KnownProcess {
   readonly identity: ProcessIdentity;
-  readonly info: ProcessInfo;
-  readonly args: GlusterArguments;
+  /** Undefined: unseen. */
+  readonly info: ProcessInfo | undefined;
+  /** Undefined: not known, of an unseen process whose log does not show them. */
+  args: GlusterArguments | undefined;
   /** Undefined as long as the process does not show it. */
   installation: Installation | undefined;
   running: RunningGraph | undefined;
@@ -35,14 +37,15 @@ export class KnownProcess {
 
   /** @param logFile undefined: what the process was told on its command line */
   constructor(found: Found, logFile: string | undefined, procRoot: string | undefined) {
-    const { identity, process, pidFileWrittenAt } = found;
+    const { identity } = found;
     this.identity = identity;
-    this.info = process;
-    this.args = parseGlusterArguments(process.cmdline);
-    this.#upAt = Math.max(identity.startedAt, pidFileWrittenAt);
-    this.#pidFileWrittenAt = pidFileWrittenAt;
+    this.info = found.found === 'by-pid' ? found.process : undefined;
+    this.args = this.info && parseGlusterArguments(this.info.cmdline);
+    // An unseen one is known since it has bound its socket, which comes after the pid file and before the volfile.
+    this.#pidFileWrittenAt = found.found === 'by-pid' ? found.pidFileWrittenAt : identity.startedAt;
+    this.#upAt = Math.max(identity.startedAt, this.#pidFileWrittenAt);
     this.#procRoot = procRoot;
-    this.#logFile = logFile ?? (this.args.logFile === undefined ? undefined : this.#see(this.args.logFile));
+    this.#logFile = logFile ?? this.#see(this.args?.logFile);
   }
 
   isStill(identity: ProcessIdentity): boolean {
@@ -53,9 +56,14 @@ export class KnownProcess {
     return this.#logFile;
   }
 
-  /** Its volfile as it sees it. */
+  /** Its volfile as it sees it; undefined when we cannot look. */
   get seenPath(): string | undefined {
-    return this.args.volfile === undefined ? undefined : this.#see(this.args.volfile);
+    return this.#see(this.args?.volfile);
+  }
+
+  /** Keys of options that its command line adds to the graph, as far as that is known. */
+  get addedOptions(): ReadonlySet<string> {
+    return this.args?.addedOptions ?? new Set();
   }
 
   /** Milliseconds since it was certainly up. */
@@ -65,6 +73,7 @@ export class KnownProcess {
 
   /** Why a change of that file would not reach it; undefined: it reads it. */
   readsAnother(file: string): Settled | undefined {
+    if (this.args === undefined) return undefined;
     const { volfile, volfileServer } = this.args;
     if (volfileServer) return settled('Unverified', 'NoVolfile', 'the process gets its volfile from a server');
     if (volfile === undefined) {
@@ -75,7 +84,7 @@ export class KnownProcess {
   }
 
   async findInstallation(): Promise<void> {
-    this.installation ??= await findInstallation(this.info.pid, this.#procRoot);
+    if (this.info !== undefined) this.installation ??= await findInstallation(this.info.pid, this.#procRoot);
   }
 
   /** What it has read when it started, where the times of its file tell. */
@@ -88,10 +97,11 @@ export class KnownProcess {
     if (this.#logFile === undefined || this.#searchedFor === sha256) return;
     const text = await readLogEnd(this.#logFile);
     if (text === undefined) return;
-    const lines = linesSinceStart(text, this.identity.startedAt);
+    const lines = this.#ownLines(text);
     this.poisoned ||= isPoisoned(lines);
     const graph = this.running === undefined ? loggedGraph(lines) : undefined;
     if (graph !== undefined) this.running = { graph, sha256: undefined, halfApplied: false };
+    this.#learnUnseen(lines);
     if (this.running !== undefined || this.age(now) > LOG_COMPLETE_MS) this.#searchedFor = sha256;
   }
 
@@ -108,7 +118,22 @@ export class KnownProcess {
     this.running = { graph: wanted.graph, sha256, halfApplied: false };
   }
 
-  #see(path: string): string {
+  /** Of an unseen one the log tells what /proc would; what somebody else has told it, since no signal of ours reaches it, too. */
+  #learnUnseen(lines: readonly string[]): void {
+    if (this.info !== undefined) return;
+    this.args ??= loggedArguments(lines);
+    if (this.running !== undefined && wasReloaded(lines)) {
+      this.running = { ...this.running, sha256: undefined, halfApplied: true };
+    }
+  }
+
+  #ownLines(text: string): string[] {
+    const { startedAt } = this.identity;
+    return linesSinceStart(text, startedAt, this.info === undefined ? startedAt : Number.POSITIVE_INFINITY);
+  }
+
+  #see(path: string | undefined): string | undefined {
+    if (path === undefined || this.info === undefined) return undefined;
     return pathSeenBy(this.info.pid, path, this.#procRoot);
   }
 }

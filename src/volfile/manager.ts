@@ -96,7 +96,9 @@ export class VolfileManager {
       return text === undefined ? undefined : { sha256: hashText(text), bytes: Buffer.from(text) };
     });
     const previews: Preview[] = [];
-    for (const target of this.#targets) previews.push(await target.preview(files.get(target.status.file), neighbours));
+    for (const target of this.#targets) {
+      previews.push(await target.preview(files.get(target.status.file), this.#options.signal, neighbours));
+    }
     const { file } = this.#options.served ?? {};
     const served = file === undefined ? undefined : this.#served?.preview(files.get(file), neighbours);
     return served === undefined ? previews : [...previews, served];
@@ -106,7 +108,9 @@ export class VolfileManager {
   async previewOf(process: VolfileReader, text: string): Promise<Preview | undefined> {
     const neighbours = this.#set === undefined ? NO_NEIGHBOURS : this.#neighbours.lookIn(this.#set);
     if (process === 'client') return this.#served?.preview(text, neighbours);
-    return await this.#targets.find((target) => target.status.process === process)?.preview(text, neighbours);
+    return await this.#targets
+      .find((target) => target.status.process === process)
+      ?.preview(text, this.#options.signal, neighbours);
   }
 
   loops(): LoopStats[] {

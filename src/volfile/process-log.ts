@@ -2,18 +2,25 @@
  * What a process has said in its log since it started: the graph it runs, and whether its parser is broken. The words are
  * those of 11.1 (measured); at a log level above INFO there is no graph in the log.
  */
+import { parseGlusterArguments, type GlusterArguments } from './cmdline.ts';
+import { RECONFIGURED } from './evidence.ts';
 import { isType, type Graph, type OptionEntry, type Volume } from './model.ts';
 
 /** The log's clock and the start time of the process differ by rounding only. In milliseconds. */
 const START_SLACK_MS = 1000;
 
-/** The lines that this process wrote, as far as `text` goes back. @param startedAt wall-clock milliseconds */
-export function linesSinceStart(text: string, startedAt: number): string[] {
+/**
+ * The lines that this process wrote, as far as `text` goes back. Times are wall-clock milliseconds.
+ *
+ * @param atLatest when it wrote its first line; a later one is of another process
+ */
+export function linesSinceStart(text: string, startedAt: number, atLatest = Number.POSITIVE_INFINITY): string[] {
   const lines = text.split('\n');
   const first = lines.findLastIndex((line) => line.includes(': Started running '));
   if (first >= 0) {
     const at = timeOf(lines[first] ?? '');
-    return at !== undefined && at < startedAt - START_SLACK_MS ? [] : lines.slice(first);
+    const isOther = at !== undefined && (at < startedAt - START_SLACK_MS || at > atLatest + START_SLACK_MS);
+    return isOther ? [] : lines.slice(first);
   }
   const begin = lines.findIndex((line) => (timeOf(line) ?? 0) >= startedAt - START_SLACK_MS);
   return begin < 0 ? [] : lines.slice(begin);
@@ -25,6 +32,18 @@ export function linesSinceStart(text: string, startedAt: number): string[] {
  */
 export function isPoisoned(lines: readonly string[]): boolean {
   return lines.some((line) => line.includes('failed to construct the graph'));
+}
+
+/** The command line that the process wrote down first, cut at blanks; undefined when it is not there. */
+export function loggedArguments(lines: readonly string[]): GlusterArguments | undefined {
+  const match = /: Started running .*\{cmdlinestr=(.*)\}\]\s*$/.exec(lines[0] ?? '');
+  return match?.[1] === undefined ? undefined : parseGlusterArguments(match[1].split(' '));
+}
+
+/** It has taken options since its start: they need not be those of its graph any more. */
+export function wasReloaded(lines: readonly string[]): boolean {
+  const start = lines.findLastIndex((line) => line.startsWith('Final graph:'));
+  return lines.slice(start + 1).some((line) => line.includes(RECONFIGURED));
 }
 
 /** The graph that the process wrote to its log when it made it active; undefined when it is not there. */

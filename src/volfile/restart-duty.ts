@@ -151,7 +151,8 @@ export class RestartDuty {
   /** Lets the supervisor start from the last good file; one that lives and never answered is in the way of that. */
   async #undo(wanted: Wanted, known: KnownProcess | undefined): Promise<string> {
     const { done, message } = await this.#options.staged.takeBack(wanted);
-    if (!done || known === undefined) return message;
+    // One that is unseen is known by its answers only.
+    if (!done || known?.info === undefined) return message;
     const sent = await signalProven(known.info, 'SIGTERM', this.#options.system);
     // It has died by itself meanwhile: nothing is in the way.
     if (!sent.ok && sent.reason === 'Gone') return message;

@@ -13,7 +13,9 @@ import type { Sighting } from './sighting.ts';
 /** A process that may be ended. */
 export interface Endable {
   identity: ProcessIdentity;
-  info: ProcessInfo;
+  /** Undefined: unseen, so that no signal reaches it. */
+  info: ProcessInfo | undefined;
+  running: RunningGraph | undefined;
 }
 
 /** How one process may be ended. */
@@ -21,7 +23,7 @@ export interface RestartPorts {
   /** Why it must not be ended now, in one sentence; undefined: it may, and all who need to know do, until `leave`. */
   enter: (holdMs: number, signal: AbortSignal) => Promise<string | undefined>;
   leave: () => void;
-  /** Ends it over its own socket, where a signal is not allowed; undefined: there is no such way. */
+  /** Ends it over its own socket, where no signal reaches it or none is allowed; undefined: there is no such way. */
   terminate?: ((process: Endable, signal: AbortSignal) => Promise<void>) | undefined;
 }
 
@@ -44,6 +46,9 @@ const MAX_DEATHS = 3;
 
 /** What the process that came back runs may have to be read from its log, which it still writes. In milliseconds. */
 const UNKNOWN_GRAPH_MS = 10_000;
+
+/** Start times are good to about 20 ms, those of files to a tick of the kernel. In milliseconds. */
+const START_ERROR_MS = 100;
 
 export type BeginResult =
   | { begun: true }
@@ -68,6 +73,7 @@ export interface Seen {
 
 interface Flight {
   old: ProcessIdentity;
+  wasUnseen: boolean;
   sha256: string;
   /** Wall-clock milliseconds. */
   at: number;
@@ -121,7 +127,9 @@ export class ProcessRestart {
     if (ended.begun) {
       const at = clock.now();
       const startedAt = clock.monotonic();
-      this.#flight = { old: process.identity, sha256, at, startedAt, met: undefined, answeredAt: undefined, deaths: 0 };
+      const wasUnseen = process.info === undefined;
+      const met = { met: undefined, answeredAt: undefined, deaths: 0 };
+      this.#flight = { old: process.identity, wasUnseen, sha256, at, startedAt, ...met };
     }
     return ended;
   }
@@ -146,7 +154,7 @@ export class ProcessRestart {
     const done = { at: flight.at, durationMs: Math.round(passed) };
     const failed = (message: string, isDown: boolean): FollowResult => ({ state: 'failed', message, isDown, ...done });
     const present = sighting.found === 'none' ? undefined : sighting.identity;
-    if (isSame(old, present)) {
+    if (isSame(old, present) || isOldOtherwise(flight, sighting)) {
       if (passed >= END_DEADLINE_MS) return failed(`${old.name} has not ended within ${seconds(passed)}`, false);
       return { state: 'under-way', message: `${old.name} is ending` };
     }
@@ -178,7 +186,9 @@ export class ProcessRestart {
 
   async #end(process: Endable, signal: AbortSignal): Promise<BeginResult> {
     const { ports, system } = this.#options;
-    const sent = await signalProven(process.info, 'SIGTERM', system);
+    const { identity, info } = process;
+    const unseen = { ok: false, reason: 'NoPermission', message: `no signal reaches ${identity.name}` } as const;
+    const sent = info === undefined ? unseen : await signalProven(info, 'SIGTERM', system);
     if (sent.ok) return { begun: true };
     const gone = sent.reason === 'Gone' || sent.reason === 'Changed';
     if (sent.reason !== 'NoPermission' || ports.terminate === undefined) {
@@ -192,6 +202,12 @@ export class ProcessRestart {
       return { begun: false, gone: false, message: `${sent.message}; over its socket: ${errorMessage(error)}` };
     }
   }
+}
+
+/** The one that was told to end, known another way by now: what came in its place has started since. */
+function isOldOtherwise({ wasUnseen, at }: Flight, sighting: Sighting): boolean {
+  if (sighting.found === 'none' || (sighting.found === 'by-socket') === wasUnseen) return false;
+  return sighting.identity.startedAt < at - START_ERROR_MS;
 }
 
 function seconds(ms: number): string {

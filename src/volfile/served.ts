@@ -4,7 +4,8 @@
  */
 import { withDeadline } from '../lib/deadline.ts';
 import { errorMessage, isAgentError } from '../lib/errors.ts';
-import { GLUSTER_EXE_NAMES, isSameProcess, proveProcess, readProcess, type ProcessInfo } from '../process/identity.ts';
+import { isSameProcess, readProcess, type ProcessInfo } from '../process/identity.ts';
+import type { SocketLook } from '../process/process-identity.ts';
 import { signalProven } from '../process/signal.ts';
 import { pathSeenBy, POLL_MS, seesFile, SETTLE_MS } from './apply.ts';
 import { parseGlusterArguments } from './cmdline.ts';
@@ -15,8 +16,10 @@ import { isType, optionOf, topOf, type Graph } from './model.ts';
 import { NO_NEIGHBOURS, withNeighbours, type Neighbours } from './neighbours.ts';
 import { planChange } from './plan.ts';
 import { rejected, type Preview } from './preview.ts';
+import { ProcessSight } from './process-sight.ts';
 import { hashText, type VolfileSet } from './read-set.ts';
 import { FileHistory, READ_WINDOW_MS } from './running.ts';
+import type { Found } from './sighting.ts';
 import { StagedFile } from './staged-file.ts';
 import { refused, settled, type Settled } from './state.ts';
 import type { VolfileStatus } from './status.ts';
@@ -28,6 +31,8 @@ export interface ServedTarget {
   file: string;
   /** Of the brick. */
   pidFile: string;
+  /** Asks the brick at its socket who it is. */
+  socket: (signal: AbortSignal) => Promise<SocketLook>;
   expected?: ExpectedFacts;
   /** What the brick hands out under a name; undefined: nothing. @throws AgentError */
   getSpec: (key: string, signal: AbortSignal) => Promise<string | undefined>;
@@ -44,6 +49,7 @@ const SUFFIX = '.vol';
 export class ServedVolfile {
   readonly #target: ServedTarget;
   readonly #options: TargetOptions;
+  readonly #sight: ProcessSight;
   readonly #judge: FileJudge;
   readonly #staged: StagedFile;
   readonly #versions = new FileHistory();
@@ -57,6 +63,7 @@ export class ServedVolfile {
     const { clock, log, stage } = options;
     this.#target = target;
     this.#options = options;
+    this.#sight = new ProcessSight({ ...target, system: options.system });
     this.#judge = new FileJudge(target.file);
     this.#staged = new StagedFile(target.file, stage);
     const first = settled('Pending', 'NotLookedYet', 'not looked at yet');
@@ -153,21 +160,22 @@ export class ServedVolfile {
     signal: AbortSignal,
   ): Promise<{ settled: Settled; durationMs?: number }> {
     const { sha256 } = wanted;
-    const proof = await proveProcess({
-      ...this.#options.system,
-      pidFile: this.#target.pidFile,
-      exeNames: GLUSTER_EXE_NAMES,
-    });
-    if (!proof.ok) return { settled: settled('Pending', 'ProcessNotRunning', proof.message) };
-    const { process } = proof;
-    const upAt = Math.max(process.startedAt, proof.pidFileWrittenAt);
+    const sighting = await this.#sight.look(signal);
+    if (sighting.found === 'none') {
+      const { isGone, message } = sighting;
+      if (isGone) return { settled: settled('Pending', 'ProcessNotRunning', message) };
+      return { settled: settled('Unverified', 'ProcessUnproven', message) };
+    }
     const obstacle = await this.#notServed(wanted, signal);
     if (obstacle !== undefined) return { settled: obstacle };
+    if (sighting.found === 'by-socket') return { settled: untellable(sighting, wanted) };
+    const { process } = sighting;
+    const upAt = Math.max(process.startedAt, sighting.pidFileWrittenAt);
     const told = this.#told;
     if (told?.sha256 === sha256 && isSameProcess(process, told.process)) return { settled: told.word };
     // Clients fetch whenever they connect, and all of this process's have connected since it is up.
     if (wanted.changedAt + READ_WINDOW_MS < upAt) {
-      const word = settled('Unchanged', 'Served', 'the brick hands out this file since it is up');
+      const word = settled('Unchanged', 'Served', SERVED);
       this.#told = { process, sha256, word };
       return { settled: word };
     }
@@ -240,6 +248,15 @@ export class ServedVolfile {
       return settled('Unverified', 'NotServed', `the brick does not hand it out: ${errorMessage(error)}`);
     }
   }
+}
+
+const SERVED = 'the brick hands out this file since it is up';
+
+/** Clients that connect get the file; no signal reaches the brick, so those that are connected cannot be told. */
+function untellable({ identity, why }: Found & { found: 'by-socket' }, wanted: AcceptedFile): Settled {
+  if (wanted.changedAt + READ_WINDOW_MS < identity.startedAt) return settled('Unchanged', 'Served', SERVED);
+  const message = `the brick hands out this file to who connects from now on, but no signal reaches it (${why}), so connected clients are not told`;
+  return settled('Unverified', 'ProcessUnproven', message);
 }
 
 /** Why clients are not told of the file. */

@@ -2,11 +2,12 @@
  * What to do about a volfile, from all that is known. Pure: every answer that could harm a process is decided here, before
  * anything is sent.
  */
+import type { ProcessIdentity } from '../process/process-identity.ts';
 import { isInjectedOption } from './options/table.ts';
 import { planChange, type OptionChange, type Plan } from './plan.ts';
 import { firstError, quote } from './problem.ts';
 import type { RunningGraph } from './running.ts';
-import type { Sighting } from './sighting.ts';
+import { SHARE_NAMESPACE, type Sighting } from './sighting.ts';
 import type { Outcome, Reason } from './status.ts';
 import { accept, type Refusal, type Wanted } from './wanted.ts';
 
@@ -37,7 +38,10 @@ export function decide(situation: Situation): Decision {
   if (sighting.found === 'none') return withoutProcess(sighting);
   if (running?.sha256 === accepted.sha256) return runsIt(running);
   if (situation.poisoned) return settle('RestartRequired', 'Poisoned', POISONED);
-  if (running === undefined) return settle('Unverified', 'RunningGraphUnknown', RUNNING_UNKNOWN);
+  if (running === undefined) {
+    if (sighting.found === 'by-socket') return unseenAndUnknown(sighting, UNSEEN_UNKNOWN);
+    return settle('Unverified', 'RunningGraphUnknown', RUNNING_UNKNOWN);
+  }
   const plan = planAgainst(running, accepted, situation.addedOptions);
   const changes = plan.kind === 'options' ? plan.changes : [];
   const obstacle = mustRestart(plan, changes);
@@ -46,11 +50,31 @@ export function decide(situation: Situation): Decision {
   if (changes.length === 0 && running.sha256 !== undefined && !running.halfApplied) {
     return settle('Unchanged', 'SameMeaning', 'the file differs from the running one in form only');
   }
+  if (sighting.found === 'by-socket') return withoutSignal(sighting, running, changes);
   if (gluster === undefined) return settle('Unverified', 'VersionUnknown', VERSION_UNKNOWN, changes);
   if (gluster === '10') return settle('RestartRequired', 'HupIgnored', HUP_IGNORED, changes);
   return { do: 'reload', changes };
 }
 
+/** No signal reaches it, so it can be asked nothing. */
+function withoutSignal(
+  { identity, why }: Sighting & { found: 'by-socket' },
+  running: RunningGraph,
+  changes: OptionChange[],
+): Decision {
+  if (running.halfApplied) return unseenAndUnknown({ identity, why }, UNSEEN_RELOADED);
+  if (changes.length === 0) return settle('Unchanged', 'SameMeaning', 'its log shows the graph of this file');
+  const message = `${identity.name} would take the change while it serves, but no signal reaches it (${why}): restart it, or ${SHARE_NAMESPACE}`;
+  return settle('RestartRequired', 'ProcessUnseen', message, changes);
+}
+
+function unseenAndUnknown({ identity, why }: { identity: ProcessIdentity; why: string }, what: string): Decision {
+  return settle('Unverified', 'ProcessUnproven', `${why}, but ${identity.name} answers; ${what}; ${SHARE_NAMESPACE}`);
+}
+
+const UNSEEN_UNKNOWN =
+  'what it runs is not known: the file changed since it started, before this agent looked; restart it once, or give the agent its log file';
+const UNSEEN_RELOADED = 'it was reloaded by somebody else, so what it runs is not known: restart it';
 const POISONED =
   'a file that could not be parsed has broken the parser of this process; another SIGHUP may kill it: restart it';
 const RUNNING_UNKNOWN =

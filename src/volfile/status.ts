@@ -40,6 +40,7 @@ export type Reason =
   | 'HupIgnored'
   | 'ReconfigureFailed'
   | 'HalfApplied'
+  | 'ProcessUnseen'
   | 'Poisoned'
   // Rejected
   | 'SyntaxError'

@@ -1,8 +1,9 @@
 /** One process and its volfile: remembers what the process runs and what was decided, and acts once for each change. */
 import type { Clock } from '../lib/clock.ts';
 import type { Log } from '../lib/log.ts';
+import type { SocketLook } from '../process/process-identity.ts';
 import type { SignalOptions } from '../process/signal.ts';
-import { answers, reload } from './apply.ts';
+import { reload } from './apply.ts';
 import { majorVersion } from './installation.ts';
 import type { KnownProcess } from './known-process.ts';
 import type { ConditionFacts } from './conditions.ts';
@@ -12,11 +13,11 @@ import type { Graph } from './model.ts';
 import { NO_NEIGHBOURS, withNeighbours, type Neighbours } from './neighbours.ts';
 import type { OptionChange } from './plan.ts';
 import { preview, type Preview } from './preview.ts';
+import { ProcessSight } from './process-sight.ts';
 import { hashVolfile, type VolfileSet } from './read-set.ts';
 import { RestartDuty } from './restart-duty.ts';
 import type { RestartPorts } from './restart.ts';
 import { FileHistory } from './running.ts';
-import { ProcessSight, type Sighting } from './sighting.ts';
 import type { VolfileStage } from './stage.ts';
 import { StagedFile } from './staged-file.ts';
 import { decide, settled, type Decision, type Settled, type Situation } from './state.ts';
@@ -33,8 +34,8 @@ export interface VolfileTarget {
   /** Default: glusterfsd and glusterfs. */
   exeNames?: readonly string[];
   expected?: ExpectedFacts;
-  /** Does the process answer at its port or socket? */
-  probe: (signal: AbortSignal) => Promise<boolean>;
+  /** Asks the process at its socket who it is. */
+  socket: (signal: AbortSignal) => Promise<SocketLook>;
   /** How it is restarted where only that brings its file in; undefined: a person does that. */
   restart?: RestartPorts | undefined;
 }
@@ -134,9 +135,8 @@ export class TargetState {
   }
 
   async #pass(set: VolfileSet, signal: AbortSignal, mayRestart: boolean, neighbours: Neighbours): Promise<boolean> {
-    const { process: role } = this.#target;
     const { clock } = this.#options;
-    const sighting = await this.#sight.look();
+    const sighting = await this.#sight.look(signal);
     const known = await this.#sight.meet(sighting);
     const context = this.#context(neighbours);
     const wanted = this.#judge.judge(set, context);
@@ -151,12 +151,13 @@ export class TargetState {
         running: known?.running,
         poisoned: known?.poisoned ?? false,
         gluster: context.gluster,
-        addedOptions: known?.args.addedOptions ?? new Set(),
+        addedOptions: known?.addedOptions ?? new Set(),
       });
     if (this.#restart?.isUnderWay === true) {
       if (known !== undefined && wanted.readable) await known.searchLog(wanted.sha256, clock.now());
       const { last } = this.#history;
-      const probe = async (): Promise<boolean> => await answers(this.#target.probe, role, signal);
+      // An unseen one was found by its answer.
+      const probe = async (): Promise<boolean> => sighting.found === 'by-socket' || (await this.#sight.answers(signal));
       const step = await this.#restart.follow({ sighting, known, wanted, decision: judge(), last, answers: probe });
       if (step.record !== undefined) this.#history.note(step.record);
       if (step.settled !== undefined) {
@@ -196,7 +197,7 @@ export class TargetState {
           );
         }
       }
-      return this.#history.settle(await this.#unlessItAnswers(next, sighting, signal), wanted);
+      return this.#history.settle(next, wanted);
     }
     if (known === undefined || !wanted.readable) return false;
     const foreign = known.readsAnother(this.#target.file);
@@ -209,9 +210,9 @@ export class TargetState {
   }
 
   /** What would be done if the file held this text. @param text undefined: if it were gone */
-  async preview(text: string | undefined, neighbours = NO_NEIGHBOURS): Promise<Preview> {
+  async preview(text: string | undefined, signal: AbortSignal, neighbours = NO_NEIGHBOURS): Promise<Preview> {
     const { process, file } = this.#target;
-    const sighting = await this.#sight.look();
+    const sighting = await this.#sight.look(signal);
     const known = this.#sight.of(sighting);
     const context = this.#context(neighbours);
     const situation: Situation = {
@@ -220,7 +221,7 @@ export class TargetState {
       running: known?.running,
       poisoned: known?.poisoned ?? false,
       gluster: context.gluster,
-      addedOptions: known?.args.addedOptions ?? new Set(),
+      addedOptions: known?.addedOptions ?? new Set(),
     };
     return preview({ process, file, situation, foreign: known?.readsAnother(file) });
   }
@@ -237,6 +238,8 @@ export class TargetState {
   async #reload(known: KnownProcess, wanted: Readable, changes: OptionChange[], signal: AbortSignal): Promise<boolean> {
     const { clock, system } = this.#options;
     const { logFile, info, seenPath } = known;
+    // Decided otherwise: no signal reaches an unseen one.
+    if (info === undefined) return false;
     const result = await reload({
       process: info,
       seenPath,
@@ -274,7 +277,7 @@ export class TargetState {
     durationMs?: number,
   ): Promise<boolean> {
     const { name } = known.identity;
-    if (await answers(this.#target.probe, name, signal)) {
+    if (await this.#sight.answers(signal)) {
       known.unanswered = undefined;
       return this.#history.settle(verdict, wanted, durationMs);
     }
@@ -300,14 +303,6 @@ export class TargetState {
     return await restart.begin(known, wanted.sha256, why, obstacle, signal);
   }
 
-  /** One that answers at its own socket runs, whatever the pid file says. */
-  async #unlessItAnswers(next: Settled, sighting: Sighting, signal: AbortSignal): Promise<Settled> {
-    const { probe, process } = this.#target;
-    if (sighting.found !== 'none' || next.reason !== 'ProcessNotRunning') return next;
-    if (!(await answers(probe, process, signal))) return next;
-    return settled('Unverified', 'ProcessUnproven', `${sighting.message}, but ${UNSEEN}`);
-  }
-
   /** It has started with the wanted file, and answers. */
   #remember(known: KnownProcess, wanted: Wanted): void {
     known.settledFor = hashOf(wanted);
@@ -315,6 +310,4 @@ export class TargetState {
   }
 }
 
-const UNSEEN =
-  'it answers at its socket: it runs in a process namespace that is not shared (shareProcessNamespace: true), or the pid file is not its own';
 const MEANWHILE = 'the file changed while the process read it: what it runs is not known to the byte';

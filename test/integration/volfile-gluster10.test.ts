@@ -2,12 +2,12 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/lib/clock.ts';
+import { SocketProcess } from '../../src/rpc/socket-process.ts';
 import { silentLog } from '../../src/lib/log.ts';
 import { VolfileManager } from '../../src/volfile/manager.ts';
 import { FILE_TIME_ERROR_MS } from '../../src/volfile/running.ts';
 import type { VolfileTarget } from '../../src/volfile/target.ts';
 import type { Brick } from '../lab/brick.ts';
-import { probeConnect } from '../lab/daemon.ts';
 import { findGluster10Root } from '../lab/gluster-root.ts';
 import { Lab } from '../lab/lab.ts';
 import { Supervisor } from '../lab/supervisor.ts';
@@ -57,9 +57,10 @@ describe.skipIf(root === undefined)('a brick of GlusterFS 10', () => {
       file: brick.volfileName,
       pidFile: brick.pidFile,
       logFile: brick.logFile,
-      probe: async () => {
-        await probeConnect({ host: '127.0.0.1', port: brick.port });
-        return true;
+      socket: async (own) => {
+        return await new SocketProcess({ socketPath: brick.socket, brickName: brick.name, clock: systemClock }).look(
+          own,
+        );
       },
       restart,
     };

@@ -20,6 +20,9 @@ const MiB = 1024 ** 2;
 /** Long enough for a brick on a busy machine to come back, short enough for a test to wait for one that does not. */
 const RETURN_MS = 12_000;
 
+/** The brick whose agent shares no process namespace with it. */
+const UNSEEN = 1;
+
 let lab: Lab;
 let volume: Volume;
 let client: Mount;
@@ -56,7 +59,7 @@ beforeAll(async () => {
     BRICK_AGENT_QUOTA_GUARD_INTERVAL_MS: '0',
     BRICK_AGENT_QUOTA_AUDIT_INTERVAL_MS: '0',
   };
-  agents = await startPeers(lab, volume, env);
+  agents = await startPeers(lab, volume, env, (index) => ({ ownPids: index === UNSEEN }));
 });
 afterAll(async () => {
   await Promise.all(supervisors.map(async (supervisor) => supervisor.stop()));
@@ -150,6 +153,26 @@ describe('what a ConfigMap would do', () => {
   });
 });
 
+describe('an agent that shares no process namespace', () => {
+  it('says what is known all the same, and nothing else', async () => {
+    const agent = agents[UNSEEN];
+    if (agent === undefined) throw new Error('no agent');
+    await lab.waitFor('what runs', async () => (await verdict(UNSEEN)) === 'Unchanged/SameFile');
+    const { text } = await agent.ops('/metrics');
+    // Neither up nor down, and how often it was restarted is not known.
+    expect(text).not.toMatch(/^gluster_process_/m);
+    expect(text).toMatch(/^gluster_volfile_restart_required\{process="brick",.*\} 0$/m);
+    for (const path of ['/readyz', '/brick/livez', '/brick/startupz', '/brick/readyz', '/shd/livez']) {
+      await lab.waitFor(`200 of ${path}`, async () => (await agent.ops(path)).status === 200);
+    }
+    expect((await agent.ops('/brick/livez?verbose')).text).toContain('is the process namespace shared?');
+    const doctor = (await agent.cli('doctor')).stdout;
+    expect(doctor).toContain('which process is the brick process is not proven, though it answers');
+    expect(doctor).not.toMatch(/ProcessDown|HealDaemonDown/);
+    expect((await agent.cli('status')).stdout).toMatch(/^Daemon +Unknown.*it answers, and cannot be seen/m);
+  });
+});
+
 describe('policy auto', () => {
   it('takes a new tree to all bricks of a set under I/O, one after the other, without an error for a client', async () => {
     const pids = volume.bricks.map(({ pid }) => pid);
@@ -188,6 +211,7 @@ describe('policy auto', () => {
         wantedSha256: view.wantedSha256,
       });
       expect(view.changes.join()).toContain('vol1-extra');
+      expect(view.message).toMatch(index === UNSEEN ? /^the process at .* was ended/ : /^pid \d+ was ended/);
     }
     const metrics = (await agents[0]?.ops('/metrics'))?.text ?? '';
     expect(metrics).toMatch(/^gluster_volfile_restarts_total\{process="brick",outcome="ok",.*\} 1$/m);

@@ -4,6 +4,7 @@ import { fc } from '@fast-check/vitest';
 import { systemClock } from '../../src/lib/clock.ts';
 import { ROOT_GFID } from '../../src/lib/gfid.ts';
 import { silentLog } from '../../src/lib/log.ts';
+import { SocketProcess } from '../../src/rpc/socket-process.ts';
 import { VolfileManager } from '../../src/volfile/manager.ts';
 import { parseText } from '../../src/volfile/parse.ts';
 import { hashText } from '../../src/volfile/read-set.ts';
@@ -11,7 +12,6 @@ import { planChange } from '../../src/volfile/plan.ts';
 import { FILE_TIME_ERROR_MS } from '../../src/volfile/running.ts';
 import type { VolfileStatus } from '../../src/volfile/status.ts';
 import type { Brick } from '../lab/brick.ts';
-import { probeConnect } from '../lab/daemon.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Mount } from '../lab/mount.ts';
 import type { Volume } from '../lab/volume.ts';
@@ -42,13 +42,17 @@ class Managed {
           pidFile: brick.pidFile,
           logFile: brick.logFile,
           expected,
-          probe: async () => await answers({ host: '127.0.0.1', port: brick.port }),
+          socket: async (signal) =>
+            await new SocketProcess({ socketPath: brick.socket, brickName: brick.name, clock: systemClock }).look(
+              signal,
+            ),
         },
         {
           process: 'shd',
           file: SHD_FILE,
           pidFile: volume.shd.pidFile,
-          probe: async () => await answers({ path: volume.shd.socket }),
+          socket: async (signal) =>
+            await new SocketProcess({ socketPath: volume.shd.socket, clock: systemClock }).look(signal),
         },
       ],
       glusterVersion: () => '11',
@@ -92,11 +96,6 @@ async function pastTheWrite(): Promise<void> {
   await new Promise((resolve) => {
     setTimeout(resolve, 2 * FILE_TIME_ERROR_MS);
   });
-}
-
-async function answers(target: { host: string; port: number } | { path: string }): Promise<boolean> {
-  await probeConnect(target);
-  return true;
 }
 
 /** Sets an option of every translator of the type, in place of what was there. */

@@ -27,6 +27,8 @@ export interface AgentOptions {
   bundle?: boolean;
   /** All that it may have, as a pod spec names them (`SYS_ADMIN`); default: all of the caller's. */
   capabilities?: readonly string[];
+  /** As in a pod that does not share its process namespace: it sees no process but its own. */
+  ownPids?: boolean;
   /** Waits until /readyz says 200. Default true; false returns at once. */
   waitReady?: boolean;
 }
@@ -67,15 +69,32 @@ export async function startAgent(
   const agentProcess = await LabProcess.start({
     labDir: lab.dir,
     what: `agent of brick ${brick.index}`,
-    command: [...boundTo(options.capabilities), ...program(main), 'run', ...flags],
+    command: [
+      ...boundTo(options.capabilities),
+      ...(options.ownPids === true ? OWN_PIDS : []),
+      ...program(main),
+      'run',
+      ...flags,
+    ],
     env,
     outputFile: `${dir}/output`,
   });
   lab.track(agentProcess);
-  const agent = new LabAgent(agentProcess, { opsPort, apiPort, socketPath, outputFile: `${dir}/output`, main, env });
+  const agent = new LabAgent(agentProcess, {
+    opsPort,
+    apiPort,
+    socketPath,
+    outputFile: `${dir}/output`,
+    main,
+    env,
+    ownPids: options.ownPids === true,
+  });
   if (options.waitReady ?? true) await agent.waitReady();
   return agent;
 }
+
+/** The program is a child of what makes the namespace, and dies with it. */
+const OWN_PIDS: readonly string[] = ['unshare', '--pid', '--fork', '--kill-child', '--mount-proc'];
 
 /** For root, what stays in the bounding set is what a program gets. */
 function boundTo(capabilities: readonly string[] | undefined): string[] {
@@ -118,6 +137,7 @@ interface AgentPlaces {
   outputFile: string;
   main: string;
   env: Record<string, string | undefined>;
+  ownPids: boolean;
 }
 
 export class LabAgent {
@@ -219,7 +239,13 @@ export class LabAgent {
 
   async #end(signal: NodeJS.Signals): Promise<AgentExit> {
     const start = performance.now();
-    const status = await this.#process.end(signal);
+    if (this.#places.ownPids) {
+      // What has made the namespace passes no signals on, and ends with its child.
+      const { pid } = this.#process;
+      const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+      for (const child of children.split(' ').filter(Boolean)) process.kill(Number(child), signal);
+    }
+    const status = this.#places.ownPids ? await this.#process.exited() : await this.#process.end(signal);
     return { ...status, durationMs: performance.now() - start };
   }
 }

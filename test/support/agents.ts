@@ -2,7 +2,7 @@
 import { writeFile } from 'node:fs/promises';
 import { Check } from 'typebox/value';
 import { quotaViewSchema, type QuotaList } from '../../src/agent/http/schemas.ts';
-import { startAgent, type LabAgent } from '../lab/agent.ts';
+import { startAgent, type AgentOptions, type LabAgent } from '../lab/agent.ts';
 import type { Lab } from '../lab/lab.ts';
 import type { Volume } from '../lab/volume.ts';
 
@@ -45,6 +45,7 @@ export async function startPeers(
   lab: Lab,
   volume: Volume,
   env: Record<string, string | undefined> = {},
+  options: (index: number) => AgentOptions = () => ({}),
 ): Promise<LabAgent[]> {
   const tokenFile = `${lab.dir}/token`;
   await writeFile(tokenFile, 'a-token-that-is-long-enough\n');
@@ -59,7 +60,7 @@ export async function startPeers(
         BRICK_AGENT_API_LISTEN: peers[index],
         BRICK_AGENT_PEERS: peers.join(','),
       };
-      return await startAgent(lab, volume, brick, { env: { ...own, ...env } });
+      return await startAgent(lab, volume, brick, { ...options(index), env: { ...own, ...env } });
     }),
   );
 }

@@ -59,8 +59,10 @@ const NOTHING_SEEN: BrickSideFacts = {
 /** Looks at directory, processes, sockets and volfiles; writes nothing. @param down why no agent answers */
 export async function offlineFacts(config: Config, down: string): Promise<OfflineFacts> {
   const monitor = new ProcessMonitor([
-    { process: 'brick', pidFile: config.brickPidFile },
-    ...(config.shdExpected ? [{ process: 'shd' as const, pidFile: config.shdPidFile }] : []),
+    { process: 'brick', pidFile: config.brickPidFile, socketPath: config.brickSocket },
+    ...(config.shdExpected
+      ? [{ process: 'shd' as const, pidFile: config.shdPidFile, socketPath: config.shdSocket }]
+      : []),
   ]);
   const [directory, connection, answers, set, tls] = await Promise.all([
     lookAtDirectory(config),

@@ -105,7 +105,7 @@ class World {
         file: 'brick.vol',
         pidFile: gluster.pidFile,
         logFile: gluster.logFile,
-        probe: async () => await Promise.resolve(gluster.probe),
+        socket: gluster.socket,
         restart: automatic ? restart : undefined,
       },
       {

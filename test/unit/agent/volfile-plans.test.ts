@@ -12,6 +12,8 @@ const TREE = edit(A, 'features/locks', 'features/upcall');
 const FATAL = edit(A, `option auth-path ${BRICK_PATH}`, 'option trace off');
 const LONG_AGO = NOW - 2_000_000;
 
+const NEVER = new AbortController().signal;
+
 let gluster: FakeGluster;
 let target: TargetState;
 let policy: 'off' | 'auto';
@@ -32,8 +34,8 @@ function service() {
       },
     },
     volfiles: {
-      preview: async (files) => [await target.preview(files.get('brick.vol'))],
-      previewOf: async (process, text) => (process === 'brick' ? await target.preview(text) : undefined),
+      preview: async (files) => [await target.preview(files.get('brick.vol'), NEVER)],
+      previewOf: async (process, text) => (process === 'brick' ? await target.preview(text, NEVER) : undefined),
     },
   });
 }
@@ -107,6 +109,9 @@ describe('what a ConfigMap would do', () => {
   });
 
   it('does not know what would be done while it does not know what runs', async () => {
+    const notTold = { kind: null, action: null, outcome: 'Unverified', reason: 'ProcessUnproven' };
+    expect((await service().plan({ files: { 'brick.vol': A } })).items).toEqual([expect.objectContaining(notTold)]);
+    gluster.probe = false;
     const unknown = { kind: null, action: null, outcome: 'Pending', reason: 'ProcessNotRunning' };
     expect((await service().plan({ files: { 'brick.vol': A } })).items).toEqual([expect.objectContaining(unknown)]);
     // It runs, and this agent has not looked yet.

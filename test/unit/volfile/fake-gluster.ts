@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { appendFileSync, mkdirSync, readFileSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { silentLog } from '../../../src/lib/log.ts';
+import type { ProcessIdentity, SocketLook } from '../../../src/process/process-identity.ts';
 import type { SignalOptions, SafeSignal } from '../../../src/process/signal.ts';
 import type { VolfileEntry, VolfileSet } from '../../../src/volfile/read-set.ts';
 import { TargetState, type TargetOptions, type VolfileTarget } from '../../../src/volfile/target.ts';
@@ -37,8 +38,19 @@ export class FakeGluster {
   extraArguments: string[] = [];
   /** What the kernel shows as loaded; undefined: we may not look. */
   maps: string | undefined;
+  /** It answers at its socket. */
   probe = true;
+  /** What its socket tells of it; undefined: not who it is. */
+  bound: ProcessIdentity | undefined;
+  readonly socket = async (): Promise<SocketLook> => {
+    await Promise.resolve();
+    if (!this.probe) return { state: 'silent', message: 'nobody listens' };
+    return this.bound === undefined
+      ? { state: 'unsure', message: 'whoever it is' }
+      : { state: 'answers', identity: this.bound };
+  };
   #startTicks = 0;
+  #binds = 0;
 
   /** @param now wall-clock milliseconds of the machine */
   constructor(now: number = NOW) {
@@ -68,7 +80,7 @@ export class FakeGluster {
         file: 'brick.vol',
         pidFile: this.pidFile,
         logFile: this.logFile,
-        probe: async () => await Promise.resolve(this.probe),
+        socket: this.socket,
         ...changes,
       },
       { glusterVersion: () => '11', clock: this.clock, log: silentLog, system: this.system, ...options },
@@ -110,6 +122,15 @@ export class FakeGluster {
     utimesSync(this.pidFile, startedAt / 1000, startedAt / 1000);
     this.loaded = text;
     if (logsGraph) this.log(startLog(startedAt, text));
+  }
+
+  /** A process in another namespace: its socket and its log are there, nothing else. @param secondsAgo since it bound its socket */
+  startUnseen(secondsAgo: number, text: string, logsGraph = true): void {
+    const startedAt = this.#now - secondsAgo * 1000;
+    this.#binds += 1;
+    this.probe = true;
+    this.bound = { key: `socket:${this.#binds}`, name: `the process at /s bound ${this.#binds}`, startedAt };
+    if (logsGraph) this.log(startLog(startedAt, text, this.volfile));
   }
 
   end(): void {
@@ -190,7 +211,7 @@ export function reconfigureLog(text: string): string {
 }
 
 /** What the process writes when it starts. */
-export function startLog(at: number, text: string): string {
+export function startLog(at: number, text: string, volfile = '/etc/volfiles/brick.vol'): string {
   const stamp = new Date(at + 5).toISOString().replace('T', ' ').replace('Z', '000');
   const rows: string[] = [];
   for (const { name, type, options, subvolumes } of graphOf(text).volumes) {
@@ -203,7 +224,7 @@ export function startLog(at: number, text: string): string {
   }
   const bar = `+${'-'.repeat(78)}+\n`;
   const numbered = rows.map((row, index) => `${String(index + 1).padStart(3)}: ${row}\n`).join('');
-  return `${line('glusterfsd', 'Started running version [{arg=glusterfsd}, {version=11.1}]', stamp)}Final graph:\n${bar}${numbered}${bar}`;
+  return `${line('glusterfsd', `Started running version [{arg=glusterfsd}, {version=11.1}, {cmdlinestr=glusterfsd -N -f ${volfile} -l /brick.log}]`, stamp)}Final graph:\n${bar}${numbered}${bar}`;
 }
 
 /** A directory with one file, as read. @param changedAt wall-clock milliseconds */

@@ -52,7 +52,7 @@ function newManager(onChange: (status: VolfileStatus) => void): VolfileManager {
         file: 'brick.vol',
         pidFile: gluster.pidFile,
         logFile: gluster.logFile,
-        probe: async () => await Promise.resolve(true),
+        socket: gluster.socket,
       },
     ],
     glusterVersion: () => '11',

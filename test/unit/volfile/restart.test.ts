@@ -211,7 +211,7 @@ describe('a restart by the agent', () => {
     expect(gate.left).toBe(1);
     gate.terminate = async (process) => {
       await Promise.resolve();
-      expect(process.info.pid).toBe(4242);
+      expect(process.info?.pid).toBe(4242);
       gluster.end();
     };
     expect(await see(OTHER_TREE)).toBe('Pending/Restarting');

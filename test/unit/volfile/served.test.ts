@@ -32,7 +32,7 @@ beforeEach(async () => {
   };
   const options = { glusterVersion: () => '11' as const, clock: gluster.clock, log: silentLog, system: gluster.system };
   const target = new TargetState(
-    { process: 'brick', file: 'brick.vol', pidFile: gluster.pidFile, probe: async () => await Promise.resolve(true) },
+    { process: 'brick', file: 'brick.vol', pidFile: gluster.pidFile, socket: gluster.socket },
     options,
   );
   await target.pass(setOf('brick.vol', BRICK, LONG_AGO), new AbortController().signal);
@@ -41,6 +41,7 @@ beforeEach(async () => {
     {
       file: 'pool.vol',
       pidFile: gluster.pidFile,
+      socket: gluster.socket,
       getSpec: async (key) => await Promise.resolve(key === 'pool' ? handed : undefined),
       calls: () => calls,
     },

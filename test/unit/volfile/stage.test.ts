@@ -77,20 +77,17 @@ describe('a process that reads staged files', () => {
   let target: TargetState;
   let temporary: TemporaryDirectory;
   let stage: VolfileStage;
-  let answering: boolean;
 
   beforeEach(() => {
     // Staged files have the times of the machine.
     gluster = new FakeGluster(Date.now());
     temporary = new TemporaryDirectory('staged');
     stage = new VolfileStage(temporary.path);
-    answering = true;
     target = newTarget({});
   });
 
   function newTarget(changes: Partial<VolfileTarget>): TargetState {
-    const probe = async (): Promise<boolean> => await Promise.resolve(answering);
-    return gluster.target({ probe, ...changes }, { stage, returnDeadlineMs: 60_000 });
+    return gluster.target(changes, { stage, returnDeadlineMs: 60_000 });
   }
   afterEach(() => {
     gluster.dispose();
@@ -141,7 +138,7 @@ describe('a process that reads staged files', () => {
   });
 
   it('finds the newest file staged when it does not run yet', async () => {
-    answering = false;
+    gluster.probe = false;
     expect(await see(A)).toBe('Pending/ProcessNotRunning');
     expect(staged()).toBe(A);
   });
@@ -191,7 +188,7 @@ describe('a process that reads staged files', () => {
     });
 
     it('ends what came up with the new one and never answered', async () => {
-      answering = false;
+      gluster.probe = false;
       start(0, OTHER_TREE);
       gluster.advance(RETURN_MS);
       expect(await see(OTHER_TREE)).toBe('Failed/RestartFailed');

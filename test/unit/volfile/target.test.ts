@@ -36,7 +36,7 @@ function newTarget(logFile: string | undefined = gluster.logFile): TargetState {
       file: 'brick.vol',
       pidFile: gluster.pidFile,
       ...(logFile === undefined ? {} : { logFile }),
-      probe: async () => await Promise.resolve(gluster.probe),
+      socket: gluster.socket,
     },
     {
       glusterVersion: () => version,

@@ -130,7 +130,7 @@ function judgeProof(
     {
       severity: 'warning',
       reason: 'ProcessUnproven',
-      message: `which process is ${of.what} is not proven${isSeen}: it gets no signal, and its volfile is not reloaded`,
+      message: `which process is ${of.what} is not proven${isSeen}: it gets no signal, and a changed volfile needs a restart`,
       evidence,
       remedy: 'share the process namespace (shareProcessNamespace: true), and check the path of the pid file',
     },
