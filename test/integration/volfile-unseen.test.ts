@@ -26,6 +26,8 @@ let brick: Brick;
 let shd: HealDaemon;
 let supervisors: Supervisor[];
 let manager: VolfileManager;
+/** As the agent sees it where the processes are in another namespace: nobody is there. */
+let procRoot: string;
 const stop = new AbortController();
 const { signal } = stop;
 
@@ -61,26 +63,39 @@ beforeAll(async () => {
   await volume.start();
   supervisors = [new Supervisor(brick), new Supervisor(shd)];
   await pause(START_MS);
-  // As the agent sees it where the processes are in another namespace: nobody is there.
-  const procRoot = `${lab.dir}/nobody`;
+  procRoot = `${lab.dir}/nobody`;
   await mkdir(procRoot);
+  manager = newManager(signal);
+});
+afterAll(async () => {
+  stop.abort();
+  await manager.stopped();
+  await Promise.all(supervisors.map(async (supervisor) => supervisor.stop()));
+  await lab.destroy();
+});
+
+/** @param logFiles of brick and daemon; default: the agent sees none */
+function newManager(own: AbortSignal, logFiles: readonly string[] = []): VolfileManager {
   const ofBrick = at(brick, { brickName: brick.name });
   const ofShd = at(shd);
-  manager = new VolfileManager({
+  const [brickLog, shdLog] = logFiles;
+  return new VolfileManager({
     dir: volume.configMap.dir,
     targets: [
       {
         process: 'brick',
         file: brick.volfileName,
         pidFile: brick.pidFile,
-        socket: async (own) => await ofBrick.look(own),
+        ...(brickLog === undefined ? {} : { logFile: brickLog }),
+        socket: async (asked) => await ofBrick.look(asked),
         restart: restart(ofBrick, () => [brick.name]),
       },
       {
         process: 'shd',
         file: shd.volfileName,
         pidFile: shd.pidFile,
-        socket: async (own) => await ofShd.look(own),
+        ...(shdLog === undefined ? {} : { logFile: shdLog }),
+        socket: async (asked) => await ofShd.look(asked),
         restart: restart(ofShd, ({ running }) => (running === undefined ? [] : topOf(running.graph).subvolumes)),
       },
     ],
@@ -89,16 +104,10 @@ beforeAll(async () => {
     returnDeadlineMs: RETURN_MS,
     clock: systemClock,
     log: silentLog,
-    signal,
+    signal: own,
     system: { procRoot },
   });
-});
-afterAll(async () => {
-  stop.abort();
-  await manager.stopped();
-  await Promise.all(supervisors.map(async (supervisor) => supervisor.stop()));
-  await lab.destroy();
-});
+}
 
 function statusOf(process: 'brick' | 'shd'): VolfileStatus {
   const status = manager.status().find((item) => item.process === process);
@@ -150,6 +159,21 @@ describe('an unseen process', () => {
       const { runningHash, wantedHash } = await becomes(process, 'Unchanged/SameFile');
       expect(runningHash).toBe(wantedHash);
     }
+  });
+
+  it('runs what its log shows where the times do not tell', async () => {
+    const names = [brick.volfileName, shd.volfileName];
+    const texts = await Promise.all(names.map(async (name) => [name, `# new\n${await volume.configMap.text(name)}`]));
+    await volume.configMap.swap(Object.fromEntries(texts));
+    // It has seen none of the files before.
+    const own = new AbortController();
+    const late = newManager(own.signal, [brick.logFile, shd.logFile]);
+    await late.refresh();
+    const found = late.status().map(({ outcome, reason, message }) => [outcome, reason, message]);
+    const shown = ['Unchanged', 'SameMeaning', 'its log shows the graph of this file'];
+    expect(found).toEqual([shown, shown]);
+    own.abort();
+    await late.stopped();
   });
 
   it('is ended over its socket for what a reload would bring in, and another one runs the file', async () => {
