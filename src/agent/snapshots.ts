@@ -5,6 +5,7 @@ import type { ProcessSnapshot } from '../metrics/collectors/process.ts';
 import type { VolfileSnapshot } from '../metrics/collectors/volfile.ts';
 import { layoutOf } from '../quota/layout.ts';
 import type { Agent } from './agent.ts';
+import type { BrickMonitor } from './brick-monitor.ts';
 import type { ProcessMonitor } from './process-monitor.ts';
 import { processState } from './process-state.ts';
 import type { ProcessWatch } from './process-watch.ts';
@@ -40,11 +41,16 @@ function setOf(config: Agent['config']): BrickSnapshot['set'] {
  * When the health check of the running brick process last wrote, in wall-clock milliseconds. What an earlier process wrote says
  * nothing of this one, and where the check is switched off that is all there is.
  */
-export function healthCheckAt({ monitor, processes }: Pick<Agent, 'monitor' | 'processes'>): number | undefined {
+export function healthCheckAt({ monitor, processes }: HealthCheckSources): number | undefined {
   const at = monitor.healthCheckAt;
   const view = processes.views.find(({ process }) => process === 'brick');
   const startedAt = view?.stats?.startTimeSeconds ?? (view?.boundAt ?? 0) / 1000;
   return at === undefined || at / 1000 < startedAt ? undefined : at;
+}
+
+interface HealthCheckSources {
+  monitor: Pick<BrickMonitor, 'healthCheckAt'>;
+  processes: Pick<ProcessMonitor, 'views'>;
 }
 
 interface ProcessSources {

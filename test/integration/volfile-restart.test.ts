@@ -274,7 +274,11 @@ describe('policy auto', () => {
     );
     // A better file is brought in again, and the brick that lives is left alone until then.
     await source.swap({ [volume.brick(0).volfileName]: before });
-    await lab.waitFor('the old file again', async () => (await verdict(0)) === 'Unchanged/SameFile');
+    await lab.waitFor('the old file again', async () => {
+      const { outcome, reason, message } = await brickVolfile(0);
+      if (outcome !== 'Unchanged') throw new Error(`${outcome}/${reason}: ${message}`);
+      return reason === 'SameFile';
+    });
     expect(volume.brick(0).pid).toBe(pid);
   });
 });

@@ -14,3 +14,13 @@ it.each([
   const watch = { brick: { answers }, shd: { answers: false } };
   expect(processSnapshots({ processes: { views }, watch })).toMatchObject([{ process: 'brick', up }]);
 });
+
+it.each([
+  ['is proven', proof(7), false, 3],
+  ['is gone', GONE, false, 3],
+  ['cannot be seen', GONE, true, undefined],
+])('restarts of a process that %s', (_what, seen, answers, restarts) => {
+  const views = [{ process: 'brick' as const, proof: seen, stats: undefined, restarts: 3 }];
+  const watch = { brick: { answers }, shd: { answers: false } };
+  expect(processSnapshots({ processes: { views }, watch })).toMatchObject([{ restarts }]);
+});

@@ -81,6 +81,24 @@ describe("the clients' volfile", () => {
     expect(served.status).toMatchObject({ runningHash: sha(B), wantedHash: sha(B), reloads: { succeeded: 1 } });
   });
 
+  it('is handed out by an unseen brick, which cannot be told to call its clients', async () => {
+    gluster.end();
+    gluster.startUnseen(100, BRICK);
+    handed = A;
+    expect(await see(A, LONG_AGO)).toBe('Unchanged/Served');
+    handed = B;
+    expect(await see(B)).toBe('Unverified/ProcessUnproven');
+    expect(served.status?.message).toContain('connected clients are not told');
+    handed = A;
+    expect(await see(B)).toBe('Pending/NotYetVisible');
+    gluster.probe = false;
+    expect(await see(B)).toBe('Pending/ProcessNotRunning');
+    gluster.probe = true;
+    gluster.bound = undefined;
+    expect(await see(B)).toBe('Unverified/ProcessUnproven');
+    expect(gluster.hups).toEqual([]);
+  });
+
   it('is not claimed to be told when the brick calls nobody', async () => {
     gluster.onHup = () => undefined;
     handed = B;
