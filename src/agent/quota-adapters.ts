@@ -5,6 +5,7 @@ import type { BrickWorker } from '../brick/worker/client.ts';
 import { AgentError, isAgentError } from '../lib/errors.ts';
 import type { Gfid } from '../lib/gfid.ts';
 import { silentLog, type Log } from '../lib/log.ts';
+import { sharedBigint } from '../lib/shared-bigint.ts';
 import type { QuotaStatfs } from '../quota/live-limit.ts';
 import type { QuotaBackend, QuotaBrick } from '../quota/ports.ts';
 import type { UsageBrick } from '../quota/usage-teller.ts';
@@ -57,18 +58,32 @@ export class WorkerQuotaBackend implements QuotaBackend {
     return reads.map((read, index) => withPath(read, paths[index] ?? read.path));
   }
 
+  async readOrWrite(changes: readonly BackendChange[], signal: AbortSignal, closely = false): Promise<BackendRead[]> {
+    const place = this.#provenPlace();
+    const reads: BackendRead[] = [];
+    for (const batch of batches(changes)) {
+      reads.push(...(await this.#worker.call('readOrWriteQuotas', { place, changes: batch, closely }, { signal })));
+    }
+    return reads.map((read, index) => withPath(read, changes[index]?.path ?? read.path));
+  }
+
   async touched(paths: readonly string[], signal: AbortSignal): Promise<number[]> {
     return await this.#worker.call('touched', { paths }, { signal });
   }
 
   async write(changes: readonly BackendChange[], signal: AbortSignal, closely = false): Promise<BackendWrite[]> {
-    const place = this.#place();
-    if (place === undefined) throw new AgentError('BrickFenced', 'the brick is fenced');
+    const place = this.#provenPlace();
     const writes: BackendWrite[] = [];
     for (const batch of batches(changes)) {
       writes.push(...(await this.#worker.call('writeQuotas', { place, changes: batch, closely }, { signal })));
     }
     return writes.map((write, index) => withPath(write, changes[index]?.path ?? write.path));
+  }
+
+  #provenPlace(): string {
+    const place = this.#place();
+    if (place === undefined) throw new AgentError('BrickFenced', 'the brick is fenced');
+    return place;
   }
 }
 
@@ -97,12 +112,12 @@ export class WireQuotaBrick implements QuotaBrick {
   }
 
   async statfs(gfid: Gfid, signal: AbortSignal): Promise<QuotaStatfs> {
-    return await this.#client.statfs(gfid, { pid: PID.quotaHelper, signal });
+    return keptStatfs(await this.#client.statfs(gfid, { pid: PID.quotaHelper, signal }));
   }
 
   async statfsEach(gfids: readonly Gfid[], width: number, signal: AbortSignal): Promise<(QuotaStatfs | undefined)[]> {
     const answers = await this.#client.statfsEach(gfids, { pid: PID.quotaHelper, width, signal });
-    return answers.map((answer) => (isAgentError(answer) ? undefined : answer));
+    return answers.map((answer) => (isAgentError(answer) ? undefined : keptStatfs(answer)));
   }
 
   async makeNamespace(gfid: Gfid, signal: AbortSignal): Promise<void> {
@@ -144,6 +159,11 @@ export class WireUsageBrick implements UsageBrick {
     const values = new Map([['glusterfs.quota.total-usage', gfxText(bytes.toString())]]);
     await this.#client.setXattr(gfid, values, { pid: PID.quotaHelper, signal });
   }
+}
+
+/** What there is to keep of an answer, for each PV. */
+function keptStatfs({ blockSize, blocks, free, simpleQuota }: QuotaStatfs): QuotaStatfs {
+  return { blockSize: sharedBigint(blockSize), blocks: sharedBigint(blocks), free: sharedBigint(free), simpleQuota };
 }
 
 /** The answer is ours alone, as it came. */

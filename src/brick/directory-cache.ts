@@ -6,12 +6,13 @@ import { brickIo } from './handle.ts';
 interface Listing {
   /** Undefined: there was no such directory. */
   stamp: FileStamp | undefined;
-  entries: readonly fs.Dirent[] | undefined;
+  /** Of the entries that are wanted. */
+  names: readonly string[];
 }
 
 /**
  * Directory listings that are read again only when the directory has changed: a look at an unchanged one costs one stat.
- * Symlinks are entries like others here; who descends looks at `isDirectory()`, which is false for them.
+ * Names only, since there is a listing for each PV, mostly.
  */
 export class DirectoryCache {
   #listings = new Map<string, Listing>();
@@ -19,13 +20,14 @@ export class DirectoryCache {
 
   /**
    * @param isStill known to be unchanged since it was listed last
-   * @returns undefined when there is no such directory
+   * @param isWanted always the same for one path. A symlink is no directory to it
+   * @returns names of the entries that are wanted; none when there is no such directory
    */
-  list(root: string, path: string, isStill: boolean): readonly fs.Dirent[] | undefined {
+  list(root: string, path: string, isStill: boolean, isWanted: (entry: fs.Dirent) => boolean): readonly string[] {
     const known = this.#listings.get(path);
-    const listing = isStill && known !== undefined ? known : this.#look(`${root}/${path}`, known);
+    const listing = isStill && known !== undefined ? known : this.#look(`${root}/${path}`, known, isWanted);
     this.#used.set(path, listing);
-    return listing.entries;
+    return listing.names;
   }
 
   /** Drops listings that were not asked for since the last sweep. @returns what all others stand for, by path below the root */
@@ -35,14 +37,15 @@ export class DirectoryCache {
     return new Map(Array.from(this.#listings, ([path, { stamp }]) => [path, stamp]));
   }
 
-  #look(path: string, known: Listing | undefined): Listing {
+  #look(path: string, known: Listing | undefined, isWanted: (entry: fs.Dirent) => boolean): Listing {
     const stamp = lookAt(path);
-    if (stamp?.kind !== 'directory') return { stamp, entries: undefined };
+    if (stamp?.kind !== 'directory') return { stamp, names: [] };
     if (known !== undefined && isSameStamp(stamp, known.stamp)) return known;
     try {
-      return { stamp, entries: fs.readdirSync(path, { withFileTypes: true }) };
+      const entries = fs.readdirSync(path, { withFileTypes: true });
+      return { stamp, names: entries.filter((entry) => isWanted(entry)).map(({ name }) => name) };
     } catch (cause) {
-      if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR') return { stamp: undefined, entries: undefined };
+      if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR') return { stamp: undefined, names: [] };
       throw brickIo(path, cause);
     }
   }

@@ -224,8 +224,7 @@ export class PvInventory {
   #scan(root: string, readKadalu: boolean): Inventory {
     const places = new Map<string, PvPlace>();
     const refusals: Refusal[] = [];
-    for (const { path, name, entry } of this.#leaves(root, 'subvol')) {
-      if (!entry.isDirectory()) continue;
+    for (const { path, name } of this.#leaves(root, 'subvol', isDirectory)) {
       const refusal = refuseName(name) ?? duplicate(places, name, path);
       if (refusal === undefined) places.set(name, { pv: name, path, kadaluBytes: undefined });
       else refusals.push({ file: path, reason: refusal });
@@ -236,8 +235,7 @@ export class PvInventory {
 
   #addKadalu(root: string, places: Map<string, PvPlace>, refusals: Refusal[]): void {
     const infos = new Map<string, CachedInfo>();
-    for (const { path: file, name } of this.#leaves(root, 'info/subvol')) {
-      if (!name.endsWith('.json')) continue;
+    for (const { path: file, name } of this.#leaves(root, 'info/subvol', isInfo)) {
       const info = this.#info(root, file);
       if (info === undefined) continue;
       infos.set(file, info);
@@ -251,24 +249,20 @@ export class PvInventory {
   }
 
   /** Entries of `<base>/xx/yy/`, by way of real directories only. */
-  *#leaves(root: string, base: string): Generator<{ path: string; name: string; entry: fs.Dirent }> {
+  *#leaves(root: string, base: string, isWanted: Wanted): Generator<{ path: string; name: string }> {
     for (const first of this.#subdirectories(root, base)) {
       for (const second of this.#subdirectories(root, first)) {
-        for (const entry of this.#list(root, second)) {
-          yield { path: `${second}/${entry.name}`, name: entry.name, entry };
-        }
+        for (const name of this.#list(root, second, isWanted)) yield { path: `${second}/${name}`, name };
       }
     }
   }
 
   #subdirectories(root: string, path: string): string[] {
-    return this.#list(root, path)
-      .filter((entry) => entry.isDirectory() && HASH_PART.test(entry.name))
-      .map((entry) => `${path}/${entry.name}`);
+    return this.#list(root, path, isHashPart).map((name) => `${path}/${name}`);
   }
 
-  #list(root: string, path: string): readonly fs.Dirent[] {
-    return this.#directories.list(root, path, this.#isKnown(path)) ?? [];
+  #list(root: string, path: string, isWanted: Wanted): readonly string[] {
+    return this.#directories.list(root, path, this.#isKnown(path), isWanted);
   }
 
   /** @returns undefined when the file vanished */
@@ -289,6 +283,12 @@ export class PvInventory {
     }
   }
 }
+
+type Wanted = (entry: fs.Dirent) => boolean;
+
+const isDirectory: Wanted = (entry) => entry.isDirectory();
+const isHashPart: Wanted = (entry) => entry.isDirectory() && HASH_PART.test(entry.name);
+const isInfo: Wanted = ({ name }) => name.endsWith('.json');
 
 function isSame(a: Inventory, b: Inventory): boolean {
   return (

@@ -17,6 +17,9 @@ export const QUOTA_RECORD_XATTR = 'trusted.brick-agent.quota';
 /** On a PV whose adoption by the running bricks was begun and is not known to have ended. */
 export const ADOPTION_XATTR = 'trusted.brick-agent.adopt';
 
+/** What stands on a directory that somebody has begun to make a quota. */
+const OF_QUOTAS = [NAMESPACE_XATTR, LIMIT_XATTR, SIZE_XATTR, QUOTA_RECORD_XATTR, ADOPTION_XATTR];
+
 /** A record is some 50 bytes; anything much larger is not ours. */
 const MAX_RECORD_BYTES = 1024;
 
@@ -39,9 +42,9 @@ export interface BackendQuota {
   parentGfid: Gfid | undefined;
 }
 
-/** One PV's answer: a bad one never stops the others. */
+/** One PV's answer: a bad one never stops the others. `written`: as `readOrWriteQuotas` found nothing there. */
 export type BackendRead =
-  | { path: string; kind: 'present'; quota: BackendQuota }
+  | { path: string; kind: 'present'; quota: BackendQuota; written?: true }
   | { path: string; kind: 'missing' }
   | { path: string; kind: 'failed'; message: string };
 
@@ -65,15 +68,39 @@ export type BackendWrite =
 
 /** @param closely whether to look for entries and at the directory above, too */
 export function readQuotas(root: DirectoryHandle, paths: readonly string[], closely: boolean): BackendRead[] {
-  return paths.map((path) => {
-    try {
-      using directory = openBelow(root, path);
-      if (directory === undefined) return { path, kind: 'missing' };
-      return { path, kind: 'present', quota: readQuota(directory, path, closely) };
-    } catch (error) {
-      return { path, kind: 'failed', message: `${path}: ${errorMessage(error)}` };
-    }
+  return paths.map((path) =>
+    readHeld(root, path, (directory) => ({ path, kind: 'present', quota: readQuota(directory, path, closely) })),
+  );
+}
+
+/**
+ * As `readQuotas`, but where nothing of a quota stands on the directory, the change is written and read back while it is held: to find and
+ * open each one of 10,000 twice takes as long as to write them.
+ */
+export function readOrWriteQuotas(
+  root: DirectoryHandle,
+  changes: readonly BackendChange[],
+  closely: boolean,
+): BackendRead[] {
+  return changes.map((change) => {
+    const { path } = change;
+    return readHeld(root, path, (directory) => {
+      const names = new Set(listXattrs(directory));
+      const isBare = !OF_QUOTAS.some((name) => names.has(name));
+      if (!isBare) return { path, kind: 'present', quota: readQuota(directory, path, closely, names) };
+      writeQuota(directory, change);
+      return { path, kind: 'present', quota: readQuota(directory, path, closely), written: true };
+    });
   });
+}
+
+function readHeld(root: DirectoryHandle, path: string, read: (directory: DirectoryHandle) => BackendRead): BackendRead {
+  try {
+    using directory = openBelow(root, path);
+    return directory === undefined ? { path, kind: 'missing' } : read(directory);
+  } catch (error) {
+    return { path, kind: 'failed', message: `${path}: ${errorMessage(error)}` };
+  }
 }
 
 /** Each is read back while the directory is held: to find it again would cost as much as to write. @param closely as for `readQuotas` */
@@ -95,8 +122,12 @@ export function writeQuotas(
   });
 }
 
-function readQuota(directory: DirectoryHandle, path: string, closely: boolean): BackendQuota {
-  const names = new Set(listXattrs(directory));
+function readQuota(
+  directory: DirectoryHandle,
+  path: string,
+  closely: boolean,
+  names: ReadonlySet<string> = new Set(listXattrs(directory)),
+): BackendQuota {
   const get = (name: string): Buffer | undefined => (names.has(name) ? getXattr(directory, name) : undefined);
   const gfid = get('trusted.gfid');
   const record = get(QUOTA_RECORD_XATTR);

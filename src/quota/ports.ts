@@ -13,6 +13,8 @@ export interface QuotaBackend {
   inventory(signal: AbortSignal): Promise<Inventory>;
   /** In the order of `paths`. `closely`: also whether the directories are empty and what is above them, for twice the cost. */
   read(paths: readonly string[], signal: AbortSignal, closely?: boolean): Promise<BackendRead[]>;
+  /** As `read`, in the order of `changes`; where nothing of a quota stands on the directory, the change is written first. */
+  readOrWrite(changes: readonly BackendChange[], signal: AbortSignal, closely?: boolean): Promise<BackendRead[]>;
   /** Which of the paths, by their place in the list, may say something else than `read` told last. */
   touched(paths: readonly string[], signal: AbortSignal): Promise<number[]>;
   /** In the order of `changes`, each read back; `closely` as for `read`. */

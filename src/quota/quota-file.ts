@@ -12,6 +12,7 @@
  */
 import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Document, type YAMLMap } from 'yaml';
 import { errorMessage } from '../lib/errors.ts';
+import { sharedBigint } from '../lib/shared-bigint.ts';
 import { parseBytes } from '../lib/units.ts';
 import { PIECE_LINES, quotaFilePieces } from './quota-file-pieces.ts';
 
@@ -119,12 +120,17 @@ function readEntry(item: YAMLMap, line: number): QuotaFileEntry | string {
     return '"soft" is not a number above 0 and below 1';
   }
   return {
-    pv: typeof pv === 'string' ? pv : undefined,
-    path: typeof path === 'string' ? path : undefined,
-    limitBytes: limit,
+    pv: typeof pv === 'string' ? copyOf(pv) : undefined,
+    path: typeof path === 'string' ? copyOf(path) : undefined,
+    limitBytes: sharedBigint(limit),
     softRatio: typeof soft === 'number' ? soft : undefined,
     line,
   };
+}
+
+/** A part of a text keeps the whole of it in memory. */
+function copyOf(text: string): string {
+  return Buffer.from(text).toString();
 }
 
 function readLimit(value: unknown): bigint | string {

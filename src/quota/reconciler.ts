@@ -3,6 +3,7 @@ import { errorMessage, isAgentError } from '../lib/errors.ts';
 import { faultPoint } from '../lib/fault-point.ts';
 import type { Log } from '../lib/log.ts';
 import { mapPool } from '../lib/pool.ts';
+import { sharedBigint } from '../lib/shared-bigint.ts';
 import type { BackendChange, BackendQuota } from '../brick/quota-xattrs.ts';
 import { planBackend } from './backend-plan.ts';
 import { desiredQuota } from './desired.ts';
@@ -106,9 +107,12 @@ export class Reconciler {
 
   async #round(states: readonly PvState[], signal: AbortSignal): Promise<void> {
     const areNew = this.#brick.isUp && states.some(({ path }) => !this.#live.isKnown(path));
-    await this.#read(states, signal, areNew);
+    const claimed = await this.#readOrWrite(states, signal, areNew);
     faultPoint('pass-read');
-    const fresh = await this.#writeDifferences(states, signal);
+    const made = [...claimed, ...(await this.#writeDifferences(states, signal))];
+    const fresh = new Set(
+      made.filter(({ backend }) => backend.kind === 'present' && backend.quota.hasEntries === false),
+    );
     faultPoint('pass-written');
     await mapPool(states, LIVE_WIDTH, async (state) => await this.#settle(state, fresh.has(state), signal));
     faultPoint('pass-live');
@@ -117,6 +121,7 @@ export class Reconciler {
     const now = this.#clock.now();
     const monotonic = this.#clock.monotonic();
     for (const [index, state] of states.entries()) {
+      if (state.backend.kind === 'present') forgetLook(state.backend.quota);
       judge(state, this.#layout, now);
       // One after the other: all at once would hold up the pass in which they are due again.
       state.believedUntil = monotonic + this.#checkIntervalMs * (1 - (index % SPREAD) / (2 * SPREAD));
@@ -133,10 +138,41 @@ export class Reconciler {
     for (const [index, state] of states.entries()) this.#take(state, reads[index] ?? NO_ANSWER);
   }
 
+  /**
+   * Reads them. Of those that were not read yet, what would be wanted if nothing stood on the disk is written on the way, where that is so.
+   *
+   * @returns those that are namespaces on the disk from now on
+   */
+  async #readOrWrite(states: readonly PvState[], signal: AbortSignal, closely: boolean): Promise<PvState[]> {
+    const changes = new Map<PvState, BackendChange>();
+    for (const state of states) {
+      if (state.backend.kind !== 'unknown') continue;
+      const bare = { ...BARE, path: state.path };
+      const change = planBackend(desiredQuota(bare, state.wishes, this.#layout), bare, this.#layout);
+      if (change !== undefined) changes.set(state, change);
+    }
+    await this.#read(
+      states.filter((state) => !changes.has(state)),
+      signal,
+      closely,
+    );
+    if (changes.size === 0) return [];
+    const reads = await this.#backend.readOrWrite([...changes.values()], signal, closely || this.#brick.isUp);
+    const claimed: PvState[] = [];
+    for (const [index, state] of [...changes.keys()].entries()) {
+      const read = reads[index] ?? NO_ANSWER;
+      this.#take(state, read);
+      if (read.kind === 'present' && read.written === true) claimed.push(state);
+    }
+    return claimed;
+  }
+
   #take(state: PvState, read: PvState['backend']): void {
-    if (read.kind === 'present') shareTexts(state, read.quota);
-    state.backend = read;
-    if (read.kind === 'present') this.#takeDesired(state, read.quota);
+    if (read.kind === 'present') {
+      const quota = kept(state, read.quota);
+      state.backend = { kind: 'present', quota };
+      this.#takeDesired(state, quota);
+    } else state.backend = read;
   }
 
   #takeDesired(state: PvState, quota: Parameters<typeof desiredQuota>[0]): void {
@@ -154,8 +190,8 @@ export class Reconciler {
     state.desired = desired;
   }
 
-  /** @returns those that are namespaces on the disk from now on, and empty */
-  async #writeDifferences(states: readonly PvState[], signal: AbortSignal): Promise<ReadonlySet<PvState>> {
+  /** @returns those that are namespaces on the disk from now on */
+  async #writeDifferences(states: readonly PvState[], signal: AbortSignal): Promise<PvState[]> {
     const changed: PvState[] = [];
     const made: PvState[] = [];
     const changes: BackendChange[] = [];
@@ -169,7 +205,7 @@ export class Reconciler {
     }
     // Whether they are empty is a question of the running brick only, and costs as much as all the rest.
     await this.#write(changed, changes, signal, this.#brick.isUp && made.length > 0);
-    return new Set(made.filter(({ backend }) => backend.kind === 'present' && backend.quota.hasEntries === false));
+    return made;
   }
 
   /** Writes and takes what was read back; what failed to be written is named on its PV, whatever stands on disk. */
@@ -257,14 +293,47 @@ export class Reconciler {
   }
 }
 
+/** A directory that nobody has made a quota yet. */
+const BARE = {
+  gfid: undefined,
+  namespace: false,
+  limitBytes: undefined,
+  sizeBytes: undefined,
+  adopting: false,
+  record: undefined,
+  hasEntries: undefined,
+  parentGfid: undefined,
+} as const;
+
 const NO_ANSWER = { kind: 'failed', message: 'the worker did not answer for this directory' } as const;
 
-/** Each answer of the thread comes with texts of its own; for 10,000 PVs they are megabytes. */
-function shareTexts(state: PvState, quota: BackendQuota): void {
-  quota.path = state.path;
+/**
+ * Each answer of the thread comes with texts and numbers of its own, in objects that have grown member by member; for 10,000 PVs they are
+ * megabytes.
+ */
+function kept(state: PvState, quota: BackendQuota): BackendQuota {
   const known = state.backend.kind === 'present' ? state.backend.quota : undefined;
-  if (known?.gfid === quota.gfid) quota.gfid = known?.gfid;
   const live = foundLive(state);
-  if (live?.gfid === quota.gfid) quota.gfid = live?.gfid;
-  if (known?.record === quota.record) quota.record = known?.record;
+  const gfid = [live?.gfid, known?.gfid].find((other) => other === quota.gfid) ?? quota.gfid;
+  return {
+    path: state.path,
+    gfid,
+    namespace: quota.namespace,
+    limitBytes: shared(quota.limitBytes),
+    sizeBytes: shared(quota.sizeBytes),
+    adopting: quota.adopting,
+    record: known?.record === quota.record ? known?.record : quota.record,
+    hasEntries: quota.hasEntries,
+    parentGfid: quota.parentGfid,
+  };
+}
+
+function shared(bytes: BackendQuota['limitBytes']): BackendQuota['limitBytes'] {
+  return typeof bytes === 'bigint' ? sharedBigint(bytes) : bytes;
+}
+
+/** What was looked at closely served this round only. */
+function forgetLook(quota: BackendQuota): void {
+  quota.hasEntries = undefined;
+  quota.parentGfid = undefined;
 }

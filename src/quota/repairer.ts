@@ -71,6 +71,8 @@ const WIDTH = 32;
 const LOOK_MS = 1_500;
 
 interface Memo {
+  /** No helper file of an earlier life can be left. */
+  swept: boolean;
   /** Of the last scan that was judged. */
   judgedAt: number;
   /** Drift of a quiet scan that waits for another to say the same. */
@@ -97,8 +99,6 @@ export class CounterRepairer {
   readonly #options: RepairerOptions;
   readonly #shifter: CounterShifter;
   readonly #memos = new Map<string, Memo>();
-  /** PVs where no helper file of an earlier life can be left. */
-  readonly #swept = new Set<string>();
   /** PVs of which a scan has ended since the last pass. */
   readonly #news = new Set<string>();
   #lookedAt = Number.NEGATIVE_INFINITY;
@@ -155,21 +155,17 @@ export class CounterRepairer {
     const all = targets.all();
     if (all === this.#all) return all;
     this.#all = all;
-    for (const pv of [...this.#memos.keys(), ...this.#swept]) {
-      if (targets.get(pv) !== undefined) continue;
-      this.#memos.delete(pv);
-      this.#swept.delete(pv);
-    }
+    for (const pv of this.#memos.keys()) if (targets.get(pv) === undefined) this.#memos.delete(pv);
     return all;
   }
 
   /** A helper file has its name for a moment only; an agent that was killed in it has left one. */
   async #sweep(targets: readonly RepairTarget[], signal: AbortSignal): Promise<void> {
-    const unswept = targets.filter(({ pv }) => !this.#swept.has(pv));
+    const unswept = targets.filter(({ pv }) => this.#memos.get(pv)?.swept !== true);
     await mapPool(unswept, WIDTH, async ({ pv, gfid }) => {
       const found = await this.#options.brick.sweepHelper(gfid, signal);
       if (found) this.#options.log.warn({ pv, audit: true }, 'removed a helper file that a killed agent had left');
-      this.#swept.add(pv);
+      this.#memo(pv).swept = true;
     });
   }
 
@@ -279,7 +275,7 @@ export class CounterRepairer {
   #memo(pv: string): Memo {
     let memo = this.#memos.get(pv);
     if (memo === undefined) {
-      memo = { judgedAt: 0, first: undefined, asked: 0, requested: false, tryAt: undefined, cleanIn: -1 };
+      memo = { swept: false, judgedAt: 0, first: undefined, asked: 0, requested: false, tryAt: undefined, cleanIn: -1 };
       this.#memos.set(pv, memo);
     }
     return memo;

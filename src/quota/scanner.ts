@@ -2,6 +2,7 @@ import type { Clock } from '../lib/clock.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import type { Gfid } from '../lib/gfid.ts';
 import type { Log } from '../lib/log.ts';
+import { sharedBigint } from '../lib/shared-bigint.ts';
 import type { ScanResult } from '../brick/scan/messages.ts';
 import type { ScanTotals } from '../brick/scan/tree.ts';
 import { shownUsage, type QuotaStatfs } from './live-limit.ts';
@@ -242,8 +243,8 @@ export class UsageScanner {
     const sameProcess = brick.generation === generation;
     const scan: UsageScan = {
       at: clock.now(),
-      diskBytes: BigInt(result.diskBytes),
-      expectedCounter: BigInt(result.counterBytes),
+      diskBytes: sharedBigint(BigInt(result.diskBytes)),
+      expectedCounter: sharedBigint(BigInt(result.counterBytes)),
       counterBefore: sameProcess ? counterBefore : undefined,
       counterAfter: sameProcess ? counterAfter : undefined,
       files: result.files,
@@ -272,7 +273,7 @@ export class UsageScanner {
       const [read] = await backend.read([path], signal);
       if (read?.kind !== 'present' || read.quota.sizeBytes === 'Malformed') return undefined;
       // A brick that has counted nothing yet writes nothing.
-      const onDisk = read.quota.sizeBytes ?? 0n;
+      const onDisk = sharedBigint(read.quota.sizeBytes ?? 0n);
       const shown = shownUsage(statfs);
       if (shown === undefined || shown === roundedDown(onDisk, statfs.blockSize)) return onDisk;
       // Somebody else may have flushed between the two.

@@ -1,6 +1,8 @@
 /** What a bound connection to a brick can be asked, by gfid. How the call gets there is the subclass's business. */
 import { AgentError, isAgentError } from '../lib/errors.ts';
 import { ROOT_GFID, type Gfid } from '../lib/gfid.ts';
+import { KeyTurns } from '../lib/key-turns.ts';
+import { PID } from './credential.ts';
 import type { GfxDict, GfxValue } from './gfx-dict.ts';
 import type { Iatt } from './iatt.ts';
 import {
@@ -57,6 +59,13 @@ export interface BrickFd {
  * `details.errno` and `details.errnoName`.
  */
 export abstract class BrickFops {
+  /**
+   * A STATFS of the quota helper makes simple-quota add what was written to what stood there and store the sum, in two steps with no lock around both
+   * (its source, 11.1): of two at once for one directory, one sum may be lost. The quota pass, the guard, scans, repairs and flushes before a
+   * stop ask on their own account, so here they take turns. One that was given up for its time or by its caller may still be at work in the brick.
+   */
+  readonly #flushes = new KeyTurns<Gfid>();
+
   abstract get generation(): number;
 
   protected abstract invoke<Input, Output>(
@@ -97,12 +106,21 @@ export abstract class BrickFops {
   }
 
   async statfs(gfid: Gfid, options: FopOptions): Promise<Statfs> {
-    return await this.invoke(statfs, gfid, options);
+    return await this.#flush([gfid], options, async () => await this.invoke(statfs, gfid, options));
   }
 
   /** In the order of the gfids; a `GlusterError` in the place of an answer. `width`: how many are asked for at a time. */
   async statfsEach(gfids: readonly Gfid[], options: FopOptions & { width: number }): Promise<(Statfs | AgentError)[]> {
-    return await this.invokeEach(statfs, gfids, options);
+    // The same one twice would be at once, too: asked once, it has one answer.
+    const each = [...new Set(gfids)];
+    const answers = await this.#flush(each, options, async () => await this.invokeEach(statfs, each, options));
+    if (each.length === gfids.length) return answers;
+    const byGfid = new Map(each.map((gfid, index) => [gfid, answers[index]]));
+    return gfids.map((gfid) => byGfid.get(gfid) ?? new AgentError('Internal', `no answer for ${gfid}`));
+  }
+
+  async #flush<T>(gfids: readonly Gfid[], { pid, signal }: FopOptions, work: () => Promise<T>): Promise<T> {
+    return pid === PID.quotaHelper ? await this.#flushes.run(gfids, work, signal) : await work();
   }
 
   /** undefined when it is not there. */

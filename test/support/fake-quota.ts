@@ -95,6 +95,21 @@ export class FakeBrick implements QuotaBackend, QuotaBrick {
     };
   }
 
+  async readOrWrite(changes: readonly BackendChange[], signal?: AbortSignal, closely = false): Promise<BackendRead[]> {
+    const isBare = ({ path }: BackendChange): boolean => {
+      const disk = this.directories.get(path)?.disk;
+      if (disk === undefined) return false;
+      return !disk.namespace && [disk.limit, disk.size, disk.record].every((value) => value === undefined);
+    };
+    const bare = changes.filter((change) => isBare(change));
+    if (bare.length > 0) await this.write(bare, signal);
+    const written = new Set(bare.map(({ path }) => path));
+    const paths = changes.map(({ path }) => path);
+    const reads = await this.read(paths, signal, closely);
+    for (const read of reads) if (read.kind === 'present' && written.has(read.path)) read.written = true;
+    return reads;
+  }
+
   async touched(paths: readonly string[]): Promise<number[]> {
     return paths.flatMap((path, index) => {
       const isStill = this.isWatched && this.#readAs.get(path) === attributes(this.directories.get(path));

@@ -51,6 +51,11 @@ export interface BrickOps {
   /** Free blocks and inodes of the brick's file system: while they are the same, nothing was allocated or freed. */
   freeSpace: { input: Record<string, never>; output: string };
   readQuotas: { input: { paths: readonly string[]; closely: boolean }; output: BackendRead[] };
+  /** Refused like `writeQuotas`. */
+  readOrWriteQuotas: {
+    input: { place: string; changes: readonly BackendChange[]; closely: boolean };
+    output: BackendRead[];
+  };
   /** Refused with `BrickFenced` when the brick's `device:inode` is not `place`: another file system is there now. */
   writeQuotas: {
     input: { place: string; changes: readonly BackendChange[]; closely: boolean };

@@ -11,7 +11,7 @@ import { heldBytes } from '../held-bytes.ts';
 import { HealWindow } from '../heal-window.ts';
 import { addName, listDirectories, removeName, withoutHandle } from '../pv-directories.ts';
 import { PvInventory } from '../pv-inventory.ts';
-import { readQuotas, writeQuotas } from '../quota-xattrs.ts';
+import { readOrWriteQuotas, readQuotas, writeQuotas } from '../quota-xattrs.ts';
 import { SettledAttributes } from '../settled-attributes.ts';
 import type { BrickOps, BrickRequest } from './messages.ts';
 
@@ -77,6 +77,10 @@ export class BrickOperations {
       case 'readQuotas':
         for (const path of request.input.paths) this.#inventory.reads?.quotas.note(path);
         return readQuotas(root, request.input.paths, request.input.closely);
+      case 'readOrWriteQuotas':
+        assertPlace(root, request.input.place);
+        for (const { path } of request.input.changes) this.#inventory.reads?.quotas.note(path);
+        return readOrWriteQuotas(root, request.input.changes, request.input.closely);
       case 'writeQuotas':
         assertPlace(root, request.input.place);
         return writeQuotas(root, request.input.changes, request.input.closely);

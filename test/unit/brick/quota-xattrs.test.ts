@@ -2,7 +2,13 @@ import fs from 'node:fs';
 import { getAttributeSync, setAttributeSync } from 'fs-xattr';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { DirectoryHandle } from '../../../src/brick/handle.ts';
-import { decimal, readQuotas, writeQuotas } from '../../../src/brick/quota-xattrs.ts';
+import {
+  decimal,
+  readOrWriteQuotas,
+  readQuotas,
+  writeQuotas,
+  type BackendChange,
+} from '../../../src/brick/quota-xattrs.ts';
 import { TemporaryDirectory } from '../../support/temporary.ts';
 
 const isRoot = process.getuid?.() === 0;
@@ -53,6 +59,34 @@ describe.runIf(isRoot)('quota xattrs', () => {
     });
     const [again] = writeQuotas(root, [{ path, limitBytes: null }], true);
     expect(again).toEqual({ ...readQuotas(root, [path], true)[0], kind: 'written' });
+  });
+
+  it.each([
+    { record: '{"v":1}' },
+    { limitBytes: 1n },
+    { namespace: true } as const,
+    { sizeBytes: 7n },
+    { adopting: true },
+  ])('writes where nothing of a quota stands, and only there: not beside %o', (something) => {
+    brick.mkdir('subvol/ab/cd/bare');
+    brick.mkdir('subvol/ab/cd/begun');
+    writeQuotas(root, [{ path: 'subvol/ab/cd/begun', ...something }], false);
+    const before = readQuotas(root, ['subvol/ab/cd/begun'], true);
+    const changes = ['bare', 'begun', 'missing'].map((name): BackendChange => {
+      return { path: `subvol/ab/cd/${name}`, limitBytes: 5n, namespace: true };
+    });
+    const [bare, begun, missing] = readOrWriteQuotas(root, changes, true);
+    expect(bare).toMatchObject({
+      kind: 'present',
+      written: true,
+      quota: { limitBytes: 5n, namespace: true, hasEntries: false },
+    });
+    expect([begun]).toEqual(before);
+    expect(missing).toMatchObject({ kind: 'missing' });
+    expect(readQuotas(root, ['subvol/ab/cd/begun'], true)).toEqual(before);
+    expect(readQuotas(root, ['subvol/ab/cd/bare'], false)).toMatchObject([
+      { quota: { limitBytes: 5n, namespace: true } },
+    ]);
   });
 
   it("keeps one directory's failure to itself", () => {

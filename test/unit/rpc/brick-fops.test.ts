@@ -27,8 +27,13 @@ class ScriptedFops extends BrickFops {
     return await Reflect.apply(answer, undefined, [input]);
   }
 
-  protected override async invokeEach(): Promise<never> {
-    throw new AgentError('Internal', 'no answers for many');
+  protected override async invokeEach<Input, Output>(
+    _procedure: Procedure<Input, Output>,
+    inputs: readonly Input[],
+  ): Promise<(Output | AgentError)[]> {
+    const answer = this.answers['each'];
+    if (answer === undefined) throw new AgentError('Internal', 'no answers for many');
+    return await Reflect.apply(answer, undefined, [inputs]);
   }
 
   protected override reset(why: string): void {
@@ -208,5 +213,55 @@ describe('lockEntries', () => {
       code: 'GlusterError',
     });
     expect(fops.resets).toStrictEqual([]);
+  });
+});
+
+describe('statfs', () => {
+  const OTHER = '11111111-2222-4333-8444-666666666666';
+
+  it.each(['an answer', 'an error'])(
+    'of the quota helper is asked once at a time for a directory: the first ends with %s',
+    async (ends) => {
+      const { pid } = options;
+      const first = Promise.withResolvers<string>();
+      const answers = [first.promise, Promise.resolve('second')];
+      fops.answers['FOP.STATFS'] = async (gfid: string) => await (gfid === DIR ? answers.shift() : 'other');
+      const one = fops.statfs(DIR, { pid }).catch((error: unknown) => error);
+      const two = fops.statfs(DIR, { pid });
+      expect(await fops.statfs(OTHER, { pid })).toBe('other');
+      expect(fops.asked.map(({ input }) => input)).toEqual([DIR, OTHER]);
+      if (ends === 'an answer') first.resolve('first');
+      else first.reject(new AgentError('Timeout', 'no answer'));
+      await one;
+      expect(await two).toBe('second');
+    },
+  );
+
+  it('of many waits for those that are asked, and has an answer for each', async () => {
+    const first = Promise.withResolvers<string>();
+    fops.answers['FOP.STATFS'] = async () => await first.promise;
+    const asked: unknown[] = [];
+    fops.answers['each'] = (inputs: readonly string[]) => {
+      asked.push(inputs);
+      return inputs.map((gfid) => `of ${gfid}`);
+    };
+    const one = fops.statfs(DIR, options);
+    const all = fops.statfsEach([OTHER, DIR, OTHER], { ...options, width: 8 });
+    await new Promise(setImmediate);
+    expect(asked).toEqual([]);
+    first.resolve('first');
+    await one;
+    expect(await all).toEqual([`of ${OTHER}`, `of ${DIR}`, `of ${OTHER}`]);
+    expect(asked).toEqual([[OTHER, DIR]]);
+  });
+
+  it('of others changes nothing, and waits for nobody', async () => {
+    const first = Promise.withResolvers<string>();
+    const answers = [first.promise, Promise.resolve('second')];
+    fops.answers['FOP.STATFS'] = async () => await answers.shift();
+    const one = fops.statfs(DIR, options);
+    expect(await fops.statfs(DIR, { pid: 1 })).toBe('second');
+    first.resolve('first');
+    await one;
   });
 });
