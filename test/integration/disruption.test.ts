@@ -210,7 +210,8 @@ describe.each([
         const json = (await agents[0]?.api('GET', '/v1/heal'))?.json;
         return Check(healSchema, json) ? json.state : 'nothing';
       };
-      await killUnderLoad(lab, volume, client, [volume.brick(1)], [look]);
+      const startHeal = (): void => void agents[0]?.api('POST', '/v1/heal', { kind: 'index' });
+      await killUnderLoad(lab, volume, client, [volume.brick(1)], [look], startHeal);
     }
     await volume.brick(2).kill('SIGKILL');
     await lab.waitFor('the loss to be seen', async () => (await said(agents[0])) === down, SETTLED);

@@ -116,7 +116,8 @@ describe('heal of a replica 3 volume', () => {
   it('sees a brick die under load, and what it missed healed', async () => {
     const sink = volume.brick(2);
     const look = async () => (await watcher.look()).state;
-    expect(await killUnderLoad(lab, volume, client, [sink], [look])).toEqual([sink]);
+    const startHeal = (): void => void watcher.tracker.start('index');
+    expect(await killUnderLoad(lab, volume, client, [sink], [look], startHeal)).toEqual([sink]);
   });
 
   it('counts on the survivors what glfsheal lists, and heals it through the daemon', async () => {

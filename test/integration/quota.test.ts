@@ -1,4 +1,4 @@
-import { appendFile, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, mkdir, readdir, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { setAttributeSync } from 'fs-xattr';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SIZE_XATTR } from '../../src/brick/quota-xattrs.ts';
@@ -40,6 +40,13 @@ async function setLimit(pv: string, limitBytes: number): Promise<void> {
     const { status } = await agent.api('PUT', `/v1/quotas/${pv}`, { limitBytes: String(limitBytes) });
     expect([200, 201]).toContain(status);
   }
+}
+
+/** Of all files in it, as `du` counts them. */
+async function diskBytes(directory: string): Promise<number> {
+  const names = await readdir(directory);
+  const sizes = await Promise.all(names.map(async (name) => (await stat(`${directory}/${name}`)).blocks * 512));
+  return sizes.reduce((sum, size) => sum + size, 0);
 }
 
 describe('quota on a replica-3 volume', () => {
@@ -179,6 +186,43 @@ describe('quota on a replica-3 volume', () => {
       await lab.waitFor('the PV to be forgotten', async () => (await quotaOf(agent, pv.name)) === undefined);
       expect((await agent.api('GET', `/v1/quotas/${pv.name}`)).status).toBe(404);
     }
+  });
+
+  it('keeps the limit of a PV that is archived under another name, and forgets the old one', async () => {
+    const pv = await createPv(client, 'pvc-done', 4 * MiB);
+    await waitLimit(lab, agents, pv.name, 4 * MiB);
+    await writeFile(`${pv.path}/kept`, Buffer.alloc(MiB, 1));
+    const archived = `archived-${pv.name}`;
+    const record = `${client.path}/${pv.infoPath}`;
+    await rename(pv.path, pv.path.replace(/[^/]+$/, archived));
+    await rename(record, record.replace(/[^/]+$/, `${archived}.json`));
+    await waitLimit(lab, agents, archived, 4 * MiB);
+    for (const agent of agents) {
+      await lab.waitFor('the old name to be forgotten', async () => (await quotaOf(agent, pv.name)) === undefined);
+      expect((await quotaOf(agent, archived))?.spec.source).toBe('Kadalu');
+    }
+    // It is a quota still, with what it holds.
+    const { written, errno } = await writeUntilError(pv.path.replace(/[^/]+$/, `${archived}/more`), 64 * 1024, 8 * MiB);
+    expect(errno).toBe('EDQUOT');
+    expect(written).toBeLessThanOrEqual(3 * MiB);
+  });
+
+  it('stops eight writers at once, and tells how far beyond the limit they came', async () => {
+    const limit = 24 * MiB;
+    const pv = await createPv(client, 'pvc-eight', limit);
+    await waitLimit(lab, agents, pv.name, limit);
+    const writers = Array.from({ length: 8 }, async (_, n) =>
+      writeUntilError(`${pv.path}/writer-${n}`, 128 * 1024, limit),
+    );
+    const results = await Promise.all(writers);
+    expect(new Set(results.map(({ errno }) => errno))).toEqual(new Set(['EDQUOT']));
+    const onDisk = volume.bricks.map((brick) => diskBytes(`${brick.path}/${pv.relativePath}`));
+    const overshoot = Math.max(...(await Promise.all(onDisk))) - limit;
+    console.log(`eight writers, a limit of ${limit / MiB} MiB: ${overshoot} bytes beyond it on the fullest brick`);
+    // What each of them had under way when the limit was met.
+    expect(overshoot).toBeLessThanOrEqual(8 * 128 * 1024);
+    // What one brick has taken and another refused is healed by nobody before there is room.
+    await rm(pv.path, { recursive: true });
   });
 
   it('finds everything again after it was killed', async () => {

@@ -1,4 +1,4 @@
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fc } from '@fast-check/vitest';
 import { systemClock } from '../../src/lib/clock.ts';
@@ -7,11 +7,13 @@ import { silentLog } from '../../src/lib/log.ts';
 import { SocketProcess } from '../../src/rpc/socket-process.ts';
 import { VolfileManager } from '../../src/volfile/manager.ts';
 import { parseText } from '../../src/volfile/parse.ts';
-import { hashText } from '../../src/volfile/read-set.ts';
+import { hashText, readVolfileSet } from '../../src/volfile/read-set.ts';
 import { planChange } from '../../src/volfile/plan.ts';
 import { FILE_TIME_ERROR_MS } from '../../src/volfile/running.ts';
+import { FileJudge } from '../../src/volfile/wanted.ts';
 import type { VolfileStatus } from '../../src/volfile/status.ts';
 import type { Brick } from '../lab/brick.ts';
+import { runCommand } from '../lab/command.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Mount } from '../lab/mount.ts';
 import type { Volume } from '../lab/volume.ts';
@@ -419,6 +421,25 @@ describe('what the rules keep away from a brick', () => {
       return !brick.running || /No change|count-fop-hits using|initialization failed|signal received/.test(lines);
     });
   }
+
+  it('a file that is mounted with subPath is said never to follow its ConfigMap', async () => {
+    const dir = `${lab.dir}/subpath`;
+    await mkdir(dir);
+    for (const name of [BRICK_FILE, SHD_FILE]) await writeFile(`${dir}/${name}`, '');
+    // As the kubelet does: the file itself, wherever the ConfigMap has it now.
+    await runCommand(['mount', '--bind', volume.configMap.path(BRICK_FILE), `${dir}/${BRICK_FILE}`]);
+    lab.onDestroy(async () => void (await runCommand(['umount', `${dir}/${BRICK_FILE}`])));
+    const set = await readVolfileSet(dir);
+    expect([...set.files.values()].map((entry) => entry.ok && entry.frozen)).toEqual([true, false]);
+    const context = { role: 'brick', expected: {}, gluster: undefined, xlators: undefined } as const;
+    const judged = new FileJudge(BRICK_FILE).judge(set, context);
+    expect(judged.readable && judged.problems.map(({ id }) => id)).toContain('VF008');
+    await volume.configMap.swap({ [BRICK_FILE]: `${await volume.configMap.text(BRICK_FILE)}# new\n` });
+    const after = await readVolfileSet(dir);
+    expect([...after.files.values()].map((entry) => entry.ok && entry.sha256)).toEqual(
+      [...set.files.values()].map((entry) => entry.ok && entry.sha256),
+    );
+  });
 
   it('a reload without auth-path kills a brick that has a client', async () => {
     await volume.start();
