@@ -14,6 +14,7 @@ import { FileJudge } from '../../src/volfile/wanted.ts';
 import type { VolfileStatus } from '../../src/volfile/status.ts';
 import type { Brick } from '../lab/brick.ts';
 import { runCommand } from '../lab/command.ts';
+import { ConfigMap } from '../lab/config-map.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Mount } from '../lab/mount.ts';
 import type { Volume } from '../lab/volume.ts';
@@ -426,15 +427,17 @@ describe('what the rules keep away from a brick', () => {
     const dir = `${lab.dir}/subpath`;
     await mkdir(dir);
     for (const name of [BRICK_FILE, SHD_FILE]) await writeFile(`${dir}/${name}`, '');
+    const configMap = new ConfigMap(`${lab.dir}/of-subpath`);
+    await configMap.swap({ [BRICK_FILE]: await volume.configMap.text(BRICK_FILE) });
     // As the kubelet does: the file itself, wherever the ConfigMap has it now.
-    await runCommand(['mount', '--bind', volume.configMap.path(BRICK_FILE), `${dir}/${BRICK_FILE}`]);
+    await runCommand(['mount', '--bind', configMap.path(BRICK_FILE), `${dir}/${BRICK_FILE}`]);
     lab.onDestroy(async () => void (await runCommand(['umount', `${dir}/${BRICK_FILE}`])));
     const set = await readVolfileSet(dir);
     expect([...set.files.values()].map((entry) => entry.ok && entry.frozen)).toEqual([true, false]);
     const context = { role: 'brick', expected: {}, gluster: undefined, xlators: undefined } as const;
     const judged = new FileJudge(BRICK_FILE).judge(set, context);
     expect(judged.readable && judged.problems.map(({ id }) => id)).toContain('VF008');
-    await volume.configMap.swap({ [BRICK_FILE]: `${await volume.configMap.text(BRICK_FILE)}# new\n` });
+    await configMap.swap({ [BRICK_FILE]: '# new\n' });
     const after = await readVolfileSet(dir);
     expect([...after.files.values()].map((entry) => entry.ok && entry.sha256)).toEqual(
       [...set.files.values()].map((entry) => entry.ok && entry.sha256),
