@@ -44,7 +44,7 @@ import type { HealthCheck } from './health.ts';
 import { livenessChecks, readinessChecks } from './health-checks.ts';
 import type { PeerAccess } from './peer-http.ts';
 import type { EventDuty } from './kubernetes/event-duty.ts';
-import { ProcessMonitor } from './process-monitor.ts';
+import { ProcessMonitor, processPlaces } from './process-monitor.ts';
 import { QuotaDuty, type StartLoop } from './quota-duty.ts';
 import { RuntimeMonitor } from './runtime.ts';
 import { brickSnapshot, healthCheckAt, processSnapshots, volfileSnapshots } from './snapshots.ts';
@@ -159,12 +159,7 @@ export class Agent {
       log: log.child({ part: 'identity' }),
       onFenceChange: () => this.quota.wake(),
     });
-    this.processes = new ProcessMonitor([
-      { process: 'brick', pidFile: config.brickPidFile, socketPath: config.brickSocket },
-      ...(config.shdExpected
-        ? [{ process: 'shd' as const, pidFile: config.shdPidFile, socketPath: config.shdSocket }]
-        : []),
-    ]);
+    this.processes = new ProcessMonitor(processPlaces(config));
     const { worker, brick, monitor, processes } = this;
     const healing = (): string | undefined => this.#healing();
     const set = {

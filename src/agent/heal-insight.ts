@@ -20,7 +20,7 @@ import { textToBytes } from '../lib/byte-text.ts';
 import type { Clock } from '../lib/clock.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import { gfidFromBytes, gfidToBytes, type Gfid } from '../lib/gfid.ts';
-import { type ProcessProof } from '../process/identity.ts';
+import type { ProcessProof } from '../process/identity.ts';
 import { haltOf, HALTS } from '../process/halt.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
 import type { Config } from './config/load.ts';

@@ -1,6 +1,7 @@
 import { readProcessStats, type ProcessStats } from '../process/stat.ts';
 import { boundBy } from '../process/socket-file.ts';
 import { GLUSTER_EXE_NAMES, keyOf, proveProcess, type ProcessProof } from '../process/identity.ts';
+import type { Config } from './config/load.ts';
 
 /** What was last seen of one Gluster process of this pod. */
 export interface ProcessView {
@@ -19,6 +20,15 @@ export interface ProcessPlaces {
   process: 'brick' | 'shd';
   pidFile: string;
   socketPath: string;
+}
+
+/** Those that there are meant to be in this pod. */
+export function processPlaces(
+  config: Pick<Config, 'brickPidFile' | 'brickSocket' | 'shdExpected' | 'shdPidFile' | 'shdSocket'>,
+): ProcessPlaces[] {
+  const brick = { process: 'brick', pidFile: config.brickPidFile, socketPath: config.brickSocket } as const;
+  const shd = { process: 'shd', pidFile: config.shdPidFile, socketPath: config.shdSocket } as const;
+  return config.shdExpected ? [brick, shd] : [brick];
 }
 
 /** Watches the processes by their pid files and the files of their sockets; asks them nothing. */

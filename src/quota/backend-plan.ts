@@ -18,3 +18,18 @@ export function planBackend(desired: Desired, backend: BackendQuota, layout: Quo
     ...(backend.namespace ? {} : { namespace: true }),
   };
 }
+
+/** What is read of a directory that nobody has made a quota yet. */
+export function nothingOnDisk(path: string): BackendQuota {
+  return {
+    path,
+    gfid: undefined,
+    namespace: false,
+    limitBytes: undefined,
+    sizeBytes: undefined,
+    adopting: false,
+    record: undefined,
+    hasEntries: undefined,
+    parentGfid: undefined,
+  };
+}

@@ -8,7 +8,7 @@ import type { BackendChange, BackendQuota, BackendRead } from '../brick/quota-xa
 import type { Clock } from '../lib/clock.ts';
 import { errorMessage, isAgentError } from '../lib/errors.ts';
 import { mapPool } from '../lib/pool.ts';
-import { planBackend } from './backend-plan.ts';
+import { nothingOnDisk, planBackend } from './backend-plan.ts';
 import { desiredQuota, type Desired, type LimitSource } from './desired.ts';
 import { FileWishes } from './file-wishes.ts';
 import { brickLimit, type QuotaLayout } from './layout.ts';
@@ -250,20 +250,6 @@ function judgeUnlimited(
   }
   if (quota.limitBytes === 'Malformed') return is('Differs', 'the limit on disk is not a decimal number');
   return undefined;
-}
-
-function nothingOnDisk(path: string): BackendQuota {
-  return {
-    path,
-    gfid: undefined,
-    namespace: false,
-    limitBytes: undefined,
-    sizeBytes: undefined,
-    adopting: false,
-    record: undefined,
-    hasEntries: undefined,
-    parentGfid: undefined,
-  };
 }
 
 function sizeOf(read: BackendRead): bigint | undefined {

@@ -5,7 +5,7 @@ import type { Log } from '../lib/log.ts';
 import { mapPool } from '../lib/pool.ts';
 import { sharedBigint } from '../lib/shared-bigint.ts';
 import type { BackendChange, BackendQuota } from '../brick/quota-xattrs.ts';
-import { planBackend } from './backend-plan.ts';
+import { nothingOnDisk, planBackend } from './backend-plan.ts';
 import { desiredQuota } from './desired.ts';
 import { brickLimit, type QuotaLayout } from './layout.ts';
 import { showsLimit, type QuotaStatfs } from './live-limit.ts';
@@ -147,7 +147,7 @@ export class Reconciler {
     const changes = new Map<PvState, BackendChange>();
     for (const state of states) {
       if (state.backend.kind !== 'unknown') continue;
-      const bare = { ...BARE, path: state.path };
+      const bare = nothingOnDisk(state.path);
       const change = planBackend(desiredQuota(bare, state.wishes, this.#layout), bare, this.#layout);
       if (change !== undefined) changes.set(state, change);
     }
@@ -292,18 +292,6 @@ export class Reconciler {
     if (changes.length > 0) faultPoint('pass-removed');
   }
 }
-
-/** A directory that nobody has made a quota yet. */
-const BARE = {
-  gfid: undefined,
-  namespace: false,
-  limitBytes: undefined,
-  sizeBytes: undefined,
-  adopting: false,
-  record: undefined,
-  hasEntries: undefined,
-  parentGfid: undefined,
-} as const;
 
 const NO_ANSWER = { kind: 'failed', message: 'the worker did not answer for this directory' } as const;
 

@@ -11,7 +11,7 @@ import { readVolfileSet, type VolfileSet } from '../../volfile/read-set.ts';
 import { FileJudge } from '../../volfile/wanted.ts';
 import type { Config } from '../config/load.ts';
 import type { CheckResult } from '../health.ts';
-import { ProcessMonitor } from '../process-monitor.ts';
+import { ProcessMonitor, processPlaces } from '../process-monitor.ts';
 import { loadTls } from '../tls/load.ts';
 import { connect } from '../stopped-brick.ts';
 import { brickExpectations, clientExpectations } from '../volfile-duty.ts';
@@ -58,12 +58,7 @@ const NOTHING_SEEN: BrickSideFacts = {
 
 /** Looks at directory, processes, sockets and volfiles; writes nothing. @param down why no agent answers */
 export async function offlineFacts(config: Config, down: string): Promise<OfflineFacts> {
-  const monitor = new ProcessMonitor([
-    { process: 'brick', pidFile: config.brickPidFile, socketPath: config.brickSocket },
-    ...(config.shdExpected
-      ? [{ process: 'shd' as const, pidFile: config.shdPidFile, socketPath: config.shdSocket }]
-      : []),
-  ]);
+  const monitor = new ProcessMonitor(processPlaces(config));
   const [directory, connection, answers, set, tls] = await Promise.all([
     lookAtDirectory(config),
     listens({ host: config.brickHost, port: config.brickPort }),
