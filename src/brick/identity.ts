@@ -125,7 +125,11 @@ function judgeReadWrite({ mount }: BrickFacts, { path }: ExpectedBrick): Identit
   if (mount === undefined) {
     return { name, status: 'Unknown', reason: 'NoMountInfo', message: 'the mount of the brick is not known' };
   }
-  if (mount.readOnly) {
+  if (mount.access === 'shutDown') {
+    const message = `the file system at ${mount.mountPoint} was shut down and answers EIO: the kernel does that when it can no longer write what it must; see dmesg, repair, mount it anew`;
+    return { name, status: 'False', reason: 'ShutDown', message };
+  }
+  if (mount.access === 'readOnly') {
     const message = `${path} is mounted read-only at ${mount.mountPoint}: after a disk error the kernel does that; see dmesg, repair, remount`;
     return { name, status: 'False', reason: 'ReadOnly', message };
   }

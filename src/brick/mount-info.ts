@@ -1,19 +1,24 @@
 /** The mount that a path lies on, from /proc/self/mountinfo (proc_pid_mountinfo(5)). */
 
+/** `shutDown`: the file system answers EIO to everything, until it is mounted anew. */
+export type MountAccess = 'readWrite' | 'readOnly' | 'shutDown';
+
 export interface MountEntry {
   mountPoint: string;
   /** `major:minor` of the device. */
   device: string;
   fsType: string;
   source: string;
-  readOnly: boolean;
+  access: MountAccess;
 }
 
 /**
  * Either the mount or the whole file system can be read-only; after an I/O error it is the latter. ext4 of newer kernels leaves `rw`
- * in place then and adds a word (6.18, measured); `shutdown` is one that answers nothing any more.
+ * in place then and adds a word (6.18, measured).
  */
-const READ_ONLY: ReadonlySet<string> = new Set(['ro', 'emergency_ro', 'shutdown']);
+const READ_ONLY = ['ro', 'emergency_ro'];
+/** ext4 says so (6.18, measured). */
+const SHUT_DOWN = 'shutdown';
 
 /**
  * The mount whose mount point is the longest prefix of the path; of several on one point the last, which lies on top.
@@ -43,9 +48,13 @@ function parseLine(line: string): MountEntry | undefined {
   const [fsType, source, superOptions] = right;
   if (device === undefined || mountPoint === undefined || options === undefined) return undefined;
   if (fsType === undefined || source === undefined) return undefined;
-  const isReadOnly = (list: string): boolean => list.split(',').some((option) => READ_ONLY.has(option));
-  const readOnly = isReadOnly(options) || isReadOnly(superOptions ?? '');
-  return { device, mountPoint: unescape(mountPoint), fsType, source: unescape(source), readOnly };
+  const access = accessOf([...options.split(','), ...(superOptions ?? '').split(',')]);
+  return { device, mountPoint: unescape(mountPoint), fsType, source: unescape(source), access };
+}
+
+function accessOf(options: readonly string[]): MountAccess {
+  if (options.includes(SHUT_DOWN)) return 'shutDown';
+  return READ_ONLY.some((option) => options.includes(option)) ? 'readOnly' : 'readWrite';
 }
 
 /** The kernel writes space, tab, newline and backslash as three octal digits. */

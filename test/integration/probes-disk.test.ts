@@ -13,7 +13,8 @@ import { recorded, type ProbeState } from '../support/probe-table.ts';
 import { expectRecorded, told } from '../support/probes.ts';
 import { samplesOf } from '../support/samples.ts';
 
-const canMount = await hasLoopDevices();
+// To shut a file system down is a matter of XFS's tools, also for ext4.
+const canMount = (await hasLoopDevices()) && (await hasLoopDevices('xfs'));
 if (!canMount) console.warn('no loop devices here: what probes say of broken disks is not tested');
 
 /** In place of a minute, and of three, so that the test need not wait for them; in milliseconds. */
@@ -29,6 +30,7 @@ const ENV = {
   BRICK_AGENT_BRICK_HEALTH_CHECK_MS: String(HEALTH_CHECK_MS),
 };
 
+const MiB = 1024 * 1024;
 const run = promisify(execFile);
 
 describe.skipIf(!canMount)('beside a brick with a disk of its own', () => {
@@ -37,6 +39,8 @@ describe.skipIf(!canMount)('beside a brick with a disk of its own', () => {
   let disk: Disk;
   let agent: LabAgent;
   let client: Mount;
+  /** Of a second volume: a file system that is shut down does not come back. */
+  let other: { volume: Volume; disk: Disk; agent: LabAgent };
 
   beforeAll(async () => {
     lab = await Lab.create({ name: 'probes-disk' });
@@ -44,12 +48,16 @@ describe.skipIf(!canMount)('beside a brick with a disk of its own', () => {
       'storage/posix': { 'health-check-interval': 1 },
       'performance/io-threads': { 'thread-count': 1 },
     };
-    volume = await lab.volume({ name: 'vol1', type: 'single', brickOptions });
-    disk = await Disk.mount(lab, volume.brick(0).path);
-    await volume.brick(0).prepare();
-    await volume.start();
+    const start = async (name: string): Promise<{ volume: Volume; disk: Disk; agent: LabAgent }> => {
+      const made = await lab.volume({ name, type: 'single', brickOptions });
+      const itsDisk = await Disk.mount(lab, made.brick(0).path);
+      await made.brick(0).prepare();
+      await made.start();
+      return { volume: made, disk: itsDisk, agent: await startAgent(lab, made, made.brick(0), { env: ENV }) };
+    };
+    ({ volume, disk, agent } = await start('vol1'));
+    other = await start('vol2');
     client = await volume.mount();
-    agent = await startAgent(lab, volume, volume.brick(0), { env: ENV });
     await lab.waitFor('the first health check', async () => (await healthCheckAge()) < HEALTH_CHECK_MS / 1000);
     await comes('brick and self-heal daemon run');
   });
@@ -61,18 +69,24 @@ describe.skipIf(!canMount)('beside a brick with a disk of its own', () => {
     return at === undefined ? Number.POSITIVE_INFINITY : Date.now() / 1000 - at;
   }
 
+  async function doctorFindings(of: LabAgent): Promise<string> {
+    const { json } = await of.api('GET', '/v1/doctor');
+    const findings = Check(doctorSchema, json) ? json.findings : [];
+    return findings.map(({ check, reason, severity }) => `${severity} ${check} ${reason}`).join('\n');
+  }
+
   /** What the probes say when they say what was written down of the state, or at the end of their time. */
-  async function comes(state: ProbeState): Promise<string> {
+  async function comes(state: ProbeState, of = agent): Promise<string> {
     let last = '';
     await lab
-      .waitFor(state, async () => (last = await told(agent)) === recorded(state), { timeoutMs: VERDICT_MS })
+      .waitFor(state, async () => (last = await told(of)) === recorded(state), { timeoutMs: VERDICT_MS })
       .catch(() => undefined);
     return last;
   }
 
-  async function becomes(state: ProbeState): Promise<string> {
-    const last = await comes(state);
-    await expectRecorded(state, last, (await agent.ops('/brick/readyz?verbose')).text);
+  async function becomes(state: ProbeState, of = agent): Promise<string> {
+    const last = await comes(state, of);
+    await expectRecorded(state, last, (await of.ops('/brick/readyz?verbose')).text);
     return last;
   }
 
@@ -112,11 +126,7 @@ describe.skipIf(!canMount)('beside a brick with a disk of its own', () => {
     expect(await healthCheckAge()).toBeGreaterThan(HEALTH_CHECK_MS / 1000);
     expect((await agent.ops('/brick/readyz?verbose')).text).toMatch(/^\[-\]health-check failed: /m);
     // The doctor names it, too; the brick itself answers as ever.
-    const { json } = await agent.api('GET', '/v1/doctor');
-    const findings = Check(doctorSchema, json) ? json.findings : [];
-    expect(findings.map(({ check, reason, severity }) => `${severity} ${check} ${reason}`)).toContain(
-      'error brick-health-check HealthCheckOld',
-    );
+    expect(await doctorFindings(agent)).toContain('error brick-health-check HealthCheckOld');
   });
 
   it('with a write that waits in its only io-thread it is not ready either, and alive', async () => {
@@ -130,6 +140,17 @@ describe.skipIf(!canMount)('beside a brick with a disk of its own', () => {
     await becomes('brick and self-heal daemon run');
   });
 
+  it('a disk that cannot read some sectors is ready and alive: the rest is served, and a copy has the others', async () => {
+    await run('dd', ['if=/dev/urandom', `of=${client.path}/damaged`, 'bs=1M', 'count=24']);
+    await disk.loseEndOf('damaged');
+    const fresh = await volume.mount();
+    await expect(run('cat', [`${fresh.path}/damaged`], { encoding: 'buffer', maxBuffer: 64 * MiB })).rejects.toThrow(
+      /Input\/output error/,
+    );
+    await fresh.unmount();
+    await stays('single reads get EIO');
+  });
+
   it('a file system that the kernel made read-only is not ready', async () => {
     await disk.damage();
     await becomes('file system read-only');
@@ -139,8 +160,19 @@ describe.skipIf(!canMount)('beside a brick with a disk of its own', () => {
     );
   });
 
-  it('and its brick is dead when Gluster has ended it for that', async () => {
-    expect(await volume.brick(0).exited(ENDED_MS)).toMatchObject({ signal: null });
+  it('a disk that answers everything with EIO is not ready, and the agent goes on', async () => {
+    await other.disk.fail();
+    await becomes('disk answers everything with EIO', other.agent);
+    expect((await other.agent.ops('/brick/readyz?verbose')).text).toMatch(
+      /^\[-\]brick-identity failed: .*was shut down and answers EIO/m,
+    );
+    expect(await doctorFindings(other.agent)).toContain('error identity ShutDown');
+  });
+
+  it('and the bricks are dead when Gluster has ended them for that', async () => {
+    const ended = [volume, other.volume].map(async (each) => each.brick(0).exited(ENDED_MS));
+    for (const end of await Promise.all(ended)) expect(end).toMatchObject({ signal: null });
     await becomes('file system read-only, after Gluster has ended the brick');
+    await becomes('disk answers everything with EIO, after Gluster has ended the brick', other.agent);
   });
 });

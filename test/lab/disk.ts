@@ -60,6 +60,27 @@ export class Disk {
     await writeFile(`/sys/fs/ext4/${basename(stdout.trim())}/trigger_fs_error`, '1');
   }
 
+  /** Every read and write of what is on it gets EIO from now on, as from a disk that was pulled. */
+  async fail(): Promise<void> {
+    await run('xfs_io', '-x', '-c', 'shutdown', this.#path);
+  }
+
+  /**
+   * Reads of the last part of a file get EIO, all else goes on: sectors that cannot be read.
+   *
+   * @param file path below the disk, of some MiB
+   */
+  async loseEndOf(file: string): Promise<void> {
+    await run('sync', '-f', this.#path);
+    const { stdout } = await runCommand(['filefrag', '-v', '-b512', `${this.#path}/${file}`]);
+    const first = Math.max(
+      ...Array.from(stdout.matchAll(/^ *\d+: +\d+\.\. *\d+: +(\d+)\.\./gm), ([, at]) => Number(at)),
+    );
+    // A loop device answers EIO for what lies beyond the end of its file.
+    await run('truncate', '-s', String(first * 512), this.#image);
+    await run('dd', `of=${this.#path}/${file}`, 'oflag=nocache', 'conv=notrunc,fdatasync', 'count=0');
+  }
+
   async fill(): Promise<void> {
     await runCommand(['dd', 'if=/dev/zero', `of=${this.#path}/filler`, 'bs=64K']);
     await run('sync', '-f', this.#path);

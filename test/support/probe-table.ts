@@ -23,8 +23,11 @@ export const STATES = [
   'file system frozen (fsfreeze), nobody writes',
   'file system frozen, for as long as the health check may be old',
   'file system frozen, with writers in all io-threads',
+  'single reads get EIO',
   'file system read-only',
   'file system read-only, after Gluster has ended the brick',
+  'disk answers everything with EIO',
+  'disk answers everything with EIO, after Gluster has ended the brick',
 ] as const;
 export type ProbeState = (typeof STATES)[number];
 

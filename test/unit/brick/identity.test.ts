@@ -1,10 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { hasSysAdmin, isInitialUserNamespace, type BrickFacts } from '../../../src/brick/facts.ts';
 import { judgeIdentity, type ExpectedBrick } from '../../../src/brick/identity.ts';
-import { findMount } from '../../../src/brick/mount-info.ts';
+import { findMount, type MountEntry } from '../../../src/brick/mount-info.ts';
 
 const ID = 'deadbeef-0000-4000-8000-000000000001';
-const MOUNT = { mountPoint: '/bricks/a', device: '253:1', fsType: 'xfs', source: '/dev/sdb', readOnly: false };
+const MOUNT: MountEntry = {
+  mountPoint: '/bricks/a',
+  device: '253:1',
+  fsType: 'xfs',
+  source: '/dev/sdb',
+  access: 'readWrite',
+};
 const GOOD: BrickFacts = {
   directoryError: undefined,
   place: '64769:2',
@@ -38,7 +44,8 @@ describe('judgeIdentity', () => {
     ['mount False OnRootFilesystem', { mount: { ...MOUNT, mountPoint: '/' } }, {}],
     ['mount False NotMounted', {}, { mountPoint: '/bricks/a/brick' }],
     ['device False Changed', {}, { place: '1:1' }],
-    ['readWrite False ReadOnly', { mount: { ...MOUNT, readOnly: true } }, {}],
+    ['readWrite False ReadOnly', { mount: { ...MOUNT, access: 'readOnly' } }, {}],
+    ['readWrite False ShutDown', { mount: { ...MOUNT, access: 'shutDown' } }, {}],
     ['capability False UserNamespace', { isInitialUserNamespace: false }, {}],
   ])('names what is wrong: %s', (expected, facts, expectation) => {
     expect(verdict(facts, expectation)).toEqual([expected]);
@@ -77,9 +84,9 @@ describe('findMount', () => {
   ].join('\n');
 
   it('takes the longest mount point, and of equal ones the last', () => {
-    expect(findMount(text, '/bricks/a/brick')).toMatchObject({ source: '/dev/sde', readOnly: true });
+    expect(findMount(text, '/bricks/a/brick')).toMatchObject({ source: '/dev/sde', access: 'readOnly' });
     expect(findMount(text, '/bricks/abc')).toMatchObject({ source: '/dev/vda' });
-    expect(findMount(text, '/bricks/ab')).toMatchObject({ source: '/dev/sdd', readOnly: false });
+    expect(findMount(text, '/bricks/ab')).toMatchObject({ source: '/dev/sdd', access: 'readWrite' });
   });
 
   it('reads escapes and a read-only file system under a read-write mount', () => {
@@ -88,21 +95,24 @@ describe('findMount', () => {
       mountPoint: '/bricks/a b',
       fsType: 'xfs',
       source: '/dev/sd\\c',
-      readOnly: true,
+      access: 'readOnly',
     });
   });
 
   it.each([
-    ['rw,relatime', 'rw,errors=remount-ro', false],
-    ['rw,relatime', 'ro,errors=remount-ro', true],
-    ['ro,relatime', 'rw', true],
+    ['rw,relatime', 'rw,errors=remount-ro', 'readWrite'],
+    ['rw,relatime', 'ro,errors=remount-ro', 'readOnly'],
+    ['ro,relatime', 'rw', 'readOnly'],
     // ext4 of Linux 6.18 after an error, as it comes.
-    ['rw,relatime', 'rw,errors=remount-ro,emergency_ro', true],
-    ['rw,relatime', 'rw,shutdown', true],
-  ])('takes a file system that the kernel has made read-only for what it is: %s, %s', (mount, superBlock, readOnly) => {
-    const line = `41 26 7:0 / /bricks/a ${mount} - ext4 /dev/loop0 ${superBlock}`;
-    expect(findMount(line, '/bricks/a/brick')).toMatchObject({ readOnly });
-  });
+    ['rw,relatime', 'rw,errors=remount-ro,emergency_ro', 'readOnly'],
+    ['rw,relatime', 'rw,shutdown', 'shutDown'],
+  ])(
+    'takes a file system that the kernel has made read-only, or shut down, for what it is: %s, %s',
+    (mount, superBlock, access) => {
+      const line = `41 26 7:0 / /bricks/a ${mount} - ext4 /dev/loop0 ${superBlock}`;
+      expect(findMount(line, '/bricks/a/brick')).toMatchObject({ access });
+    },
+  );
 
   it('finds nothing in nothing', () => {
     expect(findMount('', '/x')).toBeUndefined();
