@@ -1,6 +1,12 @@
 /** Connects quota's ports to the brick worker and to the wire client. */
 import type { Inventory } from '../brick/pv-inventory.ts';
-import { SIZE_XATTR, type BackendChange, type BackendRead, type BackendWrite } from '../brick/quota-xattrs.ts';
+import {
+  SIZE_XATTR,
+  type BackendChange,
+  type BackendClaim,
+  type BackendRead,
+  type BackendWrite,
+} from '../brick/quota-xattrs.ts';
 import type { BrickWorker } from '../brick/worker/client.ts';
 import { AgentError, isAgentError } from '../lib/errors.ts';
 import type { Gfid } from '../lib/gfid.ts';
@@ -51,20 +57,20 @@ export class WorkerQuotaBackend implements QuotaBackend {
   }
 
   async read(paths: readonly string[], signal: AbortSignal, closely = false): Promise<BackendRead[]> {
-    const reads: BackendRead[] = [];
-    for (const batch of batches(paths))
-      reads.push(...(await this.#worker.call('readQuotas', { paths: batch, closely }, { signal })));
-    // A message brings texts of its own, and the answers are kept: the caller's path is as good.
-    return reads.map((read, index) => withPath(read, paths[index] ?? read.path));
+    return await inBatches(
+      paths,
+      (path) => path,
+      async (batch) => await this.#worker.call('readQuotas', { paths: batch, closely }, { signal }),
+    );
   }
 
-  async readOrWrite(changes: readonly BackendChange[], signal: AbortSignal, closely = false): Promise<BackendRead[]> {
+  async readOrWrite(claims: readonly BackendClaim[], signal: AbortSignal, closely = false): Promise<BackendRead[]> {
     const place = this.#provenPlace();
-    const reads: BackendRead[] = [];
-    for (const batch of batches(changes)) {
-      reads.push(...(await this.#worker.call('readOrWriteQuotas', { place, changes: batch, closely }, { signal })));
-    }
-    return reads.map((read, index) => withPath(read, changes[index]?.path ?? read.path));
+    return await inBatches(
+      claims,
+      pathOf,
+      async (batch) => await this.#worker.call('readOrWriteQuotas', { place, claims: batch, closely }, { signal }),
+    );
   }
 
   async touched(paths: readonly string[], signal: AbortSignal): Promise<number[]> {
@@ -73,11 +79,11 @@ export class WorkerQuotaBackend implements QuotaBackend {
 
   async write(changes: readonly BackendChange[], signal: AbortSignal, closely = false): Promise<BackendWrite[]> {
     const place = this.#provenPlace();
-    const writes: BackendWrite[] = [];
-    for (const batch of batches(changes)) {
-      writes.push(...(await this.#worker.call('writeQuotas', { place, changes: batch, closely }, { signal })));
-    }
-    return writes.map((write, index) => withPath(write, changes[index]?.path ?? write.path));
+    return await inBatches(
+      changes,
+      pathOf,
+      async (batch) => await this.#worker.call('writeQuotas', { place, changes: batch, closely }, { signal }),
+    );
   }
 
   #provenPlace(): string {
@@ -166,13 +172,31 @@ function keptStatfs({ blockSize, blocks, free, simpleQuota }: QuotaStatfs): Quot
   return { blockSize: sharedBigint(blockSize), blocks: sharedBigint(blocks), free: sharedBigint(free), simpleQuota };
 }
 
-/** The answer is ours alone, as it came. */
-function withPath<T extends BackendRead | BackendWrite>(answer: T, path: string): T {
-  answer.path = path;
-  if ('quota' in answer) answer.quota.path = path;
-  return answer;
+/**
+ * One message after the other, answers in the order of the items. A message brings texts of its own, and the answers are kept: so they are
+ * given the items' own paths.
+ */
+async function inBatches<T, A extends BackendRead | BackendWrite>(
+  items: readonly T[],
+  pathOfItem: (item: T) => string,
+  call: (batch: readonly T[]) => Promise<A[]>,
+): Promise<A[]> {
+  const all: A[] = [];
+  for (let start = 0; start < items.length; start += BATCH) {
+    const batch = items.slice(start, start + BATCH);
+    const answers = await call(batch);
+    for (const [index, item] of batch.entries()) {
+      const answer = answers[index];
+      if (answer === undefined)
+        throw new AgentError('Internal', 'the worker has answered for fewer PVs than it was asked for');
+      answer.path = pathOfItem(item);
+      if ('quota' in answer) answer.quota.path = answer.path;
+      all.push(answer);
+    }
+  }
+  return all;
 }
 
-function* batches<T>(items: readonly T[]): Generator<T[]> {
-  for (let start = 0; start < items.length; start += BATCH) yield items.slice(start, start + BATCH);
+function pathOf({ path }: { path: string }): string {
+  return path;
 }

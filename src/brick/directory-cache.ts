@@ -1,6 +1,6 @@
 import fs from 'node:fs';
 import { errnoOf } from '../lib/errors.ts';
-import { isSameStamp, lookAt, type FileStamp } from './file-stamp.ts';
+import { isSameStamp, lookInto, type FileStamp } from './file-stamp.ts';
 import { brickIo } from './handle.ts';
 
 interface Listing {
@@ -8,6 +8,12 @@ interface Listing {
   stamp: FileStamp | undefined;
   /** Of the entries that are wanted. */
   names: readonly string[];
+}
+
+/** Which entries. A symlink is no directory. */
+export interface Wanted {
+  directories: boolean;
+  isName: (name: string) => boolean;
 }
 
 /**
@@ -20,12 +26,12 @@ export class DirectoryCache {
 
   /**
    * @param isStill known to be unchanged since it was listed last
-   * @param isWanted always the same for one path. A symlink is no directory to it
+   * @param wanted always the same for one path
    * @returns names of the entries that are wanted; none when there is no such directory
    */
-  list(root: string, path: string, isStill: boolean, isWanted: (entry: fs.Dirent) => boolean): readonly string[] {
+  list(root: string, path: string, isStill: boolean, wanted: Wanted): readonly string[] {
     const known = this.#listings.get(path);
-    const listing = isStill && known !== undefined ? known : this.#look(`${root}/${path}`, known, isWanted);
+    const listing = isStill && known !== undefined ? known : this.#look(`${root}/${path}`, known, wanted);
     this.#used.set(path, listing);
     return listing.names;
   }
@@ -37,16 +43,27 @@ export class DirectoryCache {
     return new Map(Array.from(this.#listings, ([path, { stamp }]) => [path, stamp]));
   }
 
-  #look(path: string, known: Listing | undefined, isWanted: (entry: fs.Dirent) => boolean): Listing {
-    const stamp = lookAt(path);
-    if (stamp?.kind !== 'directory') return { stamp, names: [] };
+  #look(path: string, known: Listing | undefined, wanted: Wanted): Listing {
+    const seen = lookInto(path);
+    if (seen?.stamp.kind !== 'directory') return { stamp: seen?.stamp, names: [] };
+    const { stamp, subdirectories } = seen;
     if (known !== undefined && isSameStamp(stamp, known.stamp)) return known;
     try {
-      const entries = fs.readdirSync(path, { withFileTypes: true });
-      return { stamp, names: entries.filter((entry) => isWanted(entry)).map(({ name }) => name) };
+      const names = wanted.directories ? readDirectories(path, subdirectories) : fs.readdirSync(path);
+      return { stamp, names: names.filter((name) => wanted.isName(name)) };
     } catch (cause) {
       if (errnoOf(cause) === 'ENOENT' || errnoOf(cause) === 'ENOTDIR') return { stamp: undefined, names: [] };
       throw brickIo(path, cause);
     }
   }
+}
+
+/** Where there are as many of them as entries, none needs to be asked what it is, which takes half as long again. */
+function readDirectories(path: string, count: number | undefined): string[] {
+  const names = fs.readdirSync(path);
+  if (names.length === count) return names;
+  return fs
+    .readdirSync(path, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .map(({ name }) => name);
 }

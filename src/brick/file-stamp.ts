@@ -27,7 +27,18 @@ export interface FileStamp {
  */
 export function lookAt(path: string): FileStamp | undefined {
   const stat = lstat(path);
+  return stat === undefined ? undefined : stampOf(stat);
+}
+
+/** As `lookAt`, with the number of directories in it, which not every file system tells. */
+export function lookInto(path: string): { stamp: FileStamp; subdirectories: number | undefined } | undefined {
+  const stat = lstat(path);
   if (stat === undefined) return undefined;
+  // Each is a link to it, beside its own two; where they are not counted it has one link (btrfs, and ext4 above 65,000).
+  return { stamp: stampOf(stat), subdirectories: stat.nlink < 2 ? undefined : stat.nlink - 2 };
+}
+
+function stampOf(stat: fs.Stats): FileStamp {
   const { ino, size, mtimeMs, ctimeMs } = stat;
   const kind = stat.isDirectory() ? 'directory' : stat.isFile() ? 'file' : 'other';
   return { ino, size, mtimeMs, ctimeMs, kind, settled: Date.now() - ctimeMs > RACY_WINDOW_MS };

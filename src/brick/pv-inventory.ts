@@ -4,10 +4,9 @@
  * Asked for every few seconds. What is watched costs nothing until it changes, what is not (yet) one stat for each directory of PVs and
  * each info file, and an unchanged whole is not sent again.
  */
-import type fs from 'node:fs';
 import { AgentError, errnoOf } from '../lib/errors.ts';
 import type { ChangeWatch } from './change-watch.ts';
-import { DirectoryCache } from './directory-cache.ts';
+import { DirectoryCache, type Wanted } from './directory-cache.ts';
 import { isSameStamp, isStill, lookAt, type FileStamp } from './file-stamp.ts';
 import { brickIo, type DirectoryHandle } from './handle.ts';
 import type { ReadLedger } from './read-ledger.ts';
@@ -224,7 +223,7 @@ export class PvInventory {
   #scan(root: string, readKadalu: boolean): Inventory {
     const places = new Map<string, PvPlace>();
     const refusals: Refusal[] = [];
-    for (const { path, name } of this.#leaves(root, 'subvol', isDirectory)) {
+    for (const { path, name } of this.#leaves(root, 'subvol', DIRECTORIES)) {
       const refusal = refuseName(name) ?? duplicate(places, name, path);
       if (refusal === undefined) places.set(name, { pv: name, path, kadaluBytes: undefined });
       else refusals.push({ file: path, reason: refusal });
@@ -235,7 +234,7 @@ export class PvInventory {
 
   #addKadalu(root: string, places: Map<string, PvPlace>, refusals: Refusal[]): void {
     const infos = new Map<string, CachedInfo>();
-    for (const { path: file, name } of this.#leaves(root, 'info/subvol', isInfo)) {
+    for (const { path: file, name } of this.#leaves(root, 'info/subvol', INFOS)) {
       const info = this.#info(root, file);
       if (info === undefined) continue;
       infos.set(file, info);
@@ -249,20 +248,20 @@ export class PvInventory {
   }
 
   /** Entries of `<base>/xx/yy/`, by way of real directories only. */
-  *#leaves(root: string, base: string, isWanted: Wanted): Generator<{ path: string; name: string }> {
+  *#leaves(root: string, base: string, wanted: Wanted): Generator<{ path: string; name: string }> {
     for (const first of this.#subdirectories(root, base)) {
       for (const second of this.#subdirectories(root, first)) {
-        for (const name of this.#list(root, second, isWanted)) yield { path: `${second}/${name}`, name };
+        for (const name of this.#list(root, second, wanted)) yield { path: `${second}/${name}`, name };
       }
     }
   }
 
   #subdirectories(root: string, path: string): string[] {
-    return this.#list(root, path, isHashPart).map((name) => `${path}/${name}`);
+    return this.#list(root, path, HASH_PARTS).map((name) => `${path}/${name}`);
   }
 
-  #list(root: string, path: string, isWanted: Wanted): readonly string[] {
-    return this.#directories.list(root, path, this.#isKnown(path), isWanted);
+  #list(root: string, path: string, wanted: Wanted): readonly string[] {
+    return this.#directories.list(root, path, this.#isKnown(path), wanted);
   }
 
   /** @returns undefined when the file vanished */
@@ -284,11 +283,9 @@ export class PvInventory {
   }
 }
 
-type Wanted = (entry: fs.Dirent) => boolean;
-
-const isDirectory: Wanted = (entry) => entry.isDirectory();
-const isHashPart: Wanted = (entry) => entry.isDirectory() && HASH_PART.test(entry.name);
-const isInfo: Wanted = ({ name }) => name.endsWith('.json');
+const DIRECTORIES: Wanted = { directories: true, isName: () => true };
+const HASH_PARTS: Wanted = { directories: true, isName: (name) => HASH_PART.test(name) };
+const INFOS: Wanted = { directories: false, isName: (name) => name.endsWith('.json') };
 
 function isSame(a: Inventory, b: Inventory): boolean {
   return (

@@ -62,6 +62,14 @@ export interface BackendChange {
   record?: string | null;
 }
 
+/** What makes a quota of a directory that carries nothing of one. */
+export interface BackendClaim {
+  path: string;
+  namespace: true;
+  /** Bytes on this brick. */
+  limitBytes: bigint;
+}
+
 /** `written` with what the disk says afterwards. */
 export type BackendWrite =
   { path: string; kind: 'written'; quota: BackendQuota } | { path: string; kind: 'failed'; message: string };
@@ -74,22 +82,25 @@ export function readQuotas(root: DirectoryHandle, paths: readonly string[], clos
 }
 
 /**
- * As `readQuotas`, but where nothing of a quota stands on the directory, the change is written and read back while it is held: to find and
+ * As `readQuotas`, but where nothing of a quota stands on the directory, the claim is written and read back while it is held: to find and
  * open each one of 10,000 twice takes as long as to write them.
  */
 export function readOrWriteQuotas(
   root: DirectoryHandle,
-  changes: readonly BackendChange[],
+  claims: readonly BackendClaim[],
   closely: boolean,
 ): BackendRead[] {
-  return changes.map((change) => {
-    const { path } = change;
+  return claims.map((claim) => {
+    const { path } = claim;
     return readHeld(root, path, (directory) => {
       const names = new Set(listXattrs(directory));
       const isBare = !OF_QUOTAS.some((name) => names.has(name));
       if (!isBare) return { path, kind: 'present', quota: readQuota(directory, path, closely, names) };
-      writeQuota(directory, change);
-      return { path, kind: 'present', quota: readQuota(directory, path, closely), written: true };
+      writeQuota(directory, claim);
+      // What was there is there still. To ask for what was written takes less than to list all again; the limit's value is read anyway.
+      names.add(LIMIT_XATTR);
+      if (getXattr(directory, NAMESPACE_XATTR) !== undefined) names.add(NAMESPACE_XATTR);
+      return { path, kind: 'present', quota: readQuota(directory, path, closely, names), written: true };
     });
   });
 }

@@ -395,6 +395,8 @@ export class QuotaEnforcer {
     this.#stock = { inventory, file, error };
     const fileWishes = new FileWishes(file);
     const states = new Map<string, PvState>();
+    /** Of a PV that nothing is known of; the same is said of all that are new. */
+    let unlooked: PvState['conditions'] | undefined;
     for (const place of inventory.places) {
       const known = this.#states.get(place.pv);
       const state = known?.path === place.path ? known : newState(place);
@@ -407,12 +409,17 @@ export class QuotaEnforcer {
         peer,
       };
       if (state !== known || !isSameWish(state.wishes, wishes)) this.#lists.clear();
-      if (!isSameWish(state.wishes, wishes)) {
+      if (state !== known) state.wishes = wishes;
+      else if (!isSameWish(state.wishes, wishes)) {
         state.wishes = wishes;
         unsettle(state);
       }
       // A PV is never shown without conditions: what is not looked at yet is Unknown.
-      if (state.conditions.length === 0) judge(state, this.#options.layout, this.#options.clock.now());
+      if (state.conditions.length === 0) {
+        if (unlooked === undefined) judge(state, this.#options.layout, this.#options.clock.now());
+        else state.conditions = unlooked;
+        unlooked = state.conditions;
+      }
       states.set(place.pv, state);
     }
     for (const [pv, state] of this.#states) {

@@ -4,7 +4,7 @@
  */
 import type { Gfid } from '../lib/gfid.ts';
 import type { Inventory } from '../brick/pv-inventory.ts';
-import type { BackendChange, BackendRead, BackendWrite } from '../brick/quota-xattrs.ts';
+import type { BackendChange, BackendClaim, BackendRead, BackendWrite } from '../brick/quota-xattrs.ts';
 import type { QuotaStatfs } from './live-limit.ts';
 
 /** The brick's directory, by way of the worker thread. Every call throws AgentError `BrickHung`, `Timeout` or `Aborted`. */
@@ -13,8 +13,8 @@ export interface QuotaBackend {
   inventory(signal: AbortSignal): Promise<Inventory>;
   /** In the order of `paths`. `closely`: also whether the directories are empty and what is above them, for twice the cost. */
   read(paths: readonly string[], signal: AbortSignal, closely?: boolean): Promise<BackendRead[]>;
-  /** As `read`, in the order of `changes`; where nothing of a quota stands on the directory, the change is written first. */
-  readOrWrite(changes: readonly BackendChange[], signal: AbortSignal, closely?: boolean): Promise<BackendRead[]>;
+  /** As `read`, in the order of `claims`; where nothing of a quota stands on the directory, the claim is written first. */
+  readOrWrite(claims: readonly BackendClaim[], signal: AbortSignal, closely?: boolean): Promise<BackendRead[]>;
   /** Which of the paths, by their place in the list, may say something else than `read` told last. */
   touched(paths: readonly string[], signal: AbortSignal): Promise<number[]>;
   /** In the order of `changes`, each read back; `closely` as for `read`. */

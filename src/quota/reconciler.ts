@@ -4,7 +4,7 @@ import { faultPoint } from '../lib/fault-point.ts';
 import type { Log } from '../lib/log.ts';
 import { mapPool } from '../lib/pool.ts';
 import { sharedBigint } from '../lib/shared-bigint.ts';
-import type { BackendChange, BackendQuota } from '../brick/quota-xattrs.ts';
+import type { BackendChange, BackendClaim, BackendQuota } from '../brick/quota-xattrs.ts';
 import { nothingOnDisk, planBackend } from './backend-plan.ts';
 import { desiredQuota } from './desired.ts';
 import { brickLimit, type QuotaLayout } from './layout.ts';
@@ -144,22 +144,23 @@ export class Reconciler {
    * @returns those that are namespaces on the disk from now on
    */
   async #readOrWrite(states: readonly PvState[], signal: AbortSignal, closely: boolean): Promise<PvState[]> {
-    const changes = new Map<PvState, BackendChange>();
+    const claims = new Map<PvState, BackendClaim>();
     for (const state of states) {
       if (state.backend.kind !== 'unknown') continue;
-      const bare = nothingOnDisk(state.path);
-      const change = planBackend(desiredQuota(bare, state.wishes, this.#layout), bare, this.#layout);
-      if (change !== undefined) changes.set(state, change);
+      const { path } = state;
+      const { limitBytes } = desiredQuota(nothingOnDisk(path), state.wishes, this.#layout);
+      if (limitBytes !== undefined)
+        claims.set(state, { path, namespace: true, limitBytes: brickLimit(limitBytes, this.#layout) });
     }
     await this.#read(
-      states.filter((state) => !changes.has(state)),
+      states.filter((state) => !claims.has(state)),
       signal,
       closely,
     );
-    if (changes.size === 0) return [];
-    const reads = await this.#backend.readOrWrite([...changes.values()], signal, closely || this.#brick.isUp);
+    if (claims.size === 0) return [];
+    const reads = await this.#backend.readOrWrite([...claims.values()], signal, closely || this.#brick.isUp);
     const claimed: PvState[] = [];
-    for (const [index, state] of [...changes.keys()].entries()) {
+    for (const [index, state] of [...claims.keys()].entries()) {
       const read = reads[index] ?? NO_ANSWER;
       this.#take(state, read);
       if (read.kind === 'present' && read.written === true) claimed.push(state);

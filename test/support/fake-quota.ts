@@ -1,5 +1,11 @@
 import type { Inventory, Refusal } from '../../src/brick/pv-inventory.ts';
-import type { BackendChange, BackendQuota, BackendRead, BackendWrite } from '../../src/brick/quota-xattrs.ts';
+import type {
+  BackendChange,
+  BackendClaim,
+  BackendQuota,
+  BackendRead,
+  BackendWrite,
+} from '../../src/brick/quota-xattrs.ts';
 import { AgentError } from '../../src/lib/errors.ts';
 import { ROOT_GFID, type Gfid } from '../../src/lib/gfid.ts';
 import type { QuotaStatfs } from '../../src/quota/live-limit.ts';
@@ -95,16 +101,16 @@ export class FakeBrick implements QuotaBackend, QuotaBrick {
     };
   }
 
-  async readOrWrite(changes: readonly BackendChange[], signal?: AbortSignal, closely = false): Promise<BackendRead[]> {
+  async readOrWrite(claims: readonly BackendClaim[], signal?: AbortSignal, closely = false): Promise<BackendRead[]> {
     const isBare = ({ path }: BackendChange): boolean => {
       const disk = this.directories.get(path)?.disk;
       if (disk === undefined) return false;
       return !disk.namespace && [disk.limit, disk.size, disk.record].every((value) => value === undefined);
     };
-    const bare = changes.filter((change) => isBare(change));
+    const bare = claims.filter((claim) => isBare(claim));
     if (bare.length > 0) await this.write(bare, signal);
     const written = new Set(bare.map(({ path }) => path));
-    const paths = changes.map(({ path }) => path);
+    const paths = claims.map(({ path }) => path);
     const reads = await this.read(paths, signal, closely);
     for (const read of reads) if (read.kind === 'present' && written.has(read.path)) read.written = true;
     return reads;

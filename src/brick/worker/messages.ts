@@ -10,7 +10,7 @@ import type { HealIndexCounts } from '../heal-index.ts';
 import type { GfidIndex } from '../heal-window.ts';
 import type { PvDirectory } from '../pv-directories.ts';
 import type { Inventory } from '../pv-inventory.ts';
-import type { BackendChange, BackendRead, BackendWrite } from '../quota-xattrs.ts';
+import type { BackendChange, BackendClaim, BackendRead, BackendWrite } from '../quota-xattrs.ts';
 
 export interface BrickOps {
   facts: { input: Record<string, never>; output: BrickFacts };
@@ -53,7 +53,7 @@ export interface BrickOps {
   readQuotas: { input: { paths: readonly string[]; closely: boolean }; output: BackendRead[] };
   /** Refused like `writeQuotas`. */
   readOrWriteQuotas: {
-    input: { place: string; changes: readonly BackendChange[]; closely: boolean };
+    input: { place: string; claims: readonly BackendClaim[]; closely: boolean };
     output: BackendRead[];
   };
   /** Refused with `BrickFenced` when the brick's `device:inode` is not `place`: another file system is there now. */

@@ -79,8 +79,8 @@ export class BrickOperations {
         return readQuotas(root, request.input.paths, request.input.closely);
       case 'readOrWriteQuotas':
         assertPlace(root, request.input.place);
-        for (const { path } of request.input.changes) this.#inventory.reads?.quotas.note(path);
-        return readOrWriteQuotas(root, request.input.changes, request.input.closely);
+        for (const { path } of request.input.claims) this.#inventory.reads?.quotas.note(path);
+        return readOrWriteQuotas(root, request.input.claims, request.input.closely);
       case 'writeQuotas':
         assertPlace(root, request.input.place);
         return writeQuotas(root, request.input.changes, request.input.closely);

@@ -7,7 +7,7 @@ import {
   readOrWriteQuotas,
   readQuotas,
   writeQuotas,
-  type BackendChange,
+  type BackendClaim,
 } from '../../../src/brick/quota-xattrs.ts';
 import { TemporaryDirectory } from '../../support/temporary.ts';
 
@@ -72,10 +72,10 @@ describe.runIf(isRoot)('quota xattrs', () => {
     brick.mkdir('subvol/ab/cd/begun');
     writeQuotas(root, [{ path: 'subvol/ab/cd/begun', ...something }], false);
     const before = readQuotas(root, ['subvol/ab/cd/begun'], true);
-    const changes = ['bare', 'begun', 'missing'].map((name): BackendChange => {
+    const claims = ['bare', 'begun', 'missing'].map((name): BackendClaim => {
       return { path: `subvol/ab/cd/${name}`, limitBytes: 5n, namespace: true };
     });
-    const [bare, begun, missing] = readOrWriteQuotas(root, changes, true);
+    const [bare, begun, missing] = readOrWriteQuotas(root, claims, true);
     expect(bare).toMatchObject({
       kind: 'present',
       written: true,
