@@ -1,6 +1,6 @@
 import { errorMessage } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { renderMetric, Slices, type Bulk } from './bulk.ts';
+import { ChunkPool, renderMetric, Slices, type Bulk } from './bulk.ts';
 import { Exposition } from './exposition.ts';
 import type { Format } from './format.ts';
 import type { MetricLabels, MetricName, MetricValue } from './names.ts';
@@ -58,7 +58,10 @@ export class MetricsRegistry {
     this.#log = log;
   }
 
-  /** The scrape in pieces: first all that is small, then the metrics of many objects, last what became of the collectors. */
+  /**
+   * The scrape in pieces: first all that is small, then the metrics of many objects, last what became of the collectors. A piece is good until the next
+   * one is asked for: its memory is used again.
+   */
   async *render({ format, budgetMs }: ScrapeRequest): AsyncGenerator<Buffer, void> {
     const deadline = performance.now() + budgetMs;
     await Promise.all(this.#sources.map(async (source) => await source.refresh()));
@@ -85,13 +88,15 @@ export class MetricsRegistry {
     { format, deadline }: { format: Format; deadline: number },
   ): AsyncGenerator<Buffer, void> {
     let complete = true;
+    const pool = new ChunkPool();
     for (const { bulk, outcome } of bulks) {
       const slices = new Slices();
       try {
         await slices.each(bulk.rows, (row) => bulk.prepare(row));
         for (const metric of bulk.metrics) {
           if (performance.now() > deadline) complete = false;
-          else yield* await renderMetric(bulk, metric, scrape, slices);
+          else yield* await renderMetric(bulk, metric, scrape, slices, pool);
+          pool.takeBack();
         }
         this.#failing.delete(outcome.collector);
       } catch (error) {

@@ -5,6 +5,9 @@ const PATIENCE_MS = 10_000;
 
 export async function rendered(registry: MetricsRegistry, request: Partial<ScrapeRequest> = {}): Promise<string> {
   const chunks: Buffer[] = [];
-  for await (const chunk of registry.render({ format: 'text', budgetMs: PATIENCE_MS, ...request })) chunks.push(chunk);
+  for await (const chunk of registry.render({ format: 'text', budgetMs: PATIENCE_MS, ...request })) {
+    // It is overwritten by later ones.
+    chunks.push(Buffer.from(chunk));
+  }
   return Buffer.concat(chunks).toString('utf8');
 }

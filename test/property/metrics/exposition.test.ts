@@ -2,7 +2,7 @@
 import * as fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
-import { renderMetric, Slices, type Bulk } from '../../../src/metrics/bulk.ts';
+import { ChunkPool, renderMetric, Slices, type Bulk } from '../../../src/metrics/bulk.ts';
 import { Exposition } from '../../../src/metrics/exposition.ts';
 import { contentTypeOf, labelText, negotiate, type Format } from '../../../src/metrics/format.ts';
 import type { MetricName } from '../../../src/metrics/names.ts';
@@ -49,7 +49,8 @@ async function ours(format: Format, constant: Record<string, string>, rows: Row[
     bulk(GAUGE, 'pv', 'source', ({ value }) => value),
     bulk(COUNTER, 'procedure', 'outcome', ({ value }) => Math.abs(value)),
   ]) {
-    for (const metric of some.metrics) chunks.push(...(await renderMetric(some, metric, exposition, new Slices())));
+    for (const metric of some.metrics)
+      chunks.push(...(await renderMetric(some, metric, exposition, new Slices(), new ChunkPool())));
   }
   return Buffer.concat(chunks).toString();
 }

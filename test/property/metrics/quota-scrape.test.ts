@@ -7,6 +7,7 @@ import { MetricsRegistry } from '../../../src/metrics/registry.ts';
 import { silentLog } from '../../../src/lib/log.ts';
 import type { PvState } from '../../../src/quota/pv-state.ts';
 import { pvState, scanned } from '../../support/metric-sources.ts';
+import { rendered } from '../../support/scrape.ts';
 
 /** More than what is kept or dropped together. */
 const PVS = 530;
@@ -22,11 +23,7 @@ function registryOf(states: () => PvState[]): MetricsRegistry {
 
 /** Without how long it took. */
 async function scrape(registry: MetricsRegistry): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of registry.render({ format: 'text', budgetMs: 60_000 })) chunks.push(chunk);
-  return Buffer.concat(chunks)
-    .toString('latin1')
-    .replaceAll(/^brick_agent_collector_duration_seconds.*$/gm, '');
+  return (await rendered(registry)).replaceAll(/^brick_agent_collector_duration_seconds.*$/gm, '');
 }
 
 const step = fc.record({

@@ -1,6 +1,6 @@
-import { Readable } from 'node:stream';
 import { AgentError } from '../../../lib/errors.ts';
 import { contentTypeOf, negotiate } from '../../../metrics/format.ts';
+import { sendPieces } from '../pieces.ts';
 import type { OpsServices } from '../services.ts';
 import type { Server } from '../server.ts';
 
@@ -8,7 +8,7 @@ import type { Server } from '../server.ts';
 const DEFAULT_TIMEOUT_SECONDS = 10;
 /** Of the time that Prometheus gives; the rest is for the way. */
 const SHARE_OF_TIMEOUT = 0.8;
-/** Each holds a copy of what it writes; two Prometheus and a person come at a time, hardly more. */
+/** Two Prometheus and a person come at a time, hardly more. */
 const MAX_SCRAPES = 4;
 
 export function metricsRoute(server: Server, metrics: OpsServices['metrics']): void {
@@ -18,10 +18,12 @@ export function metricsRoute(server: Server, metrics: OpsServices['metrics']): v
     const format = negotiate(headers.accept);
     const budgetMs = timeoutSeconds(headers['x-prometheus-scrape-timeout-seconds']) * 1000 * SHARE_OF_TIMEOUT;
     scrapes += 1;
-    const body = Readable.from(metrics({ format, budgetMs }), { objectMode: false });
-    // Also when the client has gone in the middle of it.
-    body.once('close', () => (scrapes -= 1));
-    return await reply.type(contentTypeOf(format)).header('vary', 'accept').send(body);
+    try {
+      await sendPieces(reply.type(contentTypeOf(format)).header('vary', 'accept'), metrics({ format, budgetMs }));
+    } finally {
+      scrapes -= 1;
+    }
+    return reply;
   });
 }
 

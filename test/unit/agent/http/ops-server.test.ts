@@ -201,6 +201,43 @@ describe('metrics', () => {
     expect((await server.inject('/metrics')).statusCode).toBe(200);
   });
 
+  it('may be written over once the next piece is asked for, however slow the reader is', async () => {
+    const memory = Buffer.alloc(256 * 1024);
+    server = opsServer(async function* () {
+      for (let n = 0; n < 40; n += 1) {
+        memory.fill(97 + (n % 26));
+        yield memory;
+        await new Promise(setImmediate);
+      }
+    });
+    const port = Number(new URL(await server.listen({ host: '127.0.0.1', port: 0 })).port);
+    const { body } = await fetch(`http://127.0.0.1:${port}/metrics`);
+    const runs: string[] = [];
+    let bytes = 0;
+    const pieces: AsyncIterable<Uint8Array> | undefined = body ?? undefined;
+    for await (const chunk of pieces ?? []) {
+      bytes += chunk.length;
+      for (const code of new Set(chunk)) {
+        const letter = String.fromCodePoint(code);
+        if (runs.at(-1) !== letter) runs.push(letter);
+      }
+      if (bytes % 5 === 0) await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    expect(bytes).toBe(40 * memory.length);
+    expect(runs.join('')).toBe(`abcdefghijklmnopqrstuvwxyzabcdefghijklmn`);
+  });
+
+  it('that fail in the middle break the connection off: half of them must not look whole', async () => {
+    server = opsServer(async function* () {
+      yield Buffer.from('a 1\n');
+      await new Promise(setImmediate);
+      throw new Error('bug');
+    });
+    const url = await server.listen({ host: '127.0.0.1', port: 0 });
+    const reply = await fetch(`${url}/metrics`);
+    await expect(reply.text()).rejects.toThrow('terminated');
+  });
+
   it('of a scraper that goes away in the middle leave nothing behind', async () => {
     let ended = 0;
     server = opsServer(async function* () {
