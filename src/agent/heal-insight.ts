@@ -248,6 +248,7 @@ export function replicaSetOf(config: Pick<Config, 'volume' | 'volumeType' | 'bri
 
 export function entryView(entry: PendingEntry, since: Since | undefined): HealEntryView {
   const { gfid, state, type, paths, unknownNames, pv, kinds, blames, dirty, disperse, changedAt, isNamespace } = entry;
+  const changed = changedAt === undefined ? null : new Date(changedAt).toISOString();
   return {
     gfid,
     state,
@@ -267,8 +268,9 @@ export function entryView(entry: PendingEntry, since: Since | undefined): HealEn
             versionData: String(disperse.versionData),
             versionMetadata: String(disperse.versionMetadata),
           },
-    changedAt: changedAt === undefined ? null : new Date(changedAt).toISOString(),
-    since: since === undefined ? null : new Date(since.at).toISOString(),
+    changedAt: changed,
+    // Of most objects the same, and a list of many is written often.
+    since: since === undefined ? null : since.at === changedAt ? changed : new Date(since.at).toISOString(),
     sinceFrom: since?.from ?? null,
     isNamespace,
   };

@@ -28,6 +28,9 @@ export interface NameRecord {
   name: string;
 }
 
+/** At a path there may be another one at any moment. */
+export type InodeStamp = Pick<fs.Stats, 'dev' | 'ino'>;
+
 export type GfidPlace =
   /** Relative to the brick's root in latin1, one character a byte; empty for the root. */
   | { kind: 'path'; path: string }
@@ -40,6 +43,8 @@ export type GfidPlace =
 export class GfidPaths {
   readonly #root: string;
   readonly #directories = new Map<Gfid, string | undefined>([[ROOT_GFID, '']]);
+  /** By path. */
+  readonly #stamps = new Map<string, InodeStamp | undefined>();
 
   constructor(root: DirectoryHandle) {
     this.#root = root.readPath();
@@ -69,15 +74,41 @@ export class GfidPaths {
     return path === undefined ? { kind: 'nameless' } : { kind: 'path', path };
   }
 
-  /** The paths among the records of names that still lead to the inode; a name may have been given to something else since. */
-  *names(records: Iterable<NameRecord>, stat: Pick<fs.Stats, 'dev' | 'ino'>): Generator<string> {
-    for (const { parent, name } of records) {
+  /**
+   * The paths among the records of names that still lead to the inode; a name may have been given to something else since.
+   *
+   * @param seenIn in which directory each was seen, where nothing has changed since but where that directory is: then that
+   *   alone is looked at, once for all names in it. It learns what is seen
+   */
+  names(records: readonly NameRecord[], stat: InodeStamp, seenIn?: (InodeStamp | undefined)[]): string[] {
+    const found: string[] = [];
+    for (let index = 0; index < records.length; index += 1) {
+      const record = records[index];
+      if (record === undefined) continue;
+      const { parent, name } = record;
       const directory = this.directory(parent);
       if (directory === undefined) continue;
       const path = directory === '' ? name : `${directory}/${name}`;
-      const found = this.#lstat(this.#absolute(path));
-      if (found?.ino === stat.ino && found.dev === stat.dev) yield path;
+      if (found.includes(path)) continue;
+      // Before the name: what is then seen may be in a later one, but is not taken for that.
+      const at = seenIn === undefined ? undefined : this.#stampOf(directory);
+      if (at !== undefined && isSameInode(seenIn?.[index], at)) found.push(path);
+      else if (isSameInode(this.#lstat(this.#absolute(path)), stat)) {
+        found.push(path);
+        if (seenIn !== undefined) seenIn[index] = at;
+      }
     }
+    return found;
+  }
+
+  #stampOf(directory: string): InodeStamp | undefined {
+    let stamp = this.#stamps.get(directory);
+    if (stamp === undefined && !this.#stamps.has(directory)) {
+      const stat = directory === '' ? fs.statSync(this.#root) : this.#lstat(this.#absolute(directory));
+      stamp = stat === undefined ? undefined : { dev: stat.dev, ino: stat.ino };
+      this.#stamps.set(directory, stamp);
+    }
+    return stamp;
   }
 
   /** The path of a directory by way of its parents' handles; undefined when one is missing. */
@@ -159,6 +190,10 @@ export class GfidPaths {
       throw brickIo(String(path), cause);
     }
   }
+}
+
+function isSameInode(one: InodeStamp | undefined, other: InodeStamp): boolean {
+  return one?.ino === other.ino && one.dev === other.dev;
 }
 
 /** @returns undefined for what posix would not write */

@@ -12,7 +12,7 @@ import { gfidFromBytes, ROOT_GFID, type Gfid } from '../lib/gfid.ts';
 import { GFID2PATH, GfidPaths, MAX_NAMES, parseGfid2Path, type NameRecord } from './gfid-path.ts';
 import { brickIo, type DirectoryHandle } from './handle.ts';
 import { GFID_INDICES, type GfidIndex, type HealWindow } from './heal-window.ts';
-import type { HealAttributes, SettledAttributes } from './settled-attributes.ts';
+import type { HealAttributes, SettledAttributes, SettledObject } from './settled-attributes.ts';
 
 /** O_PATH on Linux (asm-generic): opens nothing, follows nothing, cannot block. */
 export const O_PATH = 0o10000000;
@@ -70,7 +70,7 @@ export function readHealPage(
 ): HealPage | undefined {
   const page = window.page(root, index, after, limit);
   if (page === undefined) return undefined;
-  if (after === undefined) known?.sweep();
+  known?.look(after === undefined);
   const paths = new GfidPaths(root);
   const directory = `${root.readPath()}/.glusterfs/indices/${index}`;
   const entries: HealEntry[] = [];
@@ -164,10 +164,9 @@ function readHandle(
     if (stat === undefined) return undefined;
     if (!stat.isSymbolicLink()) {
       const settled = known?.get(gfid, stat);
-      if (settled !== undefined) return describeObject(paths, stat, settled);
+      if (settled !== undefined) return describeObject(paths, stat, settled.attributes, settled.seenIn);
       const read = readAttributes(handle, known);
-      known?.keep(gfid, stat, read);
-      return describeObject(paths, stat, read);
+      return describeObject(paths, stat, read, known?.keep(gfid, stat, read)?.seenIn);
     }
     if (stat.nlink === 1) return 'directory';
     return withDescriptor(handle, O_PATH | O_NOFOLLOW, (fd) =>
@@ -176,9 +175,13 @@ function readHandle(
   });
 }
 
-function describeObject(paths: GfidPaths, stat: fs.Stats, attributes: HealAttributes): HealObject {
-  const { names, counters, isNamespace } = attributes;
-  const found = [...new Set(paths.names(names, stat))];
+function describeObject(
+  paths: GfidPaths,
+  stat: fs.Stats,
+  { names, counters, isNamespace }: HealAttributes,
+  seenIn?: SettledObject['seenIn'],
+): HealObject {
+  const found = paths.names(names, stat, seenIn);
   const unknownNames = Math.max(0, stat.nlink - 1 - found.length);
   return { type: typeOf(stat), paths: found, unknownNames, changedAt: stat.ctimeMs, isNamespace, counters };
 }
@@ -211,10 +214,19 @@ export function countersOf(at: string, keys: readonly string[]): Record<string, 
   return counters;
 }
 
+/** Of counters that many objects share. */
+const blaming = new WeakMap<HealObject['counters'], boolean>();
+
 /** With a counter above zero it surely waits; a version says nothing by itself. */
 function isBlaming(object: HealObject | MissingObject): boolean {
   if (typeof object === 'string') return false;
-  return Object.entries(object.counters).some(([key, hex]) => key !== 'trusted.ec.version' && /[1-9a-f]/.test(hex));
+  const { counters } = object;
+  let known = blaming.get(counters);
+  if (known === undefined) {
+    known = Object.entries(counters).some(([key, hex]) => key !== 'trusted.ec.version' && /[1-9a-f]/.test(hex));
+    blaming.set(counters, known);
+  }
+  return known;
 }
 
 export function typeOf(stat: fs.Stats): ObjectType {

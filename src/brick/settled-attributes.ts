@@ -7,11 +7,13 @@
  * same one, so an object is kept only when its last change was already some time ago when it was looked at, before it was read: any
  * later change has another ctime. All is read anew now and then all the same.
  *
- * For files only, which are looked at by their handle: what a handle is a link of does not change.
+ * For files only, which are looked at by their handle: what a handle is a link of does not change. Nor does a name come or go
+ * without a change of the ctime (ext4 and XFS: link, unlink and rename, also over it), so a name that was seen in a directory is there
+ * for as long as that directory is at its path and the file has not changed.
  */
 import type fs from 'node:fs';
 import type { Gfid } from '../lib/gfid.ts';
-import type { NameRecord } from './gfid-path.ts';
+import type { InodeStamp, NameRecord } from './gfid-path.ts';
 
 /** Some 0.7 KB each (4 to 9 MB resident for all, measured); as many as the heal duty looks through every 30 s. Of a longer index the others are read each time. */
 const MAX_KEPT = 10_000;
@@ -34,8 +36,13 @@ export interface HealAttributes {
 /** Of `fs.Stats`. */
 type Stamp = Pick<fs.Stats, 'dev' | 'ino' | 'ctimeMs' | 'nlink'>;
 
-interface Kept extends Stamp {
+export interface SettledObject {
   attributes: HealAttributes;
+  /** In which directory each of the names, in their order, was seen to lead to it; to be filled in by who looks. */
+  seenIn: (InodeStamp | undefined)[];
+}
+
+interface Kept extends Stamp, SettledObject {
   readAt: number;
   usedAt: number;
 }
@@ -54,43 +61,52 @@ export class SettledAttributes {
   readonly #maxKept: number;
   readonly #kept = new Map<Gfid, Kept>();
   readonly #shared = new Map<string, Readonly<Record<string, string>>>();
+  /** Monotonic milliseconds of the last `look`. */
+  #now: number;
 
   /** Another clock and a smaller one are for tests. */
   constructor(clocks: SettledClocks = SYSTEM, maxKept: number = MAX_KEPT) {
     this.#clocks = clocks;
     this.#maxKept = maxKept;
+    this.#now = clocks.monotonic();
   }
 
   get size(): number {
     return this.#kept.size;
   }
 
+  /**
+   * To be called before a page is read, with one time for all of it.
+   *
+   * @param isFirst a walk begins: those that nobody asks for any more are forgotten
+   */
+  look(isFirst: boolean): void {
+    this.#now = this.#clocks.monotonic();
+    if (!isFirst) return;
+    for (const [gfid, { usedAt }] of this.#kept) if (this.#now - usedAt > UNUSED_MS) this.#kept.delete(gfid);
+  }
+
   /** @param stat as it is now. @returns undefined when it is not known or has changed */
-  get(gfid: Gfid, { dev, ino, ctimeMs, nlink }: Stamp): HealAttributes | undefined {
+  get(gfid: Gfid, { dev, ino, ctimeMs, nlink }: Stamp): SettledObject | undefined {
     const kept = this.#kept.get(gfid);
     if (kept === undefined) return undefined;
-    const now = this.#clocks.monotonic();
     const isSame = kept.ino === ino && kept.ctimeMs === ctimeMs && kept.dev === dev && kept.nlink === nlink;
-    if (!isSame || now - kept.readAt > MAX_AGE_MS) {
+    if (!isSame || this.#now - kept.readAt > MAX_AGE_MS) {
       this.#kept.delete(gfid);
       return undefined;
     }
-    kept.usedAt = now;
-    return kept.attributes;
+    kept.usedAt = this.#now;
+    return kept;
   }
 
-  /** @param stat of a look before `attributes` were read */
-  keep(gfid: Gfid, { dev, ino, ctimeMs, nlink }: Stamp, attributes: HealAttributes): void {
+  /** @param stat of a look before `attributes` were read. @returns undefined when it cannot be kept */
+  keep(gfid: Gfid, { dev, ino, ctimeMs, nlink }: Stamp, attributes: HealAttributes): SettledObject | undefined {
     // A clock that went back leaves changes in the future: nothing is known of the next one's time.
-    if (this.#clocks.now() - ctimeMs < SETTLED_MS || this.#kept.size >= this.#maxKept) return;
-    const at = this.#clocks.monotonic();
-    this.#kept.set(gfid, { dev, ino, ctimeMs, nlink, attributes, readAt: at, usedAt: at });
-  }
-
-  /** Forgets those that nobody asks for any more; to be called when a walk begins. */
-  sweep(): void {
-    const now = this.#clocks.monotonic();
-    for (const [gfid, { usedAt }] of this.#kept) if (now - usedAt > UNUSED_MS) this.#kept.delete(gfid);
+    if (this.#clocks.now() - ctimeMs < SETTLED_MS || this.#kept.size >= this.#maxKept) return undefined;
+    const at = this.#now;
+    const kept: Kept = { dev, ino, ctimeMs, nlink, attributes, seenIn: [], readAt: at, usedAt: at };
+    this.#kept.set(gfid, kept);
+    return kept;
   }
 
   share(counters: Readonly<Record<string, string>>): Readonly<Record<string, string>> {

@@ -206,7 +206,7 @@ describe('readHealPage', () => {
     tick();
     setAttributeSync(file, 'trusted.afr.vol1-client-2', Buffer.from('000000010000000000000000', 'hex'));
     expect(read()).toMatchObject({ counters: { 'trusted.afr.vol1-client-2': '000000010000000000000000' } });
-    // Its name is looked at each time, whatever is known.
+    // Another object under its name is a change of it, too: it has lost that name.
     const other = brick.write('other', 'x');
     fs.renameSync(other, file);
     expect(read()).toMatchObject({ paths: [], unknownNames: 0 });
@@ -215,6 +215,64 @@ describe('readHealPage', () => {
     fs.unlinkSync(`${brick.path}/.glusterfs/indices/xattrop/${gfid}`);
     expect(read()).toBeUndefined();
     expect(known.size).toBe(0);
+  });
+
+  describe('of a file that is known and has not changed', () => {
+    let file: string;
+    let dir: string;
+    let gfid: string;
+    let known: SettledAttributes;
+    const paths = () => {
+      const page = withRoot((root) =>
+        readHealPage(root, new HealWindow(), { index: 'xattrop', after: undefined, limit: 100 }, known),
+      );
+      const [object] = (page?.entries ?? []).flatMap((entry) => (entry.gfid === gfid ? [entry.object] : []));
+      return typeof object === 'object' ? [...object.paths.toSorted(), object.unknownNames] : object;
+    };
+    beforeEach(() => {
+      dir = makeDirectory(ROOT_GFID, 'dir');
+      gfid = makeFile('dir/one');
+      file = `${brick.path}/dir/one`;
+      fs.linkSync(file, `${brick.path}/two`);
+      record(file, dir, 'one');
+      record(file, ROOT_GFID, 'two');
+      wait(gfid);
+      known = new SettledAttributes({ now: () => Date.now() + 60_000, monotonic: () => performance.now() });
+      expect(paths()).toEqual(['dir/one', 'two', 0]);
+      tick();
+    });
+
+    it('follows its directory to another name', () => {
+      fs.renameSync(`${brick.path}/dir`, `${brick.path}/new`);
+      // Before the brick has set the handle, nobody knows where the directory is.
+      expect(paths()).toEqual(['two', 1]);
+      fs.unlinkSync(handleOf(dir));
+      fs.symlinkSync(`../../00/00/${ROOT_GFID}/new`, handleOf(dir));
+      expect(paths()).toEqual(['new/one', 'two', 0]);
+    });
+
+    it('does not take another directory at the path for the one in which it was seen', () => {
+      fs.renameSync(`${brick.path}/dir`, `${brick.path}/away`);
+      brick.mkdir('dir');
+      expect(paths()).toEqual(['two', 1]);
+      brick.write('dir/one', 'another file');
+      expect(paths()).toEqual(['two', 1]);
+      fs.rmSync(`${brick.path}/dir`, { recursive: true });
+      fs.renameSync(`${brick.path}/away`, `${brick.path}/dir`);
+      expect(paths()).toEqual(['dir/one', 'two', 0]);
+    });
+
+    it.each([
+      ['a name that it loses', () => fs.unlinkSync(`${brick.path}/two`), ['dir/one', 0]],
+      ['a name that another object takes', () => fs.renameSync(brick.write('x', ''), file), ['two', 0]],
+      ['a name that is renamed', () => fs.renameSync(file, `${brick.path}/dir/else`), ['two', 1]],
+      ['a name that goes elsewhere', () => fs.renameSync(`${brick.path}/two`, `${brick.path}/dir/2`), ['dir/one', 1]],
+      ['a name that it gains', () => fs.linkSync(file, `${brick.path}/three`), ['dir/one', 'two', 1]],
+    ])('notices %s', (_, change, expected) => {
+      change();
+      expect(paths()).toEqual(expected);
+      expect(paths()).toEqual(expected);
+    });
   });
 
   it('tells what is gone from what is deleted but open', () => {

@@ -19,7 +19,7 @@ beforeEach(() => {
 describe('SettledAttributes', () => {
   it('knows what has not changed', () => {
     known.keep(GFID, stat, attributes);
-    expect(known.get(GFID, stat)).toBe(attributes);
+    expect(known.get(GFID, stat)?.attributes).toBe(attributes);
     expect(known.get(OTHER, stat)).toBeUndefined();
   });
 
@@ -45,7 +45,11 @@ describe('SettledAttributes', () => {
 
   it('has everything read anew after five minutes, however often it is asked for', () => {
     known.keep(GFID, stat, attributes);
-    for (elapsed = 0; elapsed <= 300_000; elapsed += 30_000) expect(known.get(GFID, stat)).toBe(attributes);
+    for (elapsed = 0; elapsed <= 300_000; elapsed += 30_000) {
+      known.look(false);
+      expect(known.get(GFID, stat)?.attributes).toBe(attributes);
+    }
+    known.look(false);
     expect(known.get(GFID, stat)).toBeUndefined();
   });
 
@@ -53,11 +57,12 @@ describe('SettledAttributes', () => {
     for (const gfid of [GFID, OTHER, '33333333-3333-4333-8333-333333333333']) known.keep(gfid, stat, attributes);
     expect(known.size).toBe(2);
     elapsed = 100_000;
+    known.look(false);
     known.get(GFID, stat);
     elapsed = 130_000;
-    known.sweep();
+    known.look(true);
     expect(known.size).toBe(1);
-    expect(known.get(GFID, stat)).toBe(attributes);
+    expect(known.get(GFID, stat)?.attributes).toBe(attributes);
   });
 
   it('gives equal counters as one object, and others as their own', () => {
