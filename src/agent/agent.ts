@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { BrickWorker } from '../brick/worker/client.ts';
+import type { DaemonLinks } from '../heal/daemon-links.ts';
 import type { HealTracker } from '../heal/tracker.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { errorMessage } from '../lib/errors.ts';
@@ -82,6 +83,8 @@ export class Agent {
   readonly quota: QuotaDuty;
   readonly heal: HealTracker;
   readonly healInsight: HealInsight;
+  /** Undefined where this pod has no self-heal daemon. */
+  readonly healLinks: DaemonLinks | undefined;
   readonly disruption: DisruptionGuard;
   /** The same for the status page. */
   readonly glance: DisruptionGlance;
@@ -184,6 +187,7 @@ export class Agent {
     this.#healDuty = this.#createHeal(rpc, access);
     this.heal = this.#healDuty.tracker;
     this.healInsight = this.#healDuty.insight;
+    this.healLinks = this.#healDuty.links;
     this.disruption = this.#healDuty.disruption;
     this.glance = new DisruptionGlance({
       check: async (signal) => await this.disruption.check(signal),
@@ -215,7 +219,7 @@ export class Agent {
         quotaRepairCollector(() => this.quota.repairer.stats),
         quotaAdoptionCollector(() => this.quota.adoption.adopter.stats),
         healLoopCollector(() => this.quota.healLoops),
-        healCollector(() => this.heal.status()),
+        healCollector(() => ({ ...this.heal.status(), disconnected: this.healLinks?.disconnected() })),
         splitBrainCollector(() => this.splitBrain?.status()),
         volfileCollector(() => volfileSnapshots(this)),
         rpc.collector(),

@@ -7,6 +7,7 @@ import type { EventHint } from '../heal/gluster-event.ts';
 import { PvTallies } from '../heal/pv-tally.ts';
 import { LeftDirty } from '../heal/left-dirty.ts';
 import { Sightings } from '../heal/sightings.ts';
+import { DaemonLinks } from '../heal/daemon-links.ts';
 import { ShdDaemon } from '../heal/shd-daemon.ts';
 import { HealTracker } from '../heal/tracker.ts';
 import type { Clock } from '../lib/clock.ts';
@@ -15,6 +16,7 @@ import type { Loop } from '../lib/loop.ts';
 import type { QuotaEnforcer } from '../quota/enforcer.ts';
 import type { BrickClient } from '../rpc/brick-client.ts';
 import type { RpcObserver } from '../rpc/connection.ts';
+import { tcpConnectionsOf } from '../process/tcp-connections.ts';
 import { PID } from '../rpc/credential.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
 import type { BrickMonitor } from './brick-monitor.ts';
@@ -22,7 +24,7 @@ import type { Config } from './config/load.ts';
 import { BLAME_SAMPLE, DisruptionGuard } from './disruption.ts';
 import { EventListener } from './event-listener.ts';
 import { HealEntryReader } from './heal-entry-reader.ts';
-import { HealInsight, replicaSetOf } from './heal-insight.ts';
+import { daemonTroubleOf, HealInsight, replicaSetOf } from './heal-insight.ts';
 import { HealPeers } from './heal-peers.ts';
 import { createReplacement, createResolver, type RemedyParts } from './heal-remedies.ts';
 import type { Replacement } from './replacement.ts';
@@ -75,6 +77,8 @@ export class HealDuty {
   /** Undefined where there is no split-brain, and without peers. */
   readonly resolver: Resolver | undefined;
   readonly replacement: Replacement | undefined;
+  /** Undefined where this pod has no self-heal daemon. */
+  readonly links: DaemonLinks | undefined;
   readonly #parts: HealParts;
   readonly #entries: HealEntryReader;
   readonly #shd: ShdDaemon;
@@ -107,6 +111,7 @@ export class HealDuty {
       clock,
     });
     this.tracker = this.#createTracker();
+    this.links = config.shdExpected ? this.#createLinks() : undefined;
     this.splitBrain = this.#createSplitBrain();
     const remedies = this.#remedies();
     this.resolver = remedies === undefined ? undefined : createResolver(remedies);
@@ -132,8 +137,10 @@ export class HealDuty {
 
   start(loop: StartLoop): void {
     const { healIntervalMs, splitBrainIntervalMs } = this.#parts.config;
-    const { splitBrain } = this;
+    const { splitBrain, links } = this;
     this.#events?.start();
+    // Apart from the backlog, which must not wait for the daemon.
+    if (links !== undefined) loop('heal-links', healIntervalMs, async (signal) => await links.pass(signal));
     const comparison = (this.#comparison =
       splitBrain !== undefined && splitBrainIntervalMs > 0
         ? loop('split-brain', splitBrainIntervalMs, async (signal) => await splitBrain.pass(signal))
@@ -204,6 +211,26 @@ export class HealDuty {
       oldest: () => this.#sightings.oldest(),
       leftDirty: () => this.#leftDirty.count,
       staleAfterMs: Math.max(STALE_AFTER_MS, 3 * config.healIntervalMs),
+    });
+  }
+
+  #createLinks(): DaemonLinks {
+    const { config, processes, shdAnswers, clock } = this.#parts;
+    const proof = () => processes.views.find(({ process }) => process === 'shd')?.proof;
+    return new DaemonLinks({
+      self: replicaSetOf(config)?.self,
+      daemon: this.#shd,
+      away: () => {
+        const found = proof();
+        return found === undefined
+          ? 'the self-heal daemon has not been looked at yet'
+          : daemonTroubleOf(found, shdAnswers())?.message;
+      },
+      connections: async () => {
+        const found = proof();
+        return found?.ok === true ? await tcpConnectionsOf(found.process.pid) : undefined;
+      },
+      clock,
     });
   }
 

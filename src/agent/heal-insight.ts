@@ -159,7 +159,7 @@ export class HealInsight {
     const { config, processes, daemonAnswers, volfiles, status, uses, clock, signal } = this.#options;
     const { operations, ...backlog } = status();
     const proof = processes().find(({ process }) => process === 'shd')?.proof;
-    const daemonTrouble = troubleOf(proof, daemonAnswers());
+    const daemonTrouble = daemonTroubleOf(proof, daemonAnswers());
     const isAway = daemonTrouble !== undefined && daemonTrouble.kind !== 'Unproven';
     const shdFile = volfiles().find(({ process }) => process === 'shd');
     return {
@@ -219,7 +219,8 @@ function lastAnswer(
   return answered.toSorted((a, b) => (b.answeredAt ?? 0) - (a.answeredAt ?? 0))[0]?.children ?? [];
 }
 
-function troubleOf(proof: ProcessProof | undefined, answers: boolean): HealSituation['daemonTrouble'] {
+/** Why the daemon does nothing, or is not proven to be there; undefined: nothing is wrong with its process, or nobody has looked. */
+export function daemonTroubleOf(proof: ProcessProof | undefined, answers: boolean): HealSituation['daemonTrouble'] {
   if (proof === undefined) return undefined;
   if (!proof.ok) {
     const { state, message } = processState({ proof }, answers);

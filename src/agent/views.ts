@@ -67,7 +67,8 @@ export function healView(agent: Agent): HealView {
   };
 }
 
-function daemonView({ config, processes, watch }: Agent): HealView['daemon'] {
+function daemonView(agent: Agent): HealView['daemon'] {
+  const { config, processes, watch } = agent;
   const view = processes.views.find(({ process }) => process === 'shd');
   if (!config.shdExpected || view === undefined) return null;
   const { proof, restarts } = view;
@@ -75,9 +76,14 @@ function daemonView({ config, processes, watch }: Agent): HealView['daemon'] {
     const { pid, startedAt } = proof.process;
     const halt = haltOf(proof.process);
     const message = halt === undefined ? 'running' : `${HALTS[halt].words}: it heals nothing`;
-    return { state: halt ?? 'Running', pid, startedAt: time(startedAt), restarts, message };
+    return { state: halt ?? 'Running', pid, startedAt: time(startedAt), restarts, message, ...linksView(agent) };
   }
-  return { ...processState(view, watch.shd.answers), pid: null, startedAt: null, restarts };
+  return { ...processState(view, watch.shd.answers), pid: null, startedAt: null, restarts, ...linksView(agent) };
+}
+
+function linksView({ healLinks }: Agent): Pick<NonNullable<HealView['daemon']>, 'bricks' | 'conditions'> {
+  const bricks = (healLinks?.links ?? []).map((link) => ({ ...link, isConnected: link.isConnected ?? null }));
+  return { bricks, conditions: healLinks === undefined ? [] : [healLinks.condition] };
 }
 
 export function scanStatusView({ quota: { scanner } }: Agent): ScanStatusView {

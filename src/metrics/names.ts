@@ -328,6 +328,11 @@ export const METRICS = {
     help: 'Objects marked as being written that nobody has written for a minute, so that their copies may differ until they are compared; of a long index the first 1,000 are looked at. Absent while not known.',
     labels: [],
   },
+  gluster_heal_daemon_disconnected_bricks: {
+    type: 'gauge',
+    help: 'Bricks to which the self-heal daemon of this pod has no connection, as it says itself: of the set of this brick (own) and of the other sets of the volume (other). Absent while not known, and of disperse sets.',
+    labels: ['set'],
+  },
   gluster_volfile_last_reload_successful: {
     type: 'gauge',
     help: 'Whether the last change of the volfile reached the process (1) or not (0); absent before the first change.',

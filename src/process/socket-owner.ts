@@ -58,7 +58,8 @@ export function parseListeningSockets(text: string, paths: readonly string[]): S
   return inodes;
 }
 
-async function heldSockets(dir: string, pid: number): Promise<Set<string> | (SocketOwnership & { ok: false })> {
+/** The inodes of all sockets that it holds, or why they cannot be read. */
+export async function heldSockets(dir: string, pid: number): Promise<Set<string> | (SocketOwnership & { ok: false })> {
   const fdDir = join(dir, 'fd');
   const fds = await attempt(fdDir, async () => await readdir(fdDir));
   if (!fds.ok) return fds.why === 'absent' ? gone(pid) : denied(pid);

@@ -82,6 +82,14 @@ async function healOf(agent: LabAgent): Promise<HealView> {
   return json;
 }
 
+/** What the daemon said of its connections, as soon as it says that of all of them. */
+async function connections(agent: LabAgent, status: 'True' | 'False' | 'Unknown') {
+  return await lab.waitFor(`connections: ${status}`, async () => {
+    const { daemon } = await healOf(agent);
+    return daemon?.conditions[0]?.status === status ? daemon : undefined;
+  });
+}
+
 async function findingsOf(agent: LabAgent) {
   const { json } = await agent.api('GET', '/v1/heal/explain');
   if (!Check(healExplainSchema, json)) throw new Error(`not an explanation: ${JSON.stringify(json)}`);
@@ -168,6 +176,36 @@ describe('a distributed volume that misses something in one set', () => {
       message: expect.stringContaining('another set'),
     });
     expect((await second.cli('heal', 'explain')).code).toBe(0);
+  });
+
+  it('is told to have a daemon that is not connected to that brick, until it is again', async () => {
+    const told = await connections(first, 'False');
+    expect(told.bricks.filter(({ isConnected }) => isConnected !== true)).toEqual([
+      { xlator: 'vol1-replicate-0', name: 'vol1-client-2', isOwnSet: true, isConnected: false },
+    ]);
+    expect(told.conditions[0]?.message).toContain('no connection to vol1-client-2: start it');
+    const ofOther = await connections(second, 'False');
+    expect(ofOther.bricks.filter(({ isConnected }) => isConnected !== true)).toMatchObject([
+      { name: 'vol1-client-2', isOwnSet: false },
+    ]);
+    const lines = async (agent: LabAgent) =>
+      [...(await agent.ops('/metrics')).text.matchAll(/^gluster_heal_daemon_disconnected_bricks.*$/gm)].map(([line]) =>
+        line.replace(/\{.*set="(\w+)".*\}/, ' $1'),
+      );
+    const name = 'gluster_heal_daemon_disconnected_bricks';
+    expect(await lines(first)).toEqual([`${name} own 1`, `${name} other 0`]);
+    expect(await lines(second)).toEqual([`${name} own 0`, `${name} other 1`]);
+    expect((await first.cli('heal', 'status')).stdout).toMatch(/^Connected +not to all: .*vol1-client-2/m);
+    // Stopped, it says nothing: then nothing is known.
+    volume.shd.pause();
+    await connections(first, 'Unknown');
+    expect(await lines(first)).toEqual([]);
+    volume.shd.resume();
+    await connections(first, 'False');
+    await volume.brick(SINK).start();
+    const again = await connections(first, 'True');
+    expect(again.bricks.map(({ isConnected }) => isConnected)).toEqual([true, true, true, true, true, true]);
+    expect((await first.cli('heal', 'status')).stdout).toMatch(/^Connected +to all, 6 bricks$/m);
   });
 });
 

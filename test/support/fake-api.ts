@@ -251,7 +251,27 @@ export class FakeHeal implements HealService {
       inPerSecond: 0.5,
       outPerSecond: 20.25,
       etaSeconds: 61,
-      daemon: { state: 'Running', pid: 77, startedAt: TIME, restarts: 2, message: 'running' },
+      daemon: {
+        state: 'Running',
+        pid: 77,
+        startedAt: TIME,
+        restarts: 2,
+        message: 'running',
+        bricks: [
+          { xlator: 'pool1-replicate-0', name: 'pool1-client-0', isOwnSet: true, isConnected: true },
+          { xlator: 'pool1-replicate-0', name: 'pool1-client-1', isOwnSet: true, isConnected: null },
+        ],
+        conditions: [
+          {
+            type: 'BricksConnected',
+            status: 'Unknown',
+            reason: 'NotSaid',
+            message: 'it does not say',
+            observedGeneration: 0,
+            lastTransitionTime: TIME,
+          },
+        ],
+      },
       operations: [...this.operations.values()],
     };
   }

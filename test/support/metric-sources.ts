@@ -121,6 +121,7 @@ const HEAL: HealSnapshot = {
   pendingSince: 1_767_323_045_000,
   oldest: { at: 1_767_319_445_000 },
   leftDirty: { objects: 2 },
+  disconnected: { own: 1, other: 0 },
 };
 
 const VOLFILES: VolfileSnapshot[] = [

@@ -284,6 +284,21 @@ export const healSchema = Type.Object({
         startedAt: Nullable(Time),
         restarts: Type.Integer({ description: 'Since the agent started.' }),
         message: Type.String(),
+        bricks: Type.Array(
+          Type.Object({
+            xlator: Type.String({ description: 'The replica set, e.g. `pool1-replicate-0`.' }),
+            name: Type.String({ description: 'E.g. `pool1-client-0`.' }),
+            isOwnSet: Type.Boolean({ description: 'Of the set of this brick, which the other sets heal without.' }),
+            isConnected: Nullable(Type.Boolean()),
+          }),
+          {
+            description:
+              'The bricks of the volume, as the daemon was connected to them when it was asked last; empty: not known.',
+          },
+        ),
+        conditions: Type.Array(conditionSchema, {
+          description: '`BricksConnected`: whether the daemon is connected to all bricks.',
+        }),
       },
       { description: 'The self-heal daemon of this pod; null: it has none.' },
     ),

@@ -11,6 +11,7 @@ import { formatTable } from '../table.ts';
 /** Pause between two looks at a running operation, in milliseconds. */
 const POLL_MS = 500;
 
+const CONNECTED = { True: 'to all', False: 'not to all', Unknown: 'unknown' };
 const FROM = { Changed: 'its last change', Seen: 'first seen then' };
 
 /** Exit 1 unless the backlog is empty. */
@@ -74,7 +75,14 @@ export function printHeal(output: Output, heal: HealView): void {
   if (heal.outPerSecond !== null && heal.inPerSecond !== null) {
     output.line(`Rate        ${heal.outPerSecond.toFixed(1)}/s out, ${heal.inPerSecond.toFixed(1)}/s in`);
   }
-  if (heal.daemon !== null) output.line(`Daemon      ${daemonText(heal.daemon)}`);
+  if (heal.daemon !== null) {
+    output.line(`Daemon      ${daemonText(heal.daemon)}`);
+    for (const { status, message } of heal.daemon.conditions) {
+      output.line(
+        `Connected   ${CONNECTED[status]}${status === 'True' ? `, ${heal.daemon.bricks.length} bricks` : `: ${message}`}`,
+      );
+    }
+  }
   if (heal.etaSeconds !== null) output.line(`Done in     about ${formatDuration(heal.etaSeconds * 1000)}`);
 }
 

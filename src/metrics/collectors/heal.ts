@@ -13,6 +13,8 @@ export interface HealSnapshot {
   /** What waits longest. */
   oldest: { at: number } | undefined;
   leftDirty: { objects: number } | undefined;
+  /** Bricks to which the self-heal daemon has no connection, of this brick's own set and of others. */
+  disconnected: { own: number; other: number } | undefined;
 }
 
 export function healCollector(snapshot: () => HealSnapshot): Collector {
@@ -30,6 +32,8 @@ export function healCollector(snapshot: () => HealSnapshot): Collector {
       emit('gluster_heal_pending_since_timestamp_seconds', {}, seconds(heal.pendingSince));
       emit('gluster_heal_oldest_timestamp_seconds', {}, seconds(heal.oldest?.at));
       emit('gluster_heal_left_dirty_objects', {}, heal.leftDirty?.objects);
+      emit('gluster_heal_daemon_disconnected_bricks', { set: 'own' }, heal.disconnected?.own);
+      emit('gluster_heal_daemon_disconnected_bricks', { set: 'other' }, heal.disconnected?.other);
     },
   };
 }

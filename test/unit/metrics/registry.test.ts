@@ -32,7 +32,7 @@ describe('a value that is not known', () => {
       healthCheckAt: undefined,
     };
     const pending = { xattrop: undefined, dirty: undefined, entryChanges: undefined };
-    const times = { pendingSince: undefined, oldest: undefined, leftDirty: undefined };
+    const times = { pendingSince: undefined, oldest: undefined, leftDirty: undefined, disconnected: undefined };
     const rates = { inPerSecond: undefined, outPerSecond: undefined, etaSeconds: undefined, ...times };
     const text = await render([
       brickCollector(() => unknownBrick),
