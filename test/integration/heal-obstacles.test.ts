@@ -154,31 +154,10 @@ describe('a distributed volume', () => {
     };
     expect(await killUnderLoad(lab, volume, client, sinks, looks, startHeal)).toEqual(sinks);
   });
-});
 
-describe('a distributed volume that misses something in one set', () => {
-  it('is told so by the agents of that set, and by those of another only that theirs is whole', async () => {
+  it('that loses a brick is told to have a daemon that is not connected to it, until it is again', async () => {
+    await connections(first, 'True');
     await volume.brick(SINK).kill('SIGKILL');
-    await write('big', 12, MiB);
-    const pending = await settled();
-    const { stdout } = await lab.glfsheal(volume, 'info-summary');
-    const totals = [...stdout.matchAll(/^Total Number of entries: (\S+)$/gm)].map(([, total]) => total);
-    expect(totals).toEqual([String(pending), String(pending), '-', '0', '0', '0']);
-    expect(await healOf(first)).toMatchObject({ state: 'Progressing', pending: { xattrop: pending } });
-    expect(await healOf(second)).toMatchObject({ state: 'Complete', pending: { xattrop: 0 } });
-    const { json } = await first.api('GET', '/v1/heal/entries');
-    if (!Check(healEntriesSchema, json)) throw new Error('not a page');
-    const blamed = new Set(json.items.flatMap(({ blames }) => blames.map(({ child }) => child)));
-    expect([...blamed]).toEqual(['vol1-client-2']);
-    expect(await finding(first, 'BrickNotConnected')).toMatchObject({ severity: 'error' });
-    expect(await finding(second, 'BrickNotConnected')).toMatchObject({
-      severity: 'info',
-      message: expect.stringContaining('another set'),
-    });
-    expect((await second.cli('heal', 'explain')).code).toBe(0);
-  });
-
-  it('is told to have a daemon that is not connected to that brick, until it is again', async () => {
     const told = await connections(first, 'False');
     expect(told.bricks.filter(({ isConnected }) => isConnected !== true)).toEqual([
       { xlator: 'vol1-replicate-0', name: 'vol1-client-2', isOwnSet: true, isConnected: false },
@@ -206,6 +185,30 @@ describe('a distributed volume that misses something in one set', () => {
     const again = await connections(first, 'True');
     expect(again.bricks.map(({ isConnected }) => isConnected)).toEqual([true, true, true, true, true, true]);
     expect((await first.cli('heal', 'status')).stdout).toMatch(/^Connected +to all, 6 bricks$/m);
+    await Promise.all([csi.waitConnected(), client.waitConnected()]);
+  });
+});
+
+describe('a distributed volume that misses something in one set', () => {
+  it('is told so by the agents of that set, and by those of another only that theirs is whole', async () => {
+    await volume.brick(SINK).kill('SIGKILL');
+    await write('big', 12, MiB);
+    const pending = await settled();
+    const { stdout } = await lab.glfsheal(volume, 'info-summary');
+    const totals = [...stdout.matchAll(/^Total Number of entries: (\S+)$/gm)].map(([, total]) => total);
+    expect(totals).toEqual([String(pending), String(pending), '-', '0', '0', '0']);
+    expect(await healOf(first)).toMatchObject({ state: 'Progressing', pending: { xattrop: pending } });
+    expect(await healOf(second)).toMatchObject({ state: 'Complete', pending: { xattrop: 0 } });
+    const { json } = await first.api('GET', '/v1/heal/entries');
+    if (!Check(healEntriesSchema, json)) throw new Error('not a page');
+    const blamed = new Set(json.items.flatMap(({ blames }) => blames.map(({ child }) => child)));
+    expect([...blamed]).toEqual(['vol1-client-2']);
+    expect(await finding(first, 'BrickNotConnected')).toMatchObject({ severity: 'error' });
+    expect(await finding(second, 'BrickNotConnected')).toMatchObject({
+      severity: 'info',
+      message: expect.stringContaining('another set'),
+    });
+    expect((await second.cli('heal', 'explain')).code).toBe(0);
   });
 });
 
