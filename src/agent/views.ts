@@ -82,7 +82,9 @@ function daemonView(agent: Agent): HealView['daemon'] {
 }
 
 function linksView({ healLinks }: Agent): Pick<NonNullable<HealView['daemon']>, 'bricks' | 'conditions'> {
-  const bricks = (healLinks?.links ?? []).map((link) => ({ ...link, isConnected: link.isConnected ?? null }));
+  const bricks = (healLinks?.links ?? []).map(({ xlator, name, isOwnSet, isConnected = null }) => {
+    return { xlator, name, isOwnSet, isConnected };
+  });
   return { bricks, conditions: healLinks === undefined ? [] : [healLinks.condition] };
 }
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
-import { connect, createServer, type AddressInfo } from 'node:net';
+import { connect, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { tcpConnectionsOf } from '../../../src/process/tcp-connections.ts';
 import { FakeProc } from './fake-proc.ts';
@@ -38,8 +38,9 @@ describe('tcpConnectionsOf', () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     const before = await tcpConnectionsOf(process.pid);
-    const { port } = server.address() as AddressInfo;
-    const [socket] = [connect(port, '127.0.0.1')];
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('no port');
+    const socket = connect(address.port, '127.0.0.1');
     await Promise.all([once(socket, 'connect'), once(server, 'connection')]);
     expect(await tcpConnectionsOf(process.pid)).not.toBe(before);
     socket.destroy();
