@@ -6,17 +6,12 @@ import type { Lab } from '../lab/lab.ts';
 import type { Mount } from '../lab/mount.ts';
 import type { Volume } from '../lab/volume.ts';
 import { ClientLoad } from './client-load.ts';
+import { expectNoErrorsBut } from './in-flight.ts';
 
 /** Enough that each of the load's three tenants has come round some times. */
 const SOME_OPERATIONS = 60;
 /** Between two requests to heal what a daemon has left, as entries of objects that are gone, which its next crawl removes. */
 const PATIENCE_MS = 4_000;
-
-/**
- * GlusterFS 11.1 may answer ENOTCONN to the one rmdir or listing of a directory that is under way when a brick dies, though the set goes on (seen of
- * a replica set in one of six kills, of a disperse set in one of eighteen). All else that clients ask for has to succeed.
- */
-const IN_FLIGHT = /^Error: ENOTCONN: [^,]*, (?:rmdir|scandir) /;
 
 /**
  * @param bricks that die, no more of a set than it can spare
@@ -49,9 +44,7 @@ export async function killUnderLoad(
   await client.waitConnected();
   await goOn();
   const { errors } = await load.end();
-  const unexpected = errors.filter((error) => !IN_FLIGHT.test(error));
-  expect(unexpected).toEqual([]);
-  expect(errors.length - unexpected.length).toBeLessThanOrEqual(1);
+  expectNoErrorsBut(errors, 1);
   let askedAt = performance.now();
   await lab.waitFor(
     'the heal',
