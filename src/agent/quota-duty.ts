@@ -17,6 +17,8 @@ import { UsageScanner } from '../quota/scanner.ts';
 import { UsageTeller } from '../quota/usage-teller.ts';
 import { subvolumeOf } from '../quota/volume-usage.ts';
 import type { BrickClient } from '../rpc/brick-client.ts';
+import { pathSeenBy } from '../volfile/apply.ts';
+import { parseGlusterArguments } from '../volfile/cmdline.ts';
 import { findInstallation } from '../volfile/installation.ts';
 import { quotaFilterReader } from '../volfile/quota-filter.ts';
 import { Adoption, type AdoptionOptions } from './adoption.ts';
@@ -29,6 +31,7 @@ import { Peers } from './peers.ts';
 import type { ProcessMonitor } from './process-monitor.ts';
 import { QuotaFileSource } from './quota-file-source.ts';
 import { WireQuotaBrick, WireUsageBrick, WorkerQuotaBackend } from './quota-adapters.ts';
+import { RefusalWatch } from './refusal-watch.ts';
 import { WireCounterBrick } from './wire-counter.ts';
 import { WireGuardBrick } from './wire-guard.ts';
 
@@ -43,6 +46,9 @@ const SCAN_CHECK_MS = 2_000;
 const REPAIR_CHECK_MS = 2_000;
 /** With more PVs than this, to write a scrape and to walk all of them is work for the optimising compiler. */
 const MANY_PVS = 2_000;
+
+/** Pause between two looks at the brick's log for refused writes, in milliseconds; one at a log that has not grown is one stat. */
+const REFUSALS_CHECK_MS = 5_000;
 
 /** Pause between two looks whether a PV is to be adopted, in milliseconds; what is asked for begins at once. */
 const ADOPTION_CHECK_MS = 5_000;
@@ -86,6 +92,7 @@ export class QuotaDuty {
   readonly #parts: QuotaParts;
   readonly #scanWorker: ScanWorker;
   readonly #synced = Promise.withResolvers<void>();
+  readonly #refusals: RefusalWatch;
   #quotaLoop: Loop | undefined;
   #scanLoop: Loop | undefined;
   #repairLoop: Loop | undefined;
@@ -95,6 +102,7 @@ export class QuotaDuty {
     const { config, clock, log, access } = parts;
     this.#parts = parts;
     this.peers = this.#createPeers(access);
+    this.#refusals = this.#createRefusals();
     this.enforcer = this.#createQuota();
     const perSubvolume = bricksPerSet(config.volumeType, config.disperseData, config.disperseRedundancy);
     this.subvolume = perSubvolume === undefined ? 0 : subvolumeOf(config.brickIndex, perSubvolume);
@@ -134,6 +142,11 @@ export class QuotaDuty {
     });
     this.#scanLoop = loop('scan', SCAN_CHECK_MS, async (signal) => await this.scanner.pass(signal));
     this.#repairLoop = loop('repair', REPAIR_CHECK_MS, async (signal) => await this.repairer.pass(signal));
+    const refusals = this.#refusals;
+    loop('refused-writes', REFUSALS_CHECK_MS, async (signal) => {
+      // Not while the agent starts: that has other things to do.
+      if (this.enforcer.hasSynced) await refusals.pass(signal);
+    });
     const { adopter } = this.adoption;
     this.#adoptionLoop = loop('adoption', ADOPTION_CHECK_MS, async (signal) => await adopter.pass(signal));
     if (config.quotaAuditIntervalMs > 0) {
@@ -191,11 +204,27 @@ export class QuotaDuty {
       backend: new WorkerQuotaBackend(worker, readKadalu, () => monitor.place, log),
       brick: new WireQuotaBrick(this.#parts.brick),
       layout,
+      refusedWrites: this.#refusals,
       fence: () => this.#parts.monitor.fence,
       clock: this.#parts.clock,
       log,
       verifyIntervalMs: config.quotaVerifyIntervalMs,
       growth: this.#parts.growth,
+    });
+  }
+
+  #createRefusals(): RefusalWatch {
+    const { config, worker, processes, clock } = this.#parts;
+    return new RefusalWatch({
+      logFile: () => {
+        if (config.brickLogFile !== undefined) return config.brickLogFile;
+        const proof = processes.views.find(({ process }) => process === 'brick')?.proof;
+        if (proof?.ok !== true) return undefined;
+        const { logFile } = parseGlusterArguments(proof.process.cmdline);
+        return logFile === undefined ? undefined : pathSeenBy(proof.process.pid, logFile);
+      },
+      locate: async (gfids, signal) => await worker.call('locate', { gfids }, { signal }),
+      clock,
     });
   }
 

@@ -9,7 +9,7 @@ import { FileWishes } from './file-wishes.ts';
 import { isQuietSince, type GrowthMark } from './growth.ts';
 import type { QuotaLayout } from './layout.ts';
 import type { Inventory, Refusal } from '../brick/pv-inventory.ts';
-import type { Fence, QuotaBackend, QuotaBrick, Targets } from './ports.ts';
+import type { Fence, QuotaBackend, QuotaBrick, RefusedWriteSource, Targets } from './ports.ts';
 import {
   foundLive,
   isSettled,
@@ -44,6 +44,8 @@ export interface EnforcerOptions {
   quotaFile?: QuotaFile | undefined;
   /** What the agents of the other bricks want for a PV. */
   peerWish?: ((pv: string) => PeerWish | undefined) | undefined;
+  /** Undefined: nothing tells. */
+  refusedWrites?: RefusedWriteSource | undefined;
   clock: Clock;
   log: Log;
   /** Every PV is read back from disk and brick at least this often, in milliseconds, unless it is known that nothing can have changed. */
@@ -109,7 +111,11 @@ export class QuotaEnforcer {
 
   get(pv: string): QuotaView | undefined {
     const state = this.#states.get(pv);
-    return state === undefined ? undefined : viewOf(state, this.#options.layout);
+    return state === undefined ? undefined : this.#viewOf(state);
+  }
+
+  #viewOf(state: PvState): QuotaView {
+    return viewOf(state, this.#options.layout, this.#options.refusedWrites);
   }
 
   /** PVs that are known, with or without a limit. */
@@ -298,7 +304,7 @@ export class QuotaEnforcer {
       const created = state.desired.source !== 'Api';
       await this.#writeRecord(state, { kind: 'limit', limitBytes }, signal);
       await this.#reconciler.reconcile([state], signal);
-      return { view: viewOf(state, this.#options.layout), created };
+      return { view: this.#viewOf(state), created };
     });
   }
 
@@ -315,7 +321,7 @@ export class QuotaEnforcer {
       const isWanted = fileBytes !== undefined || kadaluBytes !== undefined || peer !== undefined;
       await this.#writeRecord(state, isWanted ? undefined : { kind: 'removed' }, signal);
       await this.#reconciler.reconcile([state], signal);
-      return viewOf(state, this.#options.layout);
+      return this.#viewOf(state);
     });
   }
 

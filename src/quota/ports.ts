@@ -38,6 +38,14 @@ export interface QuotaBrick {
   setLimit(gfid: Gfid, limitBytes: bigint, signal: AbortSignal): Promise<void>;
 }
 
+/** When the running brick refused writes for want of quota, as far as anything tells. */
+export interface RefusedWriteSource {
+  /** Since when every such write would be known, in wall-clock milliseconds; undefined: nothing tells. */
+  readonly since: number | undefined;
+  /** The last one in a PV, in wall-clock milliseconds. */
+  lastOf(pv: string): number | undefined;
+}
+
 /** PVs to work on. With 10,000 of them, all are not looked through for each. */
 export interface Targets<T> {
   /** The same list again while nothing has changed. */

@@ -8,6 +8,7 @@ import { judgeEnforced } from './enforced.ts';
 import { brickLimit, type QuotaLayout } from './layout.ts';
 import { shownLimit, shownUsage } from './live-limit.ts';
 import type { LiveResult } from './live-quota.ts';
+import type { RefusedWriteSource } from './ports.ts';
 import type { RepairView } from './repairer.ts';
 import { judgeUsage, usageView, type UsageScan, type UsageView } from './usage.ts';
 
@@ -77,12 +78,14 @@ export interface QuotaView {
     usage: UsageView;
     /** What became of a counter that was wrong; null: nothing was done. */
     repair: RepairStatusView | null;
+    /** ISO 8601. When a write was refused for want of quota last, of those since `since`; null there: nothing tells. */
+    refusedWrites: { lastAt: string | null; since: string | null };
     observedGeneration: number;
     conditions: Condition[];
   };
 }
 
-export function viewOf(state: PvState, layout: QuotaLayout): QuotaView {
+export function viewOf(state: PvState, layout: QuotaLayout, refused?: RefusedWriteSource): QuotaView {
   const { desired } = state;
   const quota = state.backend.kind === 'present' ? state.backend.quota : undefined;
   return {
@@ -97,6 +100,7 @@ export function viewOf(state: PvState, layout: QuotaLayout): QuotaView {
       usedBytes: text(usedBytes(state)),
       usage: usageView(state.scan, countedBytes(state)),
       repair: repairView(state.repair),
+      refusedWrites: { lastAt: isoTime(refused?.lastOf(state.pv)), since: isoTime(refused?.since) },
       observedGeneration: state.generation,
       conditions: [...state.conditions],
     },
@@ -352,6 +356,10 @@ function judgeSoftLimit(state: PvState, layout: QuotaLayout): ConditionInput[] {
           message: `${used} bytes are used, the soft limit is ${soft}: make room or resize`,
         },
       ];
+}
+
+function isoTime(ms: number | undefined): string | null {
+  return ms === undefined ? null : new Date(ms).toISOString();
 }
 
 function text(bytes: bigint | undefined): string | null {

@@ -100,7 +100,8 @@ async function inodeOf(path: string): Promise<number | undefined> {
   }
 }
 
-async function openLog(path: string): Promise<FileHandle> {
+/** @throws where it is no regular file, or cannot be opened */
+export async function openLog(path: string): Promise<FileHandle> {
   const handle = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
   if ((await handle.stat()).isFile()) return handle;
   await handle.close();
@@ -111,7 +112,8 @@ async function readFrom(handle: FileHandle, offset: number, maxBytes: number): P
   return (await readBytes(handle, offset, maxBytes)).toString('utf8');
 }
 
-async function readBytes(handle: FileHandle, offset: number, maxBytes: number): Promise<Buffer> {
+/** What there is from an offset on, at most so much. */
+export async function readBytes(handle: FileHandle, offset: number, maxBytes: number): Promise<Buffer> {
   const { size } = await handle.stat();
   const buffer = Buffer.alloc(Math.min(maxBytes, Math.max(0, size - offset)));
   const { bytesRead } = await handle.read(buffer, 0, buffer.length, offset);

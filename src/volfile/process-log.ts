@@ -84,7 +84,7 @@ function assemble(volumes: readonly Volume[]): Graph | undefined {
 }
 
 /** Wall-clock milliseconds of a log line: `[2026-11-24 02:02:30.065513 +0000] I ...`. */
-function timeOf(line: string): number | undefined {
+export function timeOf(line: string): number | undefined {
   const match = /^\[(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d\.\d{3})\d* \+0000\]/.exec(line);
   if (match === null) return undefined;
   const time = Date.parse(`${match[1]}T${match[2]}Z`);

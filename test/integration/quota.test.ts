@@ -60,10 +60,21 @@ describe('quota on a replica-3 volume', () => {
     // An audit may have come first.
     for (const agent of agents)
       expect(await conditionOf(agent, pv.name, 'Enforced')).toMatch(/^True (NamespaceSetEmpty|Audited)$/);
+    expect((await quotaOf(agentOf(0), pv.name))?.status.refusedWrites.lastAt).toBeNull();
+    const begun = Date.now();
     const { written, errno } = await writeUntilError(`${pv.path}/file`, 64 * 1024, 20 * MiB);
     expect(errno).toBe('EDQUOT');
     expect(written).toBeLessThanOrEqual(10 * MiB);
     expect(written).toBeGreaterThan(9 * MiB);
+    for (const agent of agents) {
+      await lab.waitFor('the refused write in the API, from the log of that brick', async () => {
+        const { lastAt = null, since = null } = (await quotaOf(agent, pv.name))?.status.refusedWrites ?? {};
+        return lastAt !== null && Date.parse(lastAt) >= begun && since !== null && since <= lastAt;
+      });
+    }
+    expect((await agentOf(0).cli('quota', 'explain', pv.name)).stdout).toContain(
+      'A write was refused for want of quota last at 20',
+    );
     await lab.waitFor(
       'usage in the API',
       async () => {

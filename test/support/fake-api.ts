@@ -82,6 +82,7 @@ export function quotaView(pv: string, limitBytes: bigint | null): QuotaView {
         shiftedBytes: '-4096',
         requested: false,
       },
+      refusedWrites: { lastAt: null, since: '2026-11-01T00:00:00.000Z' },
       observedGeneration: 1,
       conditions: [condition('OnDisk'), condition('Live'), condition('Enforced', 'Unknown', 'NotAudited')],
     },

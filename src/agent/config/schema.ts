@@ -116,7 +116,11 @@ export const configSchema = Type.Object(
     brickPidFile: Type.Optional(
       path("Pid file of the brick process (glusterfsd's -p). Default: where Kadalu puts it."),
     ),
-    brickLogFile: Type.Optional(path('Log file of the brick process, where it has one; evidence after a reload.')),
+    brickLogFile: Type.Optional(
+      path(
+        'Log file of the brick process, where it has one: evidence after a reload, and of writes that were refused.',
+      ),
+    ),
     shd: word(['auto', 'on', 'off'], {
       description: 'Whether this pod runs a self-heal daemon; "auto": yes for every volume type but Replica1.',
       default: 'auto',

@@ -101,6 +101,13 @@ export const quotaViewSchema = Type.Object({
     usedBytes: Nullable(Bytes),
     usage: usageSchema,
     repair: Nullable(repairSchema),
+    refusedWrites: Type.Object(
+      { lastAt: Nullable(Type.String({ format: 'date-time' })), since: Nullable(Type.String({ format: 'date-time' })) },
+      {
+        description:
+          'Writes that the running brick refused for want of quota (EDQUOT), as its log tells. lastAt: the last one in this PV; null: none is known. since: since when each would be known, at least for files that are still there; null: the log cannot be read.',
+      },
+    ),
     observedGeneration: Type.Integer(),
     conditions: Type.Array(conditionSchema),
   }),

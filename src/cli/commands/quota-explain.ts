@@ -66,11 +66,20 @@ function print(output: Output, view: QuotaItem, advice: readonly string[]): void
   const drift = driftText(status.usage.driftBytes);
   if (drift !== undefined) output.line(`At the last scan that was ${drift}.`);
   if (status.repair !== null) output.line(`Counter at ${status.repair.at}: ${repairLine(status.repair)}.`);
+  output.line(`${refusedText(status.refusedWrites)}.`);
   for (const { type, status: value, reason, message } of status.conditions) {
     output.line(`${colourStatus(value)} ${type} (${reason}): ${printable(message)}.`);
   }
   output.line(advice.length === 0 ? 'Nothing to do.' : 'To do:');
   for (const line of advice) output.line(`  ${line}`);
+}
+
+/** One sentence, without the full stop. */
+function refusedText({ lastAt, since }: QuotaItem['status']['refusedWrites']): string {
+  if (lastAt !== null) return `A write was refused for want of quota last at ${lastAt}, by the brick's log`;
+  return since === null
+    ? "Whether writes were refused is not known: the brick's log is not to be read (brickLogFile)"
+    : `No write was refused for want of quota since ${since}, by the brick's log`;
 }
 
 function adviceFor({ status }: QuotaItem): string[] {

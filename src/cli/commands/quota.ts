@@ -75,6 +75,7 @@ function showOne(body: unknown, output: Output, json: boolean): ExitCode {
   output.line(`  on disk   ${bytes(now.onDiskLimitBytes) ?? '-'}`);
   output.line(`  live      ${bytes(now.liveLimitBytes) ?? '-'}`);
   output.line(`Used        ${bytes(now.usedBytes) ?? '-'}`);
+  output.line(`Refused     ${refused(now.refusedWrites)}`);
   for (const { type, status: value, reason, message } of now.conditions) {
     output.line(`${type.padEnd(11)} ${colourStatus(value)} ${reason}: ${message}`);
   }
@@ -87,6 +88,11 @@ function pathOf(pv: string): string {
 
 function bytes(text: string | null): string | undefined {
   return text === null ? undefined : formatBytes(BigInt(text));
+}
+
+/** When a write was refused last, as the brick's log tells. */
+function refused({ lastAt, since }: QuotaItem['status']['refusedWrites']): string {
+  return lastAt === null ? (since === null ? '- (no log of the brick)' : `none since ${since}`) : `last at ${lastAt}`;
 }
 
 function usePercent(item: QuotaItem): string | undefined {
