@@ -33,6 +33,7 @@ import { BrickFigures } from './brick-figures.ts';
 import type { Replacement } from './replacement.ts';
 import type { Resolver } from './resolver.ts';
 import type { SplitBrainWatch } from './split-brain.ts';
+import { BrickDump } from './brick-dump.ts';
 import { BrickMonitor } from './brick-monitor.ts';
 import { BrickWatch, probeTimes, type ProbeTimes } from './brick-watch.ts';
 import type { Config } from './config/load.ts';
@@ -106,6 +107,7 @@ export class Agent {
   readonly #brickManagement: ManagementClient;
   readonly #shdManagement: ManagementClient;
   readonly #rpc = new RpcCounter();
+  readonly #dump: BrickDump;
   readonly #healDuty: HealDuty;
   readonly #runtime = new RuntimeMonitor();
   readonly #probeTimes: ProbeTimes;
@@ -177,7 +179,9 @@ export class Agent {
       freeSpace: async (signal) => await worker.call('freeSpace', {}, { signal }),
       clock,
     });
-    const parts = { config, worker, brick, monitor, processes, clock, log, access, healing };
+    this.#dump = new BrickDump({ processes, config, clock });
+    const dump = this.#dump;
+    const parts = { config, worker, brick, monitor, processes, dump, clock, log, access, healing };
     this.quota = new QuotaDuty({ ...parts, disruption: set, growth: async (signal) => await growth.mark(signal) });
     this.livez = livenessChecks(() => this.loopStats(), clock);
     const { enforcer } = this.quota;
@@ -355,6 +359,7 @@ export class Agent {
       processes,
       quota: quota.enforcer,
       statfs: watch.statfsCheck(),
+      dump: this.#dump,
       shdAnswers: () => watch.shd.answers,
       volfiles: () => this.#volfiles?.status() ?? [],
       observer: rpc,

@@ -19,6 +19,7 @@ import type { RpcObserver } from '../rpc/connection.ts';
 import { tcpConnectionsOf } from '../process/tcp-connections.ts';
 import { PID } from '../rpc/credential.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
+import type { BrickDump } from './brick-dump.ts';
 import type { BrickMonitor } from './brick-monitor.ts';
 import type { Config } from './config/load.ts';
 import { BLAME_SAMPLE, DisruptionGuard } from './disruption.ts';
@@ -42,6 +43,7 @@ export interface HealParts {
   brick: BrickClient;
   monitor: BrickMonitor;
   processes: ProcessMonitor;
+  dump: BrickDump;
   /** The self-heal daemon of this pod has answered the last time. */
   shdAnswers: () => boolean;
   quota: Pick<QuotaEnforcer, 'state' | 'states'>;

@@ -10,13 +10,15 @@ import {
   type ExplainSubject,
   type Finding,
   type HealSituation,
+  type NameGap,
 } from '../heal/explain.ts';
+import { bricksWithout, doubtfulNames } from '../heal/name-gap.ts';
 import type { HealOperation } from '../heal/operation.ts';
 import type { DaemonChild, EntrySource } from '../heal/ports.ts';
 import type { PvTally } from '../heal/pv-tally.ts';
 import type { Since, Sightings } from '../heal/sightings.ts';
 import type { HealStatus } from '../heal/tracker.ts';
-import { textToBytes } from '../lib/byte-text.ts';
+import { bytesToText, textToBytes } from '../lib/byte-text.ts';
 import type { Clock } from '../lib/clock.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import { gfidFromBytes, gfidToBytes, type Gfid } from '../lib/gfid.ts';
@@ -44,7 +46,7 @@ export interface HealInsightOptions {
   tally: () => Promise<PvTally>;
   sightings: Pick<Sightings, 'since'>;
   /** Undefined on a volume that is not replicated. */
-  splitBrain: Pick<SplitBrainWatch, 'known' | 'judge'> | undefined;
+  splitBrain: Pick<SplitBrainWatch, 'known' | 'judge' | 'rows' | 'nameState'> | undefined;
   daemon: { children(signal: AbortSignal): Promise<DaemonChild[]> };
   status: () => HealStatus;
   /** What PVs hold and may hold, here and on the other bricks. */
@@ -134,11 +136,31 @@ export class HealInsight {
     const entry = describeEntry(found, this.#set);
     const isWaiting = found.waitsIn.length > 0;
     const comparison = isWaiting ? await this.#compare(entry) : undefined;
+    const nameGaps = isWaiting && comparison?.kind === 'None' ? await this.#nameGaps(entry.gfid) : undefined;
     return {
       entry: comparison?.kind === 'SplitBrain' ? { ...entry, state: 'SplitBrain' } : entry,
       isWaiting,
       comparison,
+      nameGaps,
     };
+  }
+
+  /** The copies have just been compared, so that all bricks answer. */
+  async #nameGaps(gfid: Gfid): Promise<NameGap[]> {
+    const { splitBrain, source, signal } = this.#options;
+    const rows = await splitBrain?.rows([gfid], signal);
+    const gaps: NameGap[] = [];
+    if (splitBrain === undefined || rows === undefined || typeof rows === 'string') return gaps;
+    for (const record of doubtfulNames(rows.get(gfid) ?? [])) {
+      const state = await splitBrain.nameState(record, signal);
+      const bricks = typeof state === 'string' ? [] : bricksWithout(gfid, state);
+      if (bricks.length === 0) continue;
+      const parent = await source.object({ gfid: record.parent }, signal);
+      const at = typeof parent?.object === 'object' ? parent.object.paths[0] : undefined;
+      const directory = at === undefined ? `<gfid:${record.parent}>` : at === '' ? '' : `/${bytesToText(at)}`;
+      gaps.push({ path: `${directory}/${bytesToText(record.name)}`, bricks });
+    }
+    return gaps;
   }
 
   /** What the other bricks say to it; undefined: there is nothing to ask. */

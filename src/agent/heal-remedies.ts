@@ -1,9 +1,10 @@
 /** What heal can do by hand, wired: end split-brains, and mark a brick that has lost its data. */
 import { brickSetOf } from '../heal/brick-set.ts';
 import type { ShdDaemon } from '../heal/shd-daemon.ts';
-import { AgentError } from '../lib/errors.ts';
+import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import { ROOT_GFID, type Gfid } from '../lib/gfid.ts';
 import { PID } from '../rpc/credential.ts';
+import { BrickUse } from './brick-use.ts';
 import type { DisruptionGuard } from './disruption.ts';
 import type { HealParts } from './heal-duty.ts';
 import { replicaSetOf } from './heal-insight.ts';
@@ -26,6 +27,17 @@ export function createResolver({ parts, watch, peers, shd }: RemedyParts): Resol
   const log = parts.log.child({ part: 'split-brain' });
   const others = (brickSetOf(config)?.members ?? []).filter((index) => index !== config.brickIndex);
   const fenced = fenceOf(parts);
+  const inUse = new BrickUse(parts.dump, clock);
+  const use = async (gfid: Gfid, signal: AbortSignal): Promise<string | undefined> => {
+    try {
+      return await inUse.of(gfid, signal);
+    } catch (error) {
+      if (isAgentError(error, 'Aborted')) throw error;
+      // What is written is told by its dirty mark, too.
+      log.warn({ reason: errorMessage(error) }, 'whether a client has the object open is not known');
+      return undefined;
+    }
+  };
   return new Resolver({
     brickIndex: config.brickIndex,
     others: replicaSetOf(config)?.others ?? [],
@@ -34,6 +46,7 @@ export function createResolver({ parts, watch, peers, shd }: RemedyParts): Resol
       brickIndex: config.brickIndex,
       watch,
       fenced,
+      use,
       own: async (record, gfid, signal) => {
         const { copies, named } = await worker.call('copies', { gfids: [gfid], names: [record] }, { signal });
         return { named: named[0], copy: copies[0] ?? 'gone' };
@@ -46,6 +59,7 @@ export function createResolver({ parts, watch, peers, shd }: RemedyParts): Resol
       log,
     }),
     fenced,
+    use,
     counters: async (gfid, signal) => await countersOf(parts, gfid, signal),
     add: async (gfid, child, add, signal) => await addToChangelog(brick, gfid, child, add, signal),
     peer: async (index, change, signal) => await peers.change(index, change, signal),

@@ -23,6 +23,8 @@ export interface NameResolverOptions {
   watch: Pick<SplitBrainWatch, 'judge' | 'rows' | 'nameState'>;
   /** Why nothing may be written; undefined: it may. */
   fenced: () => string | undefined;
+  /** Who has an object of our own brick open, in words; undefined: nobody, or it cannot be told. */
+  use: (gfid: Gfid, signal: AbortSignal) => Promise<string | undefined>;
   /** What our own brick has under a name, and its copy of an object. */
   own: (
     record: NameRecord,
@@ -106,6 +108,8 @@ export class NameResolver {
     if (CHANGE_KINDS.some((kind) => dirtyOf(row)[kind] > 0)) {
       throw new AgentError('Conflict', `${gfid} is being written: nothing is done`);
     }
+    const use = await this.#options.use(gfid, signal);
+    if (use !== undefined) throw new AgentError('Conflict', `${gfid} is in use (${use}): nothing is done`);
     const audit = { action: 'RemoveName', parent, name, gfid, size: copy.size, modifiedAt: copy.modifiedAt };
     log.info({ audit }, 'removing a name to end a split-brain');
     await unlink({ parent, name }, signal);

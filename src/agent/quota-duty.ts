@@ -24,6 +24,7 @@ import { quotaFilterReader } from '../volfile/quota-filter.ts';
 import { Adoption, type AdoptionOptions } from './adoption.ts';
 import { BrickAdoption } from './brick-adoption.ts';
 import { BrickAudit } from './brick-audit.ts';
+import type { BrickDump } from './brick-dump.ts';
 import type { BrickMonitor } from './brick-monitor.ts';
 import type { Config } from './config/load.ts';
 import type { PeerAccess } from './peer-http.ts';
@@ -61,6 +62,7 @@ export interface QuotaParts {
   brick: BrickClient;
   monitor: BrickMonitor;
   processes: ProcessMonitor;
+  dump: BrickDump;
   clock: Clock;
   log: Logger;
   /** Undefined: no peers are asked. */
@@ -115,8 +117,8 @@ export class QuotaDuty {
     });
     this.scanner = this.#createScanner();
     this.repairer = this.#createRepairer();
-    const { worker, processes, brick } = parts;
-    this.#audit = new BrickAudit({ worker, processes, brick, config, clock });
+    const { worker, dump, brick } = parts;
+    this.#audit = new BrickAudit({ worker, dump, brick });
     this.adoption = this.#createAdoption();
     this.healLoops = this.#createHealLoops();
     this.guard = config.quotaGuardIntervalMs > 0 ? this.#createGuard() : undefined;

@@ -51,6 +51,8 @@ export interface ResolverOptions {
   names: Pick<NameResolver, 'plan' | 'apply' | 'remove' | 'unfinished'>;
   /** Why nothing may be written; undefined: it may. */
   fenced: () => string | undefined;
+  /** Who has an object of our own brick open, in words; undefined: nobody, or it cannot be told. */
+  use: (gfid: Gfid, signal: AbortSignal) => Promise<string | undefined>;
   /** The counters of our own copy in hex; undefined: there is none. */
   counters: (gfid: Gfid, signal: AbortSignal) => Promise<Record<string, string> | undefined>;
   /** Adds to a counter of our own copy; answers the sum. */
@@ -140,9 +142,13 @@ export class Resolver {
     const removed = new Set<string>();
     for (const found of split) {
       const own = rows.get(found.gfid) ?? [];
-      const planned = isOfName(found)
-        ? await this.#options.names.plan(found, policy, source, signal)
-        : planResolution(found, own, policy, source);
+      const planned = await this.#unlessUsed(
+        found,
+        isOfName(found)
+          ? await this.#options.names.plan(found, policy, source, signal)
+          : planResolution(found, own, policy, source),
+        signal,
+      );
       // Of a PV both objects of a name are known: once is enough.
       const [removal] = 'plan' in planned ? planned.plan.removals : [];
       const key = removal === undefined ? undefined : `${removal.parent}/${removal.name}`;
@@ -151,6 +157,20 @@ export class Resolver {
       items.push({ found, rows: own, planned });
     }
     return { id: idOf(items.map(({ planned }) => ('plan' in planned ? planned.plan.id : planned.refusal))), items };
+  }
+
+  /** A client that has an object open may write at any moment, and what it has read by then may be of the copy that loses. */
+  async #unlessUsed({ gfid }: SplitBrain, planned: Planned, signal: AbortSignal): Promise<Planned> {
+    if ('refusal' in planned) return planned;
+    const { brickIndex, use } = this.#options;
+    const { removals } = planned.plan;
+    const objects = removals.length > 0 ? new Set(removals.map((removal) => removal.gfid)) : [gfid];
+    for (const object of objects) {
+      const used = await use(object, signal);
+      if (used === undefined) continue;
+      return { refusal: `it is in use, ${used} on brick ${brickIndex}: have it closed, and make a plan anew` };
+    }
+    return planned;
   }
 
   /**
@@ -216,6 +236,8 @@ export class Resolver {
     if (CHANGE_KINDS.some((kind) => (before?.[kind] ?? 0) + add[kind] < 0)) {
       throw new AgentError('BadRequest', `the counters of ${gfid} are not as high as what is to be taken back`);
     }
+    const use = await this.#options.use(gfid, signal);
+    if (use !== undefined) throw new AgentError('Conflict', `${gfid} is in use (${use}): nothing is done`);
     const after = await this.#options.add(gfid, child, add, signal);
     const audit = { action: 'ChangeChangelog', gfid, child, add, before, after };
     log.info({ audit }, 'changelog changed to end a split-brain');

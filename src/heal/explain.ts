@@ -49,6 +49,15 @@ export interface ExplainSubject {
   isWaiting: boolean;
   /** What the other bricks of the set say to it; undefined: they were not asked. */
   comparison?: Comparison | undefined;
+  /** Names that bricks have not, and that nothing will make there. */
+  nameGaps?: readonly NameGap[] | undefined;
+}
+
+export interface NameGap {
+  /** As in the entries. */
+  path: string;
+  /** Bricks that have the object and not the name. */
+  bricks: readonly number[];
 }
 
 export type Comparison =
@@ -59,7 +68,10 @@ export function explainHeal(situation: HealSituation, subject?: ExplainSubject):
   const findings = [...daemonFindings(situation), ...childFindings(situation, subject?.entry)];
   if (subject === undefined) {
     findings.push(...obstaclesAmong(situation.sample, situation), ...backlogFindings(situation.backlog));
-  } else findings.push(...(subject.isWaiting ? entryFindings(subject, situation) : [notWaiting(subject.entry)]));
+  } else {
+    findings.push(...(subject.isWaiting ? entryFindings(subject, situation) : [notWaiting(subject.entry)]));
+    findings.push(...(subject.nameGaps ?? []).map(nameMissing));
+  }
   const isObstructed = findings.some(({ severity }) => severity !== 'info');
   if (!isObstructed && isPending(situation.backlog, subject)) {
     findings.push(WAITS, ...(subject?.comparison === undefined ? [SEEN_ELSEWHERE] : [REFUSED_ELSEWHERE]));
@@ -273,6 +285,16 @@ const ENTRY_FINDINGS: Partial<Record<PendingEntry['state'], (entry: PendingEntry
     remedy: 'getfattr -d -m . -e hex on the backend shows them',
   }),
 };
+
+function nameMissing({ path, bricks }: NameGap): Finding {
+  const which = `brick${bricks.length === 1 ? '' : 's'} ${bricks.join(', ')}`;
+  return {
+    reason: 'NameMissing',
+    severity: 'warning',
+    message: `${which} has the object and not its name ${path}, and nothing notes that: no crawl makes it there`,
+    remedy: `look the name up through a mount that has not listed the directory, as with stat <mount>${path}`,
+  };
+}
 
 function notWaiting({ state }: PendingEntry): Finding {
   const isKnown = state !== 'Stale';

@@ -4,6 +4,7 @@ import { isDeepStrictEqual } from 'node:util';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Check } from 'typebox/value';
+import { readCopies } from '../../src/brick/copies.ts';
 import { DirectoryHandle } from '../../src/brick/handle.ts';
 import { readHealPage } from '../../src/brick/heal-entries.ts';
 import { GFID_INDICES, HealWindow } from '../../src/brick/heal-window.ts';
@@ -11,6 +12,7 @@ import { SettledAttributes } from '../../src/brick/settled-attributes.ts';
 import { replicaSetOf } from '../../src/agent/heal-insight.ts';
 import { healEntriesSchema, healExplainSchema, healPvsSchema, healSchema } from '../../src/agent/http/schemas.ts';
 import { describeEntry, type PendingEntry } from '../../src/heal/entry.ts';
+import { splitKinds } from '../../src/heal/split-brain.ts';
 import { textToBytes } from '../../src/lib/byte-text.ts';
 import { errnoOf } from '../../src/lib/errors.ts';
 import { startAgent, type LabAgent } from '../lab/agent.ts';
@@ -19,6 +21,7 @@ import { Lab } from '../lab/lab.ts';
 import type { Mount } from '../lab/mount.ts';
 import { createPv, type Pv } from '../lab/pv.ts';
 import type { Volume } from '../lab/volume.ts';
+import { DIVISIBLE, glfshealSplitBrains } from '../support/split-brain.ts';
 
 const LIMIT = 64 * 1024 ** 2;
 
@@ -30,7 +33,8 @@ const CLOCKS = { now: () => Date.now() + 1900, monotonic: () => performance.now(
 function entriesOf(volume: Volume, brick: Brick): Map<string, PendingEntry> {
   const ofBrick = known.get(brick.path) ?? new SettledAttributes(CLOCKS);
   known.set(brick.path, ofBrick);
-  const volumeType = volume.spec.type === 'disperse' ? 'Disperse' : 'Replica3';
+  const volumeType =
+    volume.spec.type === 'disperse' ? 'Disperse' : volume.sets[0]?.length === 2 ? 'Replica2' : 'Replica3';
   const set = replicaSetOf({ volume: volume.name, volumeType, brickIndex: brick.index });
   const found = new Map<string, PendingEntry>();
   using root = DirectoryHandle.open(brick.path);
@@ -154,59 +158,141 @@ async function settled(lab: Lab, volume: Volume): Promise<void> {
   );
 }
 
-describe.each(['replica', 'arbiter', 'disperse'] as const)('entries of a %s volume', (type) => {
+/** What the copies of its set say to all that a brick lists: its objects in split-brain. */
+function splitBrainsOf(volume: Volume, entries: readonly Map<string, PendingEntry>[]): Set<string>[] {
+  const found = volume.bricks.map(() => new Set<string>());
+  for (const set of volume.sets) {
+    const gfids = [...new Set(set.flatMap(({ index }) => [...(entries[index]?.keys() ?? [])]))];
+    const copies = set.map((brick) => copiesOn(brick, gfids));
+    for (const [at, gfid] of gfids.entries()) {
+      const rows = set.map(({ index, isArbiter }, child) => {
+        return {
+          brickIndex: index,
+          child: `${volume.name}-client-${index}`,
+          isArbiter,
+          copy: copies[child]?.[at] ?? 'gone',
+        };
+      });
+      if (splitKinds(rows).length === 0) continue;
+      for (const { index } of set) if (entries[index]?.has(gfid) === true) found[index]?.add(gfid);
+    }
+  }
+  return found;
+}
+
+function copiesOn(brick: Brick, gfids: readonly string[]) {
+  using root = DirectoryHandle.open(brick.path);
+  if (root === undefined) throw new Error('no brick');
+  return readCopies(root, gfids);
+}
+
+/** In one of them and not in the other. */
+function differences(
+  ours: ReadonlySet<string> = new Set<string>(),
+  theirs: ReadonlySet<string> = new Set<string>(),
+): string[] {
+  return [...ours, ...theirs].filter((gfid) => !ours.has(gfid) || !theirs.has(gfid));
+}
+
+const LAYOUTS = {
+  replica: { spec: { type: 'replica' }, numRuns: 4 },
+  arbiter: { spec: { type: 'arbiter' }, numRuns: 2 },
+  'distributed replica 2': { spec: { type: 'replica', bricks: 2, sets: 2 }, numRuns: 2 },
+  disperse: { spec: { type: 'disperse' }, numRuns: 2 },
+} as const;
+
+describe.each(Object.entries(LAYOUTS))('entries of a %s volume', (name, { spec, numRuns }) => {
   let lab: Lab;
   let volume: Volume;
-  let client: Mount;
 
   beforeAll(async () => {
-    lab = await Lab.create({ name: `entries-${type}` });
-    // Nothing heals by itself, so that both see the same.
-    volume = await lab.volume({ name: 'vol1', type, shd: false });
+    lab = await Lab.create({ name: `entries-${name.replaceAll(' ', '-')}` });
+    // Nothing heals by itself, so that both see the same, and clients go on with one brick.
+    volume = await lab.volume({ name: 'vol1', ...spec, ...DIVISIBLE });
     await volume.start();
-    client = await volume.mount();
   });
   afterAll(async () => lab.destroy());
 
-  it('are those of glfsheal, on every brick, however the volume was damaged', async () => {
+  /** Nobody is connected afterwards, who would heal when a brick returns. */
+  async function change(work: (client: Mount) => Promise<void>): Promise<void> {
+    const client = await volume.mount();
+    await work(client);
+    await client.unmount();
+  }
+
+  /** The one at that place in each set. */
+  function placed(place: number): { there: Brick[]; others: Brick[] } {
+    const there = volume.sets.flatMap((set) => set[place % set.length] ?? []);
+    return { there, others: volume.bricks.filter((brick) => !there.includes(brick)) };
+  }
+
+  it('and which of them are in split-brain are those of glfsheal, on every brick, however the volume was damaged', async () => {
     let run = 0;
+    const damages = fc.array(damage, { minLength: 5, maxLength: 25 });
     await fc.assert(
-      fc.asyncProperty(
-        fc.nat(2),
-        fc.array(damage, { minLength: 5, maxLength: 25 }),
-        fc.array(damage, { minLength: 5, maxLength: 25 }),
-        async (down, before, during) => {
-          run += 1;
+      fc.asyncProperty(fc.nat(2), damages, damages, damages, async (down, before, during, conflicting) => {
+        run += 1;
+        // Fragments are in no split-brain, and an arbiter alone takes no data.
+        const isDivided = run % 2 === 1 && spec.type !== 'disperse';
+        const { there, others } = placed(isDivided && spec.type === 'arbiter' ? down % 2 : down);
+        let path = '';
+        await change(async (client) => {
           const pv = await createPv(client, `pvc-${run}`, LIMIT);
+          path = pv.relativePath;
           await mkdir(`${pv.path}/dir`);
+          await writeFile(`${pv.path}/both`, 'before');
           for (const step of before) await inflict(pv.path, step);
-          await volume.brick(down).kill('SIGKILL');
-          for (const step of during) await inflict(pv.path, step);
+        });
+        await Promise.all(there.map(async (brick) => brick.kill('SIGKILL')));
+        await change(async (client) => {
+          const base = `${client.path}/${path}`;
+          for (const step of during) await inflict(base, step);
           // All of these may have been impossible (no such file); this one is missed for certain.
-          await writeFile(`${pv.path}/missed`, 'x', { flag: 'wx' });
-          await volume.brick(down).start();
-          await client.waitConnected();
-          await settled(lab, volume);
-          // Its look-ups purge entries without an object, and heal names; so ours is the state before and after.
-          const earlier = volume.bricks.map((brick) => entriesOf(volume, brick));
-          const theirs = await glfshealEntries(lab, volume);
-          for (const [index, brick] of volume.bricks.entries()) {
-            const [told = new Map<string, string>(), before = new Map<string, PendingEntry>()] = [
-              theirs[index],
-              earlier[index],
-            ];
-            const others = volume.bricks.filter((other) => other !== brick);
-            const disagreedBefore = new Set(disagreements(before, told, others).map(gfidIn));
-            // What has changed while glfsheal looked agrees with it on one side of its look: clients heal, too.
-            const found = disagreements(entriesOf(volume, brick), told, others).filter((point) =>
-              disagreedBefore.has(gfidIn(point)),
-            );
-            expect(found, `brick ${index}, ${before.size} entries`).toEqual([]);
-          }
-          expect(Math.max(...earlier.map(({ size }) => size))).toBeGreaterThan(0);
-        },
-      ),
-      { numRuns: type === 'replica' ? 4 : 2, endOnFailure: true },
+          await writeFile(`${base}/missed`, 'x', { flag: 'wx' });
+          await writeFile(`${base}/both`, 'one side');
+        });
+        if (isDivided) {
+          await Promise.all([
+            ...others.map(async (brick) => brick.kill('SIGKILL')),
+            ...there.map(async (brick) => brick.start()),
+          ]);
+          await change(async (client) => {
+            const base = `${client.path}/${path}`;
+            for (const step of conflicting) await inflict(base, step);
+            await writeFile(`${base}/both`, 'the other side');
+          });
+        }
+        await volume.start();
+        await settled(lab, volume);
+        // Its look-ups purge entries without an object, and heal names; so ours is the state before and after.
+        const earlier = volume.bricks.map((brick) => entriesOf(volume, brick));
+        const splitEarlier = splitBrainsOf(volume, earlier);
+        const theirs = await glfshealEntries(lab, volume);
+        const splitTheirs = spec.type === 'disperse' ? [] : await glfshealSplitBrains(lab, volume);
+        const later = volume.bricks.map((brick) => entriesOf(volume, brick));
+        const splitLater = splitBrainsOf(volume, later);
+        for (const [index, brick] of volume.bricks.entries()) {
+          const told = theirs[index] ?? new Map<string, string>();
+          const [entriesBefore, entriesAfter] = [earlier[index] ?? new Map(), later[index] ?? new Map()];
+          const elsewhere = volume.bricks.filter((other) => other !== brick);
+          const disagreedBefore = new Set(disagreements(entriesBefore, told, elsewhere).map(gfidIn));
+          // What has changed while glfsheal looked agrees with it on one side of its look: clients heal, too.
+          const found = disagreements(entriesAfter, told, elsewhere).filter((point) =>
+            disagreedBefore.has(gfidIn(point)),
+          );
+          expect(found, `brick ${index}, ${entriesBefore.size} entries`).toEqual([]);
+          const unlike = new Set(differences(splitEarlier[index], splitTheirs[index]));
+          const split = differences(splitLater[index], splitTheirs[index]).filter((gfid) => unlike.has(gfid));
+          const words = split.map((gfid) =>
+            JSON.stringify([gfid, entriesAfter.get(gfid), volume.bricks.map((one) => copiesOn(one, [gfid])[0])]),
+          );
+          expect(words, `split-brains of brick ${index}`).toEqual([]);
+        }
+        expect(Math.max(...earlier.map(({ size }) => size))).toBeGreaterThan(0);
+        // One at least in a volume that was divided, for certain.
+        expect(!isDivided || splitTheirs.some(({ size }) => size > 0)).toBe(true);
+      }),
+      { numRuns, endOnFailure: true },
     );
   });
 });

@@ -1,5 +1,5 @@
 /** Split-brains made on real bricks and ended by each policy: what a client reads then, and what the bricks hold. */
-import { chmod, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, open as openFile, readFile, rm, writeFile, type FileHandle } from 'node:fs/promises';
 import { removeAttributeSync, setAttributeSync } from 'fs-xattr';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Check } from 'typebox/value';
@@ -9,6 +9,7 @@ import { POLICIES, type Policy } from '../../src/heal/resolve.ts';
 import type { LabAgent } from '../lab/agent.ts';
 import { brickDifferences, pendingHeals } from '../lab/inspect.ts';
 import { Lab } from '../lab/lab.ts';
+import type { Mount } from '../lab/mount.ts';
 import { pvPath } from '../lab/pv.ts';
 import type { Volume } from '../lab/volume.ts';
 import { startPeers } from '../support/agents.ts';
@@ -26,7 +27,7 @@ import {
 } from '../support/resolve-matrix.ts';
 import { DIVISIBLE, divide } from '../support/split-brain.ts';
 
-const DATA = ['changed', 'dirty'];
+const DATA = ['changed', 'dirty', 'open'];
 const saying = (text: string): unknown => expect.stringContaining(text);
 
 describe.each([
@@ -37,6 +38,9 @@ describe.each([
   let lab: Lab;
   let volume: Volume;
   let agents: LabAgent[];
+  /** Of a client that had it open before, and still has. */
+  let open: FileHandle;
+  let holder: Mount;
 
   beforeAll(async () => {
     lab = await Lab.create({ name: `resolve-${type}` });
@@ -46,7 +50,9 @@ describe.each([
     const before = await volume.mount();
     await prepareMatrix(before);
     for (const name of DATA) await writeFile(`${before.path}/${name}`, 'before');
-    await before.unmount();
+    // Through an outage a client keeps what it has open.
+    open = await openFile(`${before.path}/open`, 'r+');
+    holder = before;
     await divide(volume, first, async (directory, side) => {
       for (const name of DATA) await writeFile(`${directory}/${name}`, side === 0 ? FIRST : SECOND);
       await splitMatrix(directory, side);
@@ -155,12 +161,22 @@ describe.each([
     expect(new Set(await contents('changed')).size).toBe(2);
   });
 
-  it('nothing is done while it is being written', async () => {
+  it('nothing is done while it is being written, or while a client has it open', async () => {
     const path = `${volume.brick(1).path}/dirty`;
     setAttributeSync(path, 'trusted.afr.dirty', Buffer.from('000000010000000000000000', 'hex'));
-    const { view } = await resolve(agentOf(0), '/dirty', '--policy', 'source-brick', '--source-brick', '1', '--yes');
-    expect(view).toMatchObject({ results: null, items: [{ refusal: expect.stringContaining('it is being written') }] });
+    await holder.waitConnected();
+    const keep = ['--policy', 'source-brick', '--source-brick', '1', '--yes'];
+    const refused = await Promise.all(
+      ['/dirty', '/open'].map(async (name, at) => (await resolve(agentOf(at), name, ...keep)).view),
+    );
+    expect(refused).toMatchObject([
+      { results: null, items: [{ refusal: saying('it is being written') }] },
+      { results: null, items: [{ refusal: saying('it is in use, 1 open file handle on brick 1: ') }] },
+    ]);
+    expect(new Set(await contents('open')).size).toBe(2);
     removeAttributeSync(path, 'trusted.afr.dirty');
+    await open.close();
+    await holder.unmount();
   });
 
   it('a row that is not what was planned with is left alone by its agent', async () => {
@@ -207,6 +223,7 @@ describe.each([
     const left = [
       ['/changed', '--policy', 'source-brick', '--source-brick', '0'],
       ['/dirty', '--policy', 'source-brick', '--source-brick', '1'],
+      ['/open', '--policy', 'source-brick', '--source-brick', '1'],
       ['--pv', pvOf('source-brick'), '--policy', 'majority'],
       ['--pv', pvOf('bigger-file'), '--policy', 'source-brick', '--source-brick', '0'],
       ['--pv', pvOf('latest-mtime'), '--policy', 'source-brick', '--source-brick', '0'],

@@ -1,5 +1,6 @@
 /** Split-brains made on real bricks, as the agents of their set find them and as glfsheal does. */
-import { chmod, rm, writeFile } from 'node:fs/promises';
+import { chmod, rm, stat, writeFile } from 'node:fs/promises';
+import { getAttributeSync, listAttributesSync, removeAttributeSync } from 'fs-xattr';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Check } from 'typebox/value';
 import { splitBrainSchema, type SplitBrainView } from '../../src/agent/http/heal-schemas.ts';
@@ -114,6 +115,23 @@ describe.each([
       gfid: 1,
       type: 1,
     });
+  });
+
+  it('tells of a name that a brick has lost with its mark, until it is looked up', async () => {
+    const second = `${volume.brick(1).path}/links/second`;
+    for (const key of listAttributesSync(second)) {
+      const isIts =
+        key.startsWith('trusted.gfid2path.') && getAttributeSync(second, key).toString().endsWith('/second');
+      if (isIts) removeAttributeSync(second, key);
+    }
+    await rm(second);
+    const explain = async () => (await agentOf(0).cli('heal', 'explain', '/links/first')).stdout;
+    expect(await explain()).toContain('WARNING NameMissing: brick 1 has the object and not its name /links/second');
+    const client = await volume.mount();
+    await stat(`${client.path}/links/second`);
+    await lab.waitFor('the name', async () => !(await explain()).includes('NameMissing'));
+    expect((await stat(second)).nlink).toBe(3);
+    await client.unmount();
   });
 
   it('is not known without the agent of one brick, and known again with it', async () => {

@@ -1,5 +1,5 @@
 /** Makes split-brains: bricks of a set take changes while the others are down, in turn, with nothing that heals. */
-import { chmod, mkdir, writeFile } from 'node:fs/promises';
+import { chmod, link, mkdir, writeFile } from 'node:fs/promises';
 import type { Lab } from '../lab/lab.ts';
 import type { Volume, VolumeSpec } from '../lab/volume.ts';
 
@@ -39,10 +39,13 @@ export async function prepareFiles(volume: Volume): Promise<void> {
   const client = await volume.mount();
   await mkdir(`${client.path}/sb`);
   for (const name of ['data', 'meta', 'both', 'pending']) await writeFile(`${client.path}/sb/${name}`, 'before');
+  await mkdir(`${client.path}/links`);
+  await writeFile(`${client.path}/links/first`, 'before');
+  await link(`${client.path}/links/first`, `${client.path}/links/second`);
   await client.unmount();
 }
 
-/** To be called with `divide`: one split-brain of each kind, and one change that only the first side makes. */
+/** To be called with `divide`: one split-brain of each kind, and changes that only the first side makes. */
 export async function splitEverything(directory: string, side: 0 | 1): Promise<void> {
   const sb = `${directory}/sb`;
   const content = side === 0 ? 'first' : 'the second, longer';
@@ -54,6 +57,7 @@ export async function splitEverything(directory: string, side: 0 | 1): Promise<v
   if (side === 0) await mkdir(`${sb}/type`);
   else await writeFile(`${sb}/type`, content);
   if (side === 0) await writeFile(`${sb}/pending`, content);
+  if (side === 0) await writeFile(`${directory}/links/first`, content);
 }
 
 /** What glfsheal says is in split-brain, by brick. */

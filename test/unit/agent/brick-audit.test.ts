@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { BrickAudit, type BrickAuditOptions } from '../../../src/agent/brick-audit.ts';
+import { BrickDump, type BrickDumpOptions } from '../../../src/agent/brick-dump.ts';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { readProcess } from '../../../src/process/identity.ts';
 import { FakeProc } from '../process/fake-proc.ts';
@@ -37,7 +38,9 @@ async function auditOf(texts: readonly string[]) {
   };
   const parts = { processes: { views }, config: { statedumpDir: dir, brickName: BRICK }, clock: systemClock };
   // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the members that a dump needs
-  const audit = new BrickAudit({ ...parts, system: { procRoot: proc.root, kill } } as unknown as BrickAuditOptions);
+  const dump = new BrickDump({ ...parts, system: { procRoot: proc.root, kill } } as unknown as BrickDumpOptions);
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- and nothing else of an audit
+  const audit = new BrickAudit({ dump } as unknown as BrickAuditOptions);
   return { audit, dumps: () => dumps };
 }
 

@@ -69,6 +69,7 @@ function resolverOf(brickIndex: number, changes: Partial<ResolverOptions> = {}):
       unfinished: async () => await Promise.resolve('not expected'),
     },
     fenced: () => undefined,
+    use: async () => await Promise.resolve(undefined),
     counters: async () => await Promise.resolve(bricks[brickIndex]),
     add: async (_gfid, child, counters) => {
       calls.push(`brick ${brickIndex} ${child} ${counters.data}`);
@@ -111,6 +112,17 @@ describe('Resolver', () => {
     const done = execute(resolver);
     for (let step = 0; step < 50; step += 1) await clock.advance(500);
     expect(await done).toEqual([expect.stringContaining('Healing: decided for brick 0; brick 0 still blames brick 1')]);
+  });
+
+  it('makes no plan for what a client has open here, and changes nothing of what one has open there', async () => {
+    const use = async () => await Promise.resolve('1 open file handle');
+    const { items } = await resolverOf(0, { use }).plan([GFID], 'source-brick', 0, never);
+    expect(items[0]?.planned).toEqual({ refusal: expect.stringMatching(/in use, 1 open file handle on brick 0/) });
+    const peer = async (index: number, change: RowChange) => await resolverOf(index, { use }).change(change, never);
+    expect(await execute(resolverOf(0, { peer }))).toEqual([
+      expect.stringMatching(/^Failed: brick 1: .* in use \(1 open file handle\): nothing is done$/),
+    ]);
+    expect(calls).toEqual([]);
   });
 
   it('does nothing without the right plan', async () => {
