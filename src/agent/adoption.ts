@@ -6,7 +6,7 @@ import { brickSetOf } from '../heal/brick-set.ts';
 import type { Disruption } from '../heal/disruption.ts';
 import type { Clock } from '../lib/clock.ts';
 import { AgentError, isAgentError } from '../lib/errors.ts';
-import { Adopter, type AdoptPorts, type AdoptResult, type AdoptStep } from '../quota/adopter.ts';
+import { Adopter, type AdoptPorts, type AdoptResult, type AdoptStep, type AdoptionTarget } from '../quota/adopter.ts';
 import type { AuditTarget } from '../quota/audit.ts';
 import type { QuotaBackend } from '../quota/ports.ts';
 import { BrickClient } from '../rpc/brick-client.ts';
@@ -31,7 +31,7 @@ export interface AdoptionOptions {
   config: Config;
   own: BrickAdoption;
   backend: QuotaBackend;
-  targets: () => readonly (AuditTarget & { begun: boolean; wrong: number })[];
+  targets: () => readonly AdoptionTarget[];
   /** The set as its agents see it. */
   disruption: {
     report: (signal: AbortSignal) => Promise<{ isStopping: boolean }>;

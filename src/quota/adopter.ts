@@ -52,9 +52,18 @@ export interface AdoptView {
   wrong: number | undefined;
 }
 
+export interface AdoptionTarget extends AuditTarget {
+  /** It was begun, and is not known to have ended. */
+  begun: boolean;
+  /** Files and directories that the last audit found outside. */
+  wrong: number;
+  /** Some of these are namespaces of their own: to move them changes nothing, as they bring it back at each look-up. */
+  isNested: boolean;
+}
+
 export interface AdopterOptions {
   ports: AdoptPorts;
-  targets: () => readonly (AuditTarget & { begun: boolean; wrong: number })[];
+  targets: () => readonly AdoptionTarget[];
   /** Why it is refused on this brick for good; undefined: it is not. */
   refusal: string | undefined;
   /** Whether PVs are adopted that an audit has found partly outside, without being asked for. */
@@ -106,8 +115,12 @@ export class Adopter {
   start(pv: string): AdoptView {
     const { refusal, targets, wake } = this.#options;
     if (refusal !== undefined) throw new AgentError('NotSupported', refusal);
-    if (!targets().some((target) => target.pv === pv)) {
+    const target = targets().find((candidate) => candidate.pv === pv);
+    if (target === undefined) {
       throw new AgentError('NotFound', `no PV "${pv}" with a limit in force on this brick`);
+    }
+    if (target.isNested) {
+      throw new AgentError('Conflict', 'a directory of the PV is a namespace of its own: see quota explain');
     }
     const known = this.#views.get(pv);
     if (known !== undefined && this.#isUnfinished(known)) return known;
@@ -127,10 +140,10 @@ export class Adopter {
     if (next !== undefined) await this.#adopt(next, signal);
   }
 
-  #isDue({ pv, begun, wrong }: AuditTarget & { begun: boolean; wrong: number }): boolean {
+  #isDue({ pv, begun, wrong, isNested }: AdoptionTarget): boolean {
     const { clock, automatic } = this.#options;
     if (clock.monotonic() < (this.#notBefore.get(pv) ?? 0)) return false;
-    return begun || this.#views.get(pv)?.state === 'Waiting' || (automatic && wrong > 0);
+    return begun || this.#views.get(pv)?.state === 'Waiting' || (automatic && wrong > 0 && !isNested);
   }
 
   #isUnfinished({ state }: AdoptView): boolean {

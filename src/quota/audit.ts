@@ -28,6 +28,18 @@ export interface PvAudit {
    * be below this PV.
    */
   unplaced: number;
+  /** Directories below the PV's that are namespaces of their own; undefined: none is. */
+  nested?: NestedNamespaces | undefined;
+}
+
+/**
+ * A directory below a PV's that somebody has made a namespace, as a quota helper's mount or a hand on the backend may (11.1 refuses it to any other
+ * client): what is in it counts for it alone, so the PV's limit does not hold there, over restarts too.
+ */
+export interface NestedNamespaces {
+  count: number;
+  /** Relative to the PV's directory. */
+  first: string;
 }
 
 export interface AuditResult {
@@ -46,6 +58,8 @@ export const MAX_STRAYS = 20_000;
 export class AuditTally {
   readonly #right = new Map<Gfid, number>();
   readonly #strays: Gfid[] = [];
+  /** Those of the strays that are namespaces themselves, by their place in the list. */
+  readonly #namespaces = new Set<number>();
   #dropped = 0;
 
   constructor(targets: readonly AuditTarget[]) {
@@ -61,8 +75,10 @@ export class AuditTally {
     if (gfid === ROOT_GFID) return;
     const right = namespace === undefined ? undefined : this.#right.get(namespace);
     if (namespace !== undefined && right !== undefined) this.#right.set(namespace, right + 1);
-    else if (this.#strays.length < MAX_STRAYS) this.#strays.push(gfid);
-    else this.#dropped += 1;
+    else if (this.#strays.length < MAX_STRAYS) {
+      if (namespace === gfid) this.#namespaces.add(this.#strays.length);
+      this.#strays.push(gfid);
+    } else this.#dropped += 1;
   }
 
   /**
@@ -84,22 +100,30 @@ export class AuditTally {
       results.set(gfid, result);
       byBytes.set(toBytes(path), result);
     }
-    for (const place of places) {
+    for (const [index, place] of places.entries()) {
       if (typeof place !== 'string') continue;
-      const result = enclosing(byBytes, place);
-      if (result === undefined) continue;
+      const found = enclosing(byBytes, place);
+      if (found === undefined) continue;
+      const { value: result, key } = found;
       result.audit.wrong += 1;
       result.wrongPaths.push(place);
+      if (!this.#namespaces.has(index) || place === key) continue;
+      const first = Buffer.from(place.slice(key.length + 1), 'latin1').toString('utf8');
+      result.audit.nested = {
+        count: (result.audit.nested?.count ?? 0) + 1,
+        first: result.audit.nested?.first ?? first,
+      };
     }
     return results;
   }
 }
 
 /** The entry whose key is `place` or a directory above it. */
-function enclosing<T>(byPath: ReadonlyMap<string, T>, place: string): T | undefined {
+function enclosing<T>(byPath: ReadonlyMap<string, T>, place: string): { key: string; value: T } | undefined {
   for (let end = place.length; end > 0; end = place.lastIndexOf('/', end - 1)) {
-    const found = byPath.get(place.slice(0, end));
-    if (found !== undefined) return found;
+    const key = place.slice(0, end);
+    const value = byPath.get(key);
+    if (value !== undefined) return { key, value };
   }
   return undefined;
 }

@@ -59,7 +59,19 @@ export function judgeEnforced({ live, limited, namespaceMade, audit, now }: Enfo
   }
 }
 
-function judgeAudit({ at, right, wrong, unplaced }: PvAudit): Omit<ConditionInput, 'type'> {
+function judgeAudit({ at, right, wrong, unplaced, nested }: PvAudit): Omit<ConditionInput, 'type'> {
+  if (nested !== undefined) {
+    const { count, first } = nested;
+    const what =
+      count === 1
+        ? `a directory of the PV is a namespace of its own: ${JSON.stringify(first)}`
+        : `${count} directories of the PV are namespaces of their own, ${JSON.stringify(first)} among them`;
+    return {
+      status: 'False',
+      reason: 'NestedNamespace',
+      message: `${what} (seen in the brick's memory at ${time(at)}): what is in there is not counted for the PV and not limited by it, and a restart alone does not change that: take trusted.glusterfs.namespace off that directory on the disk of every brick of the set, then restart them one by one`,
+    };
+  }
   if (wrong > 0) {
     return {
       status: 'False',

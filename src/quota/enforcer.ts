@@ -3,6 +3,7 @@ import { AgentError, errorMessage } from '../lib/errors.ts';
 import type { Gfid } from '../lib/gfid.ts';
 import type { Log } from '../lib/log.ts';
 import { Mutex } from '../lib/mutex.ts';
+import type { AdoptionTarget } from './adopter.ts';
 import type { PeerWish, Wishes } from './desired.ts';
 import type { AuditTarget, PvAudit } from './audit.ts';
 import { FileWishes } from './file-wishes.ts';
@@ -191,13 +192,13 @@ export class QuotaEnforcer {
   }
 
   /** PVs whose limit is live, with how many of their files and directories the last audit found outside. */
-  adoptionTargets(): readonly (AuditTarget & { begun: boolean; wrong: number })[] {
+  adoptionTargets(): readonly AdoptionTarget[] {
     return this.#list('adoption', (state) => {
       const { pv, path, backend, audit } = state;
       const gfid = limitedGfid(state);
       if (gfid === undefined) return undefined;
       const begun = backend.kind === 'present' && backend.quota.adopting;
-      return { pv, path, gfid, begun, wrong: audit?.wrong ?? 0 };
+      return { pv, path, gfid, begun, wrong: audit?.wrong ?? 0, isNested: audit?.nested !== undefined };
     });
   }
 

@@ -11,7 +11,7 @@ import { brickLimit, type QuotaLayout } from './layout.ts';
 import { showsLimit, type QuotaStatfs } from './live-limit.ts';
 import { LiveQuota } from './live-quota.ts';
 import type { QuotaBackend, QuotaBrick } from './ports.ts';
-import { foundLive, judge, type LiveView, type PvState } from './pv-state.ts';
+import { foundLive, judge, usedBytes, type LiveView, type PvState } from './pv-state.ts';
 
 /** PVs in one round. While one round waits for the brick, another is with the disk. */
 const ROUND = 250;
@@ -92,7 +92,7 @@ export class Reconciler {
       state.askedAt = askedAt;
       const isSame = statfs.free === live.result.statfs.free && statfs.blockSize === live.result.statfs.blockSize;
       state.live = { kind: 'result', result: { kind: 'settled', gfid, statfs, madeNamespace: false }, at: now };
-      if (!isSame) judge(state, this.#layout, now);
+      if (!isSame) this.#judge(state, now);
     }
     return [...others];
   }
@@ -122,10 +122,21 @@ export class Reconciler {
     const monotonic = this.#clock.monotonic();
     for (const [index, state] of states.entries()) {
       if (state.backend.kind === 'present') forgetLook(state.backend.quota);
-      judge(state, this.#layout, now);
+      this.#judge(state, now);
       // One after the other: all at once would hold up the pass in which they are due again.
       state.believedUntil = monotonic + this.#checkIntervalMs * (1 - (index % SPREAD) / (2 * SPREAD));
     }
+  }
+
+  /** Logs when a PV gets to its soft limit, and when it is below it again. */
+  #judge(state: PvState, now: number): void {
+    const before = softLimitStatus(state);
+    judge(state, this.#layout, now);
+    const after = softLimitStatus(state);
+    if (after === before) return;
+    const facts = { pv: state.pv, usedBytes: usedBytes(state)?.toString() };
+    if (after === 'False') this.#log.warn(facts, 'uses its soft limit or more');
+    else if (after === 'True' && before === 'False') this.#log.info(facts, 'uses less than its soft limit again');
   }
 
   async #read(states: readonly PvState[], signal: AbortSignal, closely = false): Promise<void> {
@@ -292,6 +303,10 @@ export class Reconciler {
     await this.#write(changed, changes, signal);
     if (changes.length > 0) faultPoint('pass-removed');
   }
+}
+
+function softLimitStatus({ conditions }: PvState): string | undefined {
+  return conditions.find(({ type }) => type === 'BelowSoftLimit')?.status;
 }
 
 const NO_ANSWER = { kind: 'failed', message: 'the worker did not answer for this directory' } as const;

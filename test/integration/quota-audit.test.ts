@@ -1,9 +1,10 @@
 import { appendFile, mkdir, open, readdir, writeFile } from 'node:fs/promises';
+import { removeAttributeSync, setAttributeSync } from 'fs-xattr';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startAgent, type LabAgent } from '../lab/agent.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Mount } from '../lab/mount.ts';
-import { createPv } from '../lab/pv.ts';
+import { createPv, NAMESPACE_XATTR } from '../lab/pv.ts';
 import type { Volume } from '../lab/volume.ts';
 import { writeUntilError } from '../lab/write.ts';
 import { conditionOf, quotaOf, waitLimit } from '../support/agents.ts';
@@ -108,6 +109,33 @@ describe('audit of a brick by statedump', () => {
     } finally {
       await file.close().catch(() => undefined);
     }
+  });
+
+  it('finds a namespace that was made inside of a PV, names it, does not adopt it, and sees its end', async () => {
+    const pv = await createPv(client, 'pvc-nest', 2 * MiB);
+    await waitLimit(lab, [agent], pv.name, 2 * MiB);
+    await mkdir(`${pv.path}/sub/deep`, { recursive: true });
+    // Any other client is refused, also with all capabilities.
+    expect(() => setAttributeSync(`${pv.path}/sub`, NAMESPACE_XATTR, 'true')).toThrow(
+      expect.objectContaining({ code: 'EPERM' }),
+    );
+    const helper = await volume.mount({ pid: -14 });
+    setAttributeSync(`${helper.path}/${pv.relativePath}/sub`, NAMESPACE_XATTR, 'true');
+    await waitEnforced(pv.name, 'False NestedNamespace');
+    expect(await enforcedMessage(pv.name)).toContain('a directory of the PV is a namespace of its own: "sub"');
+    // That it matters:
+    expect((await writeUntilError(`${pv.path}/sub/file`, 64 * 1024, 4 * MiB)).errno).toBeUndefined();
+    expect((await agent.cli('quota', 'explain', pv.name)).stdout).toContain('setfattr -x trusted.glusterfs.namespace');
+    expect((await agent.api('POST', `/v1/quotas/${pv.name}/adoption`)).status).toBe(409);
+    const brick = volume.brick(0);
+    expect(brick.xattr(`${pv.relativePath}/sub`, NAMESPACE_XATTR)).toBeDefined();
+    removeAttributeSync(`${brick.path}/${pv.relativePath}/sub`, NAMESPACE_XATTR);
+    await helper.unmount();
+    await brick.kill('SIGTERM');
+    await brick.start();
+    await client.waitConnected();
+    await waitEnforced(pv.name, 'True Audited');
+    expect((await writeUntilError(`${pv.path}/sub/deep/file`, 64 * 1024, 4 * MiB)).errno).toBe('EDQUOT');
   });
 
   it('leaves no statedump behind, and none of others is touched', async () => {

@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdir, rm, statfs, writeFile } from 'node:fs/promises';
+import { mkdir, rm, statfs, truncate, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { removeAttributeSync, setAttributeSync } from 'fs-xattr';
@@ -11,7 +11,10 @@ import type { Mount } from '../lab/mount.ts';
 import { createPv, LIMIT_XATTR, NAMESPACE_XATTR, writeInfo, type Pv } from '../lab/pv.ts';
 import type { Volume } from '../lab/volume.ts';
 import { writeUntilError } from '../lab/write.ts';
-import { quotaOf, waitLimit } from '../support/agents.ts';
+import { conditionOf, quotaOf, waitLimit } from '../support/agents.ts';
+import { skipsOpenssl } from '../support/certificates.ts';
+import { FakeKube } from '../support/fake-kube.ts';
+import { TemporaryDirectory } from '../support/temporary.ts';
 
 const MiB = 1024 * 1024;
 const BLOCK = 4096;
@@ -175,6 +178,22 @@ describe('the quota file', () => {
   let agent: LabAgent;
   let file: string;
   let pv: Pv;
+  /** Undefined: no certificates can be made here. */
+  let kube: FakeKube | undefined;
+  let secrets: TemporaryDirectory;
+
+  beforeAll(async () => {
+    secrets = new TemporaryDirectory('prepare-kube');
+    kube = skipsOpenssl ? undefined : await FakeKube.start(secrets.path);
+  });
+  afterAll(async () => {
+    await kube?.stop();
+    secrets[Symbol.dispose]();
+  });
+
+  async function softLimit(): Promise<string> {
+    return await conditionOf(agent, pv.name, 'BelowSoftLimit');
+  }
 
   async function metric(name: string): Promise<string | undefined> {
     const { text } = await agent.ops('/metrics');
@@ -185,12 +204,39 @@ describe('the quota file', () => {
     pv = await createPv(client, 'pvc-file', undefined);
     file = `${volume.dir}/quotas.yaml`;
     await writeFile(file, 'quotas:\n  - {pv: pvc-file, limit: 4Mi, soft: 0.5}\n  - {pv: pvc-file-2, limit: lots}\n');
-    agent = await startAgent(lab, volume, volume.brick(0), { env: { BRICK_AGENT_QUOTA_FILE: file } });
+    const env = { BRICK_AGENT_QUOTA_FILE: file, BRICK_AGENT_QUOTA_VERIFY_INTERVAL_MS: '1000', ...kube?.environment };
+    agent = await startAgent(lab, volume, volume.brick(0), { env });
     await waitLimit(lab, [agent], pv.name, 4 * MiB);
+    expect(await softLimit()).toBe('True Below');
     expect((await quotaOf(agent, pv.name))?.spec.source).toBe('File');
     const { json } = await agent.api('GET', '/v1/quotas');
     expect(JSON.stringify(json)).toContain('quotaFile line 3');
     expect((await writeUntilError(`${pv.path}/a`, 64 * 1024, 8 * MiB)).errno).toBe('EDQUOT');
+  });
+
+  it('says that the soft limit is reached, and that it is not any more: condition, metrics, log and Event', async () => {
+    await lab.waitFor('the soft limit reached', async () => (await softLimit()) === 'False Above');
+    const metrics = async (): Promise<number[]> =>
+      await Promise.all(
+        ['gluster_quota_used_bytes', 'gluster_quota_soft_limit_bytes'].map(async (name) =>
+          Number((await metric(name))?.split(' ').at(-1)),
+        ),
+      );
+    const [used = 0, soft] = await metrics();
+    expect(soft).toBe(2 * MiB);
+    expect(used).toBeGreaterThan(2 * MiB);
+    const warning = 'uses its soft limit or more';
+    const ended = 'uses less than its soft limit again';
+    const saying = async (message: string) => (await agent.logs()).filter(({ msg }) => msg === message);
+    expect(await saying(warning)).toMatchObject([{ pv: pv.name }]);
+    await truncate(`${pv.path}/a`, MiB);
+    await lab.waitFor('less than the soft limit', async () => (await softLimit()) === 'True Below');
+    expect(await saying(warning)).toHaveLength(1);
+    expect(await saying(ended)).toMatchObject([{ pv: pv.name }]);
+    if (kube === undefined) return;
+    await lab.waitFor('both Events', () =>
+      Promise.resolve(['PvAboveSoftLimit', 'PvBelowSoftLimit'].every((reason) => kube?.reasons().includes(reason))),
+    );
   });
 
   it('changes it, and keeps the last good one when the file is broken', async () => {

@@ -30,6 +30,8 @@ const ADVICE: Record<string, string> = {
   'Live RemovalPending': 'nothing; the limit is lifted and forgotten when the brick restarts',
   'Enforced PartlyEnforced':
     'brick-agent quota adopt has the running bricks count all of it; so does a restart of them, one by one, after prepare',
+  'Enforced NestedNamespace':
+    'on the disk of every brick of the set: setfattr -x trusted.glusterfs.namespace <brick>/<PV directory>/<that directory>; then restart the bricks, one by one, after prepare',
   'UsageTrue CountsTooMuch': 'brick-agent quota repair sets it right; so does a restart after prepare',
   'UsageTrue CountsTooLittle': 'brick-agent quota repair sets it right; so does a restart after prepare',
   'HealEnds MetadataHealLoop': 'nothing where quotaHealLoops is end on the brick that is healed; else see the message',

@@ -77,7 +77,7 @@ function showOne(body: unknown, output: Output, json: boolean): ExitCode {
   output.line(`Used        ${bytes(now.usedBytes) ?? '-'}`);
   output.line(`Refused     ${refused(now.refusedWrites)}`);
   for (const { type, status: value, reason, message } of now.conditions) {
-    output.line(`${type.padEnd(11)} ${colourStatus(value)} ${reason}: ${message}`);
+    output.line(`${type.padEnd(11)} ${colourStatus(value)} ${reason}: ${printable(message)}`);
   }
   return isGood(body) ? 0 : 1;
 }

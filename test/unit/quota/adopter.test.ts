@@ -74,11 +74,12 @@ class FakeSet implements AdoptPorts {
 let set: FakeSet;
 let clock: ManualClock;
 let wrong: number;
+let isNested: boolean;
 
 function create(options: { automatic?: boolean; refusal?: string } = {}): Adopter {
   return new Adopter({
     ports: set,
-    targets: () => [{ ...TARGET, begun: set.begun, wrong }],
+    targets: () => [{ ...TARGET, begun: set.begun, wrong, isNested }],
     refusal: options.refusal,
     automatic: options.automatic ?? false,
     clock,
@@ -91,6 +92,7 @@ beforeEach(() => {
   set = new FakeSet();
   clock = new ManualClock();
   wrong = 0;
+  isNested = false;
 });
 
 const STEPS = [
@@ -106,6 +108,15 @@ const STEPS = [
 ];
 
 describe('Adopter', () => {
+  it('touches no PV with a namespace inside, neither on request nor by itself', async () => {
+    isNested = true;
+    wrong = 2;
+    const adopter = create({ automatic: true });
+    expect(() => adopter.start('pvc-1')).toThrow('namespace of its own');
+    await adopter.pass(signal);
+    expect(set.calls).toEqual([]);
+  });
+
   it('asks, remembers, moves directories under lock, then files, forgets, and has the counter set right', async () => {
     const adopter = create();
     expect(adopter.start('pvc-1')).toMatchObject({ state: 'Pending' });

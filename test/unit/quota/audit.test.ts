@@ -39,6 +39,32 @@ describe('AuditTally', () => {
     });
   });
 
+  it('tells a namespace inside of a PV from what merely lies in the wrong one', () => {
+    const tally = new AuditTally(TARGETS);
+    tally.take(gfid(1), gfid(1));
+    tally.take(gfid(2), gfid(1));
+    tally.take(gfid(3), gfid(3));
+    // Not inside of any: another PV, one without a limit; and the directory above.
+    tally.take(gfid(4), gfid(4));
+    tally.take(gfid(5), gfid(5));
+    // The PV's own directory, with another gfid than the one that was asked for: replaced meanwhile.
+    tally.take(gfid(6), gfid(6));
+    const bytes = Buffer.from('subvol/ab/cd/ä', 'utf8').toString('latin1');
+    const inner = Buffer.from('dïr\n', 'utf8').toString('latin1');
+    const places = [
+      `subvol/ab/cd/a/${inner}`,
+      `subvol/ab/cd/a/${inner}/x`,
+      'subvol/ab/cd/a/b',
+      'subvol/ab/cd/c',
+      'subvol/ab',
+      bytes,
+    ];
+    const results = tally.judge(TARGETS, places, TIMES);
+    expect(results.get(GFID_A)?.audit).toMatchObject({ wrong: 3, nested: { count: 2, first: 'dïr\n' } });
+    expect(results.get(GFID_B)?.audit).toMatchObject({ wrong: 1 });
+    expect(results.get(GFID_B)?.audit.nested).toBeUndefined();
+  });
+
   it('holds what has no known place against every PV', () => {
     const tally = new AuditTally(TARGETS);
     tally.take(gfid(1), ROOT_GFID);

@@ -25,6 +25,11 @@ describe('judgeEnforced', () => {
       { audit: { ...AUDIT, wrong: 1 }, namespaceMade: 'Empty' },
       'False PartlyEnforced',
     ],
+    [
+      'a namespace inside of it',
+      { audit: { ...AUDIT, wrong: 2, nested: { count: 1, first: 'sub' } }, namespaceMade: 'Empty' },
+      'False NestedNamespace',
+    ],
     ['files without a place', { audit: { ...AUDIT, unplaced: 1 } }, 'Unknown NotAudited'],
     [
       'the same, empty at first',
@@ -44,6 +49,14 @@ describe('judgeEnforced', () => {
     ['no limit', { limited: false }, 'False AsWanted'],
   ])('%s', (_, facts, expected) => {
     expect(judged(facts)).toBe(expected);
+  });
+
+  it('names a namespace inside of the PV, whatever its name', () => {
+    const message = (count: number): string =>
+      judgeEnforced({ ...FACTS, audit: { ...AUDIT, wrong: 1, nested: { count, first: 'a\u001b[2J"\n' } } }).message;
+    expect(message(1)).toContain('a directory of the PV is a namespace of its own');
+    expect(message(1)).toContain(String.raw`"a\u001b[2J\"\n" (seen`);
+    expect(message(3)).toContain('3 directories of the PV are namespaces');
   });
 
   it('is what Live is as long as that is not True', () => {

@@ -475,6 +475,7 @@ describe('the quota file', () => {
       softRatio,
       line: 7,
     });
+    const logged: string[] = [];
     let entries = [entry('pvc-1', 20n * MiB, 0.5), entry('elsewhere', MiB)];
     const file: Mutable<QuotaFile> = {
       read: async () => ({ entries, refusals: [{ line: 3, reason: 'wrong' }], error: undefined }),
@@ -486,7 +487,11 @@ describe('the quota file', () => {
       fence: () => fence,
       quotaFile: file,
       clock,
-      log: silentLog,
+      log: {
+        ...silentLog,
+        warn: (facts, message) => logged.push(`${message} ${String(Reflect.get(facts, 'usedBytes'))}`),
+        info: (facts, message) => logged.push(`${message} ${String(Reflect.get(facts, 'usedBytes'))}`),
+      },
       verifyIntervalMs: 30_000,
     });
     brick.addPv('pvc-1', { kadaluBytes: 10n * MiB }).disk.size = 15n * MiB;
@@ -500,6 +505,7 @@ describe('the quota file', () => {
       ],
     });
     expect(condition('pvc-1', 'BelowSoftLimit')).toBe('False Above');
+    expect(logged.filter((line) => line.includes('soft'))).toEqual([`uses its soft limit or more ${15n * MiB}`]);
     expect(enforcer.refusals.map(({ reason }) => reason)).toEqual(['wrong', 'no PV "elsewhere" on this brick']);
     expect(enforcer.isQuotaFileValid).toBe(true);
     file.error = 'ENOENT';
@@ -509,8 +515,11 @@ describe('the quota file', () => {
       file: 'quotaFile',
       reason: 'ENOENT: the last good one stays in force',
     });
-    await enforcer.setLimit('pvc-1', 30n * MiB, never);
+    await enforcer.setLimit('pvc-1', 40n * MiB, never);
     expect(enforcer.get('pvc-1')?.spec.source).toBe('Api');
+    expect(logged.filter((line) => line.includes('soft')).slice(1)).toEqual([
+      `uses less than its soft limit again ${15n * MiB}`,
+    ]);
     await enforcer.removeLimit('pvc-1', never);
     expect(enforcer.get('pvc-1')?.spec.source).toBe('File');
     entries = [];

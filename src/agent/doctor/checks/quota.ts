@@ -114,6 +114,8 @@ const REMEDIES: Record<string, string> = {
   'Live BrickRefused': 'see the log of the brick',
   'Live NotEnforceable': 'run GlusterFS 11 to enforce quotas',
   'Live BrickDown': 'start the brick; limits come back by themselves',
+  'Enforced NestedNamespace':
+    'take trusted.glusterfs.namespace off that directory on the disk of every brick of the set, then restart them one by one',
   'Enforced PartlyEnforced': 'restart the brick, with brick-agent prepare before its start',
   'BelowSoftLimit Above': 'make room, or resize the PV',
   'UsageTrue CountsTooMuch': 'restart the brick, with brick-agent prepare before its start',
