@@ -6,27 +6,44 @@ import type { BrickDump } from './brick-dump.ts';
 
 /** The steps of one plan come one after the other; a dump costs some 60 ms and the brick a walk over its inode table. In milliseconds. */
 const FRESH_MS = 1_000;
+/** Until a second dump: a self-heal daemon that crawls has each object open for some milliseconds, and a dump does not tell it from a client. In milliseconds. */
+const CONFIRM_MS = 500;
+
+interface Look {
+  /** Monotonic milliseconds, of before the dump: what came later is not in it. */
+  at: number;
+  used: ReadonlyMap<Gfid, InodeUse>;
+  /** Of the dump before, where this one was made to confirm it. */
+  before: ReadonlyMap<Gfid, InodeUse> | undefined;
+}
 
 export class BrickUse {
   readonly #dump: Pick<BrickDump, 'read'>;
-  readonly #clock: Pick<Clock, 'monotonic'>;
-  #last: { at: number; used: ReadonlyMap<Gfid, InodeUse> } | undefined;
+  readonly #clock: Pick<Clock, 'monotonic' | 'sleep'>;
+  #last: Look | undefined;
 
-  constructor(dump: Pick<BrickDump, 'read'>, clock: Pick<Clock, 'monotonic'>) {
+  constructor(dump: Pick<BrickDump, 'read'>, clock: Pick<Clock, 'monotonic' | 'sleep'>) {
     this.#dump = dump;
     this.#clock = clock;
   }
 
-  /** In words; undefined: nobody uses it. @throws AgentError as `BrickDump.read` */
+  /** In words; undefined: nobody uses it for longer than a self-heal daemon does. @throws AgentError as `BrickDump.read` */
   async of(gfid: Gfid, signal: AbortSignal): Promise<string | undefined> {
-    const at = this.#clock.monotonic();
-    if (this.#last === undefined || at - this.#last.at > FRESH_MS) {
-      const used = await this.#dump.read((brickName) => new InodeUseReader(brickName), signal);
-      // Of the time before: what came later is not in it.
-      this.#last = { at, used };
+    let last = this.#last;
+    if (last === undefined || this.#clock.monotonic() - last.at > FRESH_MS) last = await this.#look(undefined, signal);
+    if (last.used.has(gfid) && last.before?.has(gfid) !== true) {
+      await this.#clock.sleep(CONFIRM_MS, signal);
+      last = await this.#look(last.used, signal);
     }
-    const use = this.#last.used.get(gfid);
+    const use = last.used.get(gfid);
     return use === undefined ? undefined : inWords(use);
+  }
+
+  async #look(before: Look['before'], signal: AbortSignal): Promise<Look> {
+    const at = this.#clock.monotonic();
+    const used = await this.#dump.read((brickName) => new InodeUseReader(brickName), signal);
+    this.#last = { at, used, before };
+    return this.#last;
   }
 }
 
