@@ -30,6 +30,6 @@ export type FaultPoint =
 const DIES_AT = process.env['BRICK_AGENT_DIES_AT'];
 
 export function faultPoint(name: FaultPoint): void {
-  if (DIES_AT === undefined || DIES_AT !== name) return;
+  if (DIES_AT !== name) return;
   process.kill(process.pid, 'SIGKILL');
 }

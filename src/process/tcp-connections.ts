@@ -25,7 +25,7 @@ export async function tcpConnectionsOf(pid: number, procRoot: string = DEFAULT_P
 function establishedIn(text: string): string[] {
   return text.split('\n').flatMap((line) => {
     const fields = line.trim().split(/ +/);
-    const [inode] = [fields[9]];
+    const inode = fields[9];
     return fields[3] === ESTABLISHED && inode !== undefined ? [inode] : [];
   });
 }
