@@ -182,21 +182,16 @@ describe('a brick that was wiped', () => {
     );
     // By its own measure: a copy that was healed may lie on fewer blocks than the one that was written.
     const from = Date.now();
-    let scanAt = 0;
+    await agentOf(WIPED).api('POST', '/v1/quotas/pvc-1/scan');
     let status: QuotaItem['status'] | undefined;
     await lab
       .waitFor(
         'a true usage',
         async () => {
-          // A counter is set right when two scans say the same of it, and the next one by itself is hours away.
-          if (performance.now() - scanAt > ASK_AGAIN_MS) {
-            scanAt = performance.now();
-            await agentOf(WIPED).api('POST', '/v1/quotas/pvc-1/scan');
-          }
           status = (await quotaOf(agentOf(WIPED), 'pvc-1'))?.status;
+          // As measured is within a threshold: the heal of small files may leave less than that, which is not worth a repair.
           const isTrue = status?.conditions.some(({ type, reason }) => type === 'UsageTrue' && reason === 'AsMeasured');
-          const { files, driftBytes, scannedAt } = status?.usage ?? {};
-          return isTrue === true && files === FILES && driftBytes === '0' && Date.parse(scannedAt ?? '') >= from;
+          return isTrue === true && status?.usage.files === FILES && Date.parse(status.usage.scannedAt ?? '') >= from;
         },
         { timeoutMs: 60_000 },
       )
