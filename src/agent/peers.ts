@@ -2,7 +2,7 @@ import { Check } from 'typebox/value';
 import type { Clock } from '../lib/clock.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import type { PeerWish } from '../quota/desired.ts';
+import type { PeerLimit, PeerWish } from '../quota/desired.ts';
 import { UNKNOWN_SUBVOLUME, type BrickUsage } from '../quota/volume-usage.ts';
 import { peerQuotasSchema, type PeerQuotas } from './http/schemas.ts';
 import { askPeer, type PeerAccess } from './peer-http.ts';
@@ -14,6 +14,8 @@ export interface PeersOptions {
   /** `host:port` of the peers' TCP API; our own may be among them. */
   addresses: readonly string[];
   volumeId: string;
+  /** Of our own brick: what comes from there is our own word. */
+  brickIndex: number;
   access: PeerAccess;
   clock: Clock;
   log: Log;
@@ -22,7 +24,9 @@ export interface PeersOptions {
 interface Peer {
   address: string;
   /** The last good answer; kept when the peer goes away, so that its agent's restart takes no limit from anybody. */
-  wishes: ReadonlyMap<string, PeerWish>;
+  wishes: ReadonlyMap<string, PeerLimit>;
+  /** PVs whose limit was removed through its API. */
+  removed: ReadonlySet<string>;
   /** Bytes and the age in milliseconds that they had when the peer answered, by PV. */
   usage: ReadonlyMap<string, { usedBytes: bigint; ageMs: number }>;
   subvolume: number | undefined;
@@ -55,6 +59,7 @@ export class Peers {
     this.#peers = options.addresses.map((address) => ({
       address,
       wishes: new Map(),
+      removed: new Set(),
       usage: new Map(),
       subvolume: undefined,
       heardAt: 0,
@@ -69,17 +74,19 @@ export class Peers {
 
   /**
    * What the peers want for a PV: the highest source counts; where peers differ, the larger limit, since a brick below the
-   * others refuses what they accept and never finishes its heals.
+   * others refuses what they accept and never finishes its heals. A removal counts where none wants a limit.
    */
   wishFor(pv: string): PeerWish | undefined {
-    let best: PeerWish | undefined;
-    for (const { wishes } of this.#peers) {
+    let best: PeerLimit | undefined;
+    let isRemoved = false;
+    for (const { wishes, removed } of this.#peers) {
+      if (removed.has(pv)) isRemoved = true;
       const wish = wishes.get(pv);
       if (wish === undefined) continue;
       if (best === undefined || rank(wish) < rank(best)) best = wish;
       else if (rank(wish) === rank(best) && wish.limitBytes > best.limitBytes) best = wish;
     }
-    return best;
+    return best ?? (isRemoved ? REMOVED : undefined);
   }
 
   /** What the other bricks count for a PV. */
@@ -103,15 +110,19 @@ export class Peers {
   }
 
   async #ask(peer: Peer, signal: AbortSignal): Promise<void> {
-    const { log, clock, access, volumeId } = this.#options;
+    const { log, clock, access, volumeId, brickIndex } = this.#options;
     try {
       const answer = await fetchQuotas(peer.address, access, signal);
       if (answer.volumeId !== volumeId) {
         throw new AgentError('Conflict', `it is an agent of volume ${answer.volumeId}, not of ours`);
       }
+      // Heard back from ourselves, a limit would outlive its removal: somebody seems to want it still.
+      const isOurs = answer.brickIndex === brickIndex;
+      const quotas = isOurs ? [] : answer.quotas;
       peer.wishes = new Map(
-        answer.quotas.map(({ pv, source, limitBytes }) => [pv, { source, limitBytes: BigInt(limitBytes) }]),
+        quotas.map(({ pv, source, limitBytes }) => [pv, { source, limitBytes: BigInt(limitBytes) }]),
       );
+      peer.removed = new Set(isOurs ? [] : answer.removed);
       peer.usage = new Map(
         answer.usage.map(({ pv, usedBytes, ageMs }) => [pv, { usedBytes: BigInt(usedBytes), ageMs }]),
       );
@@ -130,7 +141,9 @@ export class Peers {
   }
 }
 
-function rank({ source }: PeerWish): number {
+const REMOVED: PeerWish = { source: 'Removed', limitBytes: undefined };
+
+function rank({ source }: PeerLimit): number {
   return ['Api', 'File', 'Kadalu'].indexOf(source);
 }
 

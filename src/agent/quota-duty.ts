@@ -170,10 +170,10 @@ export class QuotaDuty {
   }
 
   #createPeers(access: PeerAccess | undefined): Peers | undefined {
-    const { peers, volumeId } = this.#parts.config;
+    const { peers, volumeId, brickIndex } = this.#parts.config;
     if (peers === undefined || access === undefined) return undefined;
     const log = this.#parts.log.child({ part: 'peers' });
-    return new Peers({ addresses: peers.split(','), volumeId, access, clock: this.#parts.clock, log });
+    return new Peers({ addresses: peers.split(','), volumeId, brickIndex, access, clock: this.#parts.clock, log });
   }
 
   #createUsageTeller(): UsageTeller | undefined {

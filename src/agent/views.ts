@@ -3,6 +3,8 @@ import type { HealOperation } from '../heal/operation.ts';
 import { AgentError } from '../lib/errors.ts';
 import { haltOf, HALTS } from '../process/halt.ts';
 import type { AdoptView } from '../quota/adopter.ts';
+import type { PvState } from '../quota/pv-state.ts';
+import { decodeRecord } from '../quota/record.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
 import type { Agent } from './agent.ts';
 import { runChecks } from './health.ts';
@@ -171,13 +173,22 @@ export function volfileListView(agent: Agent): VolfileListView {
 export function peerQuotasView({ config, quota: { enforcer, subvolume, usageTeller } }: Agent): PeerQuotas {
   const quotas = enforcer
     .ownWishes()
-    .map(({ pv, source, limitBytes }) => ({ pv, source, limitBytes: String(limitBytes) }));
+    .flatMap(({ pv, source, limitBytes }) =>
+      limitBytes === undefined ? [] : [{ pv, source, limitBytes: String(limitBytes) }],
+    );
+  const removed = [...enforcer.states()].filter(isRemovedHere).map(({ pv }) => pv);
   const usage = (usageTeller?.ownUsage() ?? []).map(({ pv, usedBytes, ageMs }) => ({
     pv,
     usedBytes: String(usedBytes),
     ageMs,
   }));
-  return { volumeId: config.volumeId, brickIndex: config.brickIndex, quotas, subvolume, usage };
+  return { volumeId: config.volumeId, brickIndex: config.brickIndex, quotas, removed, subvolume, usage };
+}
+
+/** Through our own API, and not because a peer says so: what agents tell one another must not go round. */
+function isRemovedHere({ desired, backend }: PvState): boolean {
+  if (!desired.removed || backend.kind !== 'present' || backend.quota.record === undefined) return false;
+  return decodeRecord(backend.quota.record)?.kind === 'removed';
 }
 
 export function statusView(agent: Agent, version: string): StatusView {

@@ -5,12 +5,15 @@ import { decodeRecord } from './record.ts';
 /** Where a limit comes from. `Peer` is the agent of another brick, `File` is the mounted quota file. `Disk`: nobody asked, but the brick carries one; it is adopted and shown as such. */
 export type LimitSource = 'Api' | 'Peer' | 'File' | 'Kadalu' | 'Disk';
 
-/** What the agent of another brick has at first hand, and from whom. */
-export interface PeerWish {
+/** A limit that the agent of another brick has at first hand, and from whom. */
+export interface PeerLimit {
   source: 'Api' | 'File' | 'Kadalu';
   /** Bytes of the volume. */
   limitBytes: bigint;
 }
+
+/** What the agents of the other bricks want of one PV. `Removed`: one was told through its API that there is to be no limit, and none wants any. */
+export type PeerWish = PeerLimit | { source: 'Removed'; limitBytes: undefined };
 
 /** What others than the API want for one PV. */
 export interface Wishes {
@@ -39,7 +42,8 @@ export interface Desired {
  * stands on disk. A peer's API outweighs our file and our Kadalu, since somebody asked for it by hand; the rest of a peer counts only
  * where this brick cannot see it for itself.
  *
- * A removal through the API outweighs what stands on disk (else the limit would adopt itself again), but not anybody's wish.
+ * A removal through the API, ours or a peer's, outweighs what stands on disk (else the limit would adopt itself again), but not
+ * anybody's wish.
  */
 export function desiredQuota(backend: BackendQuota, wishes: Wishes, layout: QuotaLayout): Desired {
   const record = backend.record === undefined ? undefined : decodeRecord(backend.record);
@@ -53,8 +57,8 @@ export function desiredQuota(backend: BackendQuota, wishes: Wishes, layout: Quot
   if (peer?.source === 'Api') return { ...none, limitBytes: peer.limitBytes, source: 'Peer' };
   if (fileBytes !== undefined) return { ...none, limitBytes: fileBytes, source: 'File' };
   if (kadaluBytes !== undefined) return { ...none, limitBytes: kadaluBytes, source: 'Kadalu' };
-  if (peer !== undefined) return { ...none, limitBytes: peer.limitBytes, source: 'Peer' };
-  if (record?.kind === 'removed') return { ...none, removed: true };
+  if (peer?.limitBytes !== undefined) return { ...none, limitBytes: peer.limitBytes, source: 'Peer' };
+  if (record?.kind === 'removed' || peer?.source === 'Removed') return { ...none, removed: true };
   if (typeof backend.limitBytes === 'bigint' && backend.limitBytes > 0n) {
     return { ...none, limitBytes: volumeBytes(backend.limitBytes, layout), source: 'Disk' };
   }

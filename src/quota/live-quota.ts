@@ -69,8 +69,7 @@ export class LiveQuota {
     if (gfid === undefined) return { kind: 'missing' };
     faultPoint('live-found');
     try {
-      if (wanted === 'observe')
-        return { kind: 'settled', gfid, statfs: await this.#brick.statfs(gfid, signal), madeNamespace: false };
+      if (wanted === 'observe') return observed(gfid, await this.#brick.statfs(gfid, signal));
       return wanted === 'lifted' ? await this.#lift(gfid, signal) : await this.#apply(gfid, wanted, isFresh, signal);
     } catch (error) {
       // The directory was renamed or replaced under us: the next pass looks it up anew.
@@ -160,4 +159,10 @@ export class LiveQuota {
     }
     return gfid;
   }
+}
+
+/** A limit out of reach that nobody wants any more is what a removal has left. */
+function observed(gfid: Gfid, statfs: QuotaStatfs): LiveResult {
+  if (showsLimit(statfs, LIFTED_LIMIT)) return { kind: 'lifted', gfid, statfs };
+  return { kind: 'settled', gfid, statfs, madeNamespace: false };
 }

@@ -616,6 +616,7 @@ export class FakeServices implements ApiServices {
     volumeId: '2b9e329c-bdb8-11ee-989f-4e09040b9c74',
     brickIndex: 2,
     quotas: [{ pv: 'pvc-1', source: 'Api', limitBytes: '10737418240' }],
+    removed: ['pvc-2'],
     subvolume: 0,
     usage: [],
   });

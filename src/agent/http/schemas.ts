@@ -125,6 +125,11 @@ export const peerQuotasSchema = Type.Object({
   quotas: Type.Array(
     Type.Object({ pv: Type.String(), source: Type.Enum(['Api', 'File', 'Kadalu']), limitBytes: Bytes }),
   ),
+  removed: Type.Optional(
+    Type.Array(Type.String(), {
+      description: 'PVs whose limit was removed through the API of this agent, until its brick has forgotten it.',
+    }),
+  ),
   subvolume: Type.Integer({ minimum: 0, description: 'Number of the replica or disperse set that this brick is in.' }),
   usage: Type.Array(Type.Object({ pv: Type.String(), usedBytes: Bytes, ageMs: Type.Number({ minimum: 0 }) }), {
     description: "This brick's own count of each PV; empty on a volume without distribution.",

@@ -25,7 +25,11 @@ async function peer(listener: RequestListener): Promise<string> {
   return `127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
 }
 
-function telling(quotas: { pv: string; source: string; limitBytes: string }[], volumeId = VOLUME): RequestListener {
+function telling(
+  quotas: { pv: string; source: string; limitBytes: string }[],
+  volumeId = VOLUME,
+  more: object = {},
+): RequestListener {
   return (request, response) => {
     if (request.headers.authorization !== 'Bearer secret-of-the-pod') response.writeHead(401).end('{}');
     else
@@ -36,6 +40,7 @@ function telling(quotas: { pv: string; source: string; limitBytes: string }[], v
           quotas,
           subvolume: 1,
           usage: [{ pv: 'a', usedBytes: '77', ageMs: 5 }],
+          ...more,
         }),
       );
   };
@@ -45,6 +50,7 @@ function peersOf(addresses: string[], token = 'secret-of-the-pod'): Peers {
   return new Peers({
     addresses,
     volumeId: VOLUME,
+    brickIndex: 0,
     access: { token, tls: undefined },
     clock: new ManualClock(),
     log: silentLog,
@@ -77,6 +83,26 @@ describe('Peers', () => {
       { subvolume: 1, usedBytes: 77n, ageMs: 5 },
     ]);
     expect([...peers.subvolumes()]).toEqual([1]);
+  });
+
+  it('takes a removal where no peer wants a limit', async () => {
+    const peers = peersOf([
+      await peer(telling([], VOLUME, { removed: ['a', 'b'] })),
+      await peer(telling([{ pv: 'b', source: 'Kadalu', limitBytes: '7' }])),
+    ]);
+    await peers.pass(never);
+    expect(peers.wishFor('a')).toEqual({ source: 'Removed', limitBytes: undefined });
+    expect(peers.wishFor('b')).toEqual({ source: 'Kadalu', limitBytes: 7n });
+    expect(peers.wishFor('c')).toBeUndefined();
+  });
+
+  it('takes nothing from itself, whose address may be among the others', async () => {
+    const itself = { brickIndex: 0, removed: ['b'] };
+    const peers = peersOf([await peer(telling([{ pv: 'a', source: 'Api', limitBytes: '9' }], VOLUME, itself))]);
+    await peers.pass(never);
+    expect(peers.status()).toMatchObject([{ error: undefined }]);
+    expect(peers.wishFor('a')).toBeUndefined();
+    expect(peers.wishFor('b')).toBeUndefined();
   });
 
   it('keeps what a peer said last when it goes away, and says so', async () => {

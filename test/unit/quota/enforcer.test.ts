@@ -2,6 +2,7 @@ import * as fc from 'fast-check';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { AgentError } from '../../../src/lib/errors.ts';
 import { silentLog } from '../../../src/lib/log.ts';
+import type { PeerWish } from '../../../src/quota/desired.ts';
 import { QuotaEnforcer, type QuotaFile } from '../../../src/quota/enforcer.ts';
 import type { GrowthMark } from '../../../src/quota/growth.ts';
 import { LIFTED_LIMIT } from '../../../src/quota/live-limit.ts';
@@ -24,9 +25,14 @@ beforeEach(() => {
   enforcer = newEnforcer();
 });
 
-function newEnforcer(dataFragments = 1, growth?: () => Promise<GrowthMark | undefined>): QuotaEnforcer {
+function newEnforcer(
+  dataFragments = 1,
+  growth?: () => Promise<GrowthMark | undefined>,
+  peerWish?: () => PeerWish | undefined,
+): QuotaEnforcer {
   return new QuotaEnforcer({
     growth,
+    peerWish,
     backend: brick,
     brick,
     layout: { dataFragments, isArbiter: false },
@@ -352,6 +358,26 @@ describe('QuotaEnforcer', () => {
     await enforcer.pass(never);
     expect(condition('pvc-1', 'Live')).toBe('True NoLimit');
     expect(brick.at('pvc-1').disk).toMatchObject({ limit: undefined, record: undefined });
+  });
+
+  it('follows a removal that a peer was told of, and goes on saying so when the peer has forgotten it', async () => {
+    let wish: PeerWish | undefined = { source: 'Api', limitBytes: 5n * MiB };
+    enforcer = newEnforcer(1, undefined, () => wish);
+    brick.addPv('pvc-1');
+    await enforcer.pass(never);
+    expect(brick.at('pvc-1').live?.limit).toBe(5n * MiB);
+    wish = { source: 'Removed', limitBytes: undefined };
+    await enforcer.pass(never);
+    expect(enforcer.get('pvc-1')?.spec).toEqual({ limitBytes: null, source: null, sources: [] });
+    expect(brick.at('pvc-1').live?.limit).toBe(LIFTED_LIMIT);
+    expect(brick.at('pvc-1').disk).toMatchObject({ limit: undefined, record: undefined });
+    wish = undefined;
+    await clock.advance(30_000);
+    await enforcer.pass(never);
+    expect(condition('pvc-1', 'Live')).toBe('False RemovalPending');
+    brick.restart();
+    await enforcer.pass(never);
+    expect(condition('pvc-1', 'Live')).toBe('True NoLimit');
   });
 
   it('removes a limit while the brick is down', async () => {
