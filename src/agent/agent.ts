@@ -18,6 +18,7 @@ import {
   healLoopCollector,
   quotaAdoptionCollector,
   quotaGuardCollector,
+  volumeUsageCollector,
   quotaRepairCollector,
 } from '../metrics/collectors/quota-guard.ts';
 import { RpcCounter } from '../metrics/collectors/rpc.ts';
@@ -220,6 +221,7 @@ export class Agent {
         processCollector(() => processSnapshots(this)),
         quotaCollector(this.quota.enforcer, { maxPvs: config.metricsMaxPvs }),
         quotaGuardCollector(() => this.quota.guard?.stats),
+        volumeUsageCollector(() => this.quota.volumeUsageStates()),
         quotaRepairCollector(() => this.quota.repairer.stats),
         quotaAdoptionCollector(() => this.quota.adoption.adopter.stats),
         healLoopCollector(() => this.quota.healLoops),

@@ -15,10 +15,18 @@ import { layoutOf } from '../quota/layout.ts';
 import { CounterRepairer } from '../quota/repairer.ts';
 import { UsageScanner } from '../quota/scanner.ts';
 import { UsageTeller } from '../quota/usage-teller.ts';
-import { subvolumeOf } from '../quota/volume-usage.ts';
+import {
+  isDistributed,
+  subvolumeOf,
+  UNKNOWN_SUBVOLUME,
+  volumeUsageView,
+  type VolumeUsageView,
+} from '../quota/volume-usage.ts';
 import type { BrickClient } from '../rpc/brick-client.ts';
 import { pathSeenBy } from '../volfile/apply.ts';
 import { parseGlusterArguments } from '../volfile/cmdline.ts';
+import { distributedOver } from '../volfile/distribution.ts';
+import { volfileFactReader } from '../volfile/fact-reader.ts';
 import { findInstallation } from '../volfile/installation.ts';
 import { quotaFilterReader } from '../volfile/quota-filter.ts';
 import { Adoption, type AdoptionOptions } from './adoption.ts';
@@ -53,6 +61,12 @@ const REFUSALS_CHECK_MS = 5_000;
 
 /** Pause between two looks whether a PV is to be adopted, in milliseconds; what is asked for begins at once. */
 const ADOPTION_CHECK_MS = 5_000;
+/** Pause between two looks at the clients' volfile, in milliseconds: how many subvolumes there are changes once in years. */
+const DISTRIBUTION_CHECK_MS = 60_000;
+/** Pause between two looks whether that is due, in milliseconds. */
+const DISTRIBUTION_LOOK_MS = 2_000;
+/** Rounds that a subvolume may miss before its word is called stale, or the sum is told without it. */
+const ROUNDS_MISSED = 6;
 /** What an audit within an adoption says holds this long, in milliseconds, where regular audits are off. */
 const AUDIT_VALID_MS = 900_000;
 
@@ -95,6 +109,8 @@ export class QuotaDuty {
   readonly #scanWorker: ScanWorker;
   readonly #synced = Promise.withResolvers<void>();
   readonly #refusals: RefusalWatch;
+  /** Subvolumes of the volume by the clients' volfile; undefined: not known. */
+  #distributedOver: number | undefined;
   #quotaLoop: Loop | undefined;
   #scanLoop: Loop | undefined;
   #repairLoop: Loop | undefined;
@@ -134,6 +150,35 @@ export class QuotaDuty {
     this.#quotaLoop?.wake();
   }
 
+  /** Of how many PVs the volume's usage is known, and of how many it is not; empty where the volume is not distributed. */
+  volumeUsageStates(): Map<VolumeUsageView['state'], number> {
+    const counts = new Map<VolumeUsageView['state'], number>();
+    for (const { pv } of this.enforcer.states()) {
+      const state = this.volumeUsageOf(pv)?.state;
+      if (state !== undefined) counts.set(state, (counts.get(state) ?? 0) + 1);
+    }
+    return counts;
+  }
+
+  /** What a limit goes by on a distributed volume; undefined: it is not distributed as far as is known, or nobody limits the PV here. */
+  volumeUsageOf(pv: string): VolumeUsageView | undefined {
+    const { usageIntervalMs, peerIntervalMs } = this.#parts.config;
+    if (this.enforcer.state(pv)?.desired.limitBytes === undefined) return undefined;
+    if (!isDistributed(this.subvolume, this.#subvolumes())) return undefined;
+    if (this.usageTeller === undefined) return NO_PEERS;
+    return volumeUsageView(this.usageTeller.usageOf(pv), ROUNDS_MISSED * (usageIntervalMs + peerIntervalMs));
+  }
+
+  /** Of the clients' volfile and the peers. With the volfile all are known, and a peer that is silent is of one of those. */
+  #subvolumes(): Set<number> {
+    const known = this.peers?.subvolumes() ?? new Set<number>();
+    known.add(this.subvolume);
+    if (this.#distributedOver === undefined) return known;
+    known.delete(UNKNOWN_SUBVOLUME);
+    for (let number = 0; number < this.#distributedOver; number += 1) known.add(number);
+    return known;
+  }
+
   start(loop: StartLoop): void {
     const { config } = this.#parts;
     const { guard, healLoops, peers, usageTeller } = this;
@@ -158,6 +203,16 @@ export class QuotaDuty {
     if (guard !== undefined) loop('guard', config.quotaGuardIntervalMs, async (signal) => await guard.pass(signal));
     if (healLoops !== undefined) loop('heal-loops', HEAL_LOOP_CHECK_MS, async (signal) => await healLoops.pass(signal));
     if (peers !== undefined) loop('peers', config.peerIntervalMs, async (signal) => await peers.pass(signal));
+    const { volfileDir, volfileStaging, clientVolfile } = config;
+    const readDistribution = volfileFactReader(volfileStaging ?? volfileDir, clientVolfile, distributedOver);
+    let readAt = Number.NEGATIVE_INFINITY;
+    loop('distribution', DISTRIBUTION_LOOK_MS, async () => {
+      const now = this.#parts.clock.monotonic();
+      // Not while the agent starts.
+      if (!this.enforcer.hasSynced || now - readAt < DISTRIBUTION_CHECK_MS) return;
+      readAt = now;
+      this.#distributedOver = (await readDistribution()) ?? this.#distributedOver;
+    });
     if (usageTeller !== undefined) {
       loop('usage', config.usageIntervalMs, async (signal) => await usageTeller.pass(signal));
     }
@@ -184,7 +239,8 @@ export class QuotaDuty {
       targets: () => enforcer.limitedTargets(),
       ownSubvolume: subvolume,
       others: (pv) => peers.usageOf(pv),
-      subvolumes: () => peers.subvolumes().add(subvolume),
+      subvolumes: () => this.#subvolumes(),
+      patienceMs: ROUNDS_MISSED * this.#parts.config.usageIntervalMs,
       growth: this.#parts.growth,
       clock: this.#parts.clock,
       log: this.#parts.log.child({ part: 'usage' }),
@@ -238,7 +294,7 @@ export class QuotaDuty {
       targets: () => enforcer.limitedTargets(),
       hasFilter: quotaFilterReader(config.volfileStaging ?? config.volfileDir, config.brickVolfile),
       growth: this.#parts.growth,
-      isTold: (pv) => this.usageTeller?.usageOf(pv)?.kind === 'Sum',
+      isTold: (pv) => this.usageTeller?.isTold(pv) === true,
       doubt: (pvs) => {
         enforcer.doubt(pvs);
         this.wake();
@@ -373,3 +429,11 @@ export class QuotaDuty {
     });
   }
 }
+
+const NO_PEERS: VolumeUsageView = {
+  state: 'Incomplete',
+  usedBytes: null,
+  ageSeconds: null,
+  message:
+    'the volume is distributed, and this agent knows none of the other subvolumes: each of them lets the whole limit be stored; configure peers and apiTokenFile',
+};

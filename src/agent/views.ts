@@ -3,13 +3,13 @@ import type { HealOperation } from '../heal/operation.ts';
 import { AgentError } from '../lib/errors.ts';
 import { haltOf, HALTS } from '../process/halt.ts';
 import type { AdoptView } from '../quota/adopter.ts';
-import type { PvState } from '../quota/pv-state.ts';
+import type { PvState, QuotaView } from '../quota/pv-state.ts';
 import { decodeRecord } from '../quota/record.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
 import type { Agent } from './agent.ts';
 import { runChecks } from './health.ts';
 import { processState } from './process-state.ts';
-import type { AdoptionService } from './http/services.ts';
+import type { AdoptionService, QuotaService, ShownQuota } from './http/services.ts';
 import type {
   AdoptionStatusView,
   HealOperationView,
@@ -168,6 +168,32 @@ export function volfileListView(agent: Agent): VolfileListView {
   if (volfiles === undefined) return { configured: false, items: [] };
   const policy = agent.config.volfileRestart;
   return { configured: true, items: volfiles.status().map((status) => volfileView(status, policy)) };
+}
+
+export function quotaService({ quota }: Agent): QuotaService {
+  const { enforcer } = quota;
+  const shown = (view: QuotaView): ShownQuota => ({
+    ...view,
+    status: { ...view.status, volumeUsage: quota.volumeUsageOf(view.pv) ?? null },
+  });
+  return {
+    get hasSynced() {
+      return enforcer.hasSynced;
+    },
+    get refusals() {
+      return enforcer.refusals;
+    },
+    list: () => enforcer.list().map(shown),
+    get: (pv) => {
+      const view = enforcer.get(pv);
+      return view === undefined ? undefined : shown(view);
+    },
+    setLimit: async (pv, limitBytes, signal) => {
+      const { view, created } = await enforcer.setLimit(pv, limitBytes, signal);
+      return { view: shown(view), created };
+    },
+    removeLimit: async (pv, signal) => shown(await enforcer.removeLimit(pv, signal)),
+  };
 }
 
 export function peerQuotasView({ config, quota: { enforcer, subvolume, usageTeller } }: Agent): PeerQuotas {

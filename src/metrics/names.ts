@@ -253,6 +253,11 @@ export const METRICS = {
     help: 'Times that a PV got beyond its limit because enforcement was switched off on the whole brick (off) or because the brick was told a false usage (faked).',
     labels: ['kind'],
   },
+  gluster_quota_volume_usage_pvs: {
+    type: 'gauge',
+    help: 'PVs with a limit on a distributed volume by what is known of their usage on all subvolumes: Sum is all, Stale the last word of agents that are silent, Incomplete is without a subvolume that has never told; absent on other volumes.',
+    labels: ['state'],
+  },
   gluster_quota_rearms_total: {
     type: 'counter',
     help: 'Times that enforcement was switched on as a precaution, whether it was off or not.',

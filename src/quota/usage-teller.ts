@@ -5,7 +5,7 @@ import type { Log } from '../lib/log.ts';
 import { mapPool } from '../lib/pool.ts';
 import { isQuietSince, type GrowthMark } from './growth.ts';
 import { shownUsage, type QuotaStatfs } from './live-limit.ts';
-import { volumeUsage, type BrickUsage, type VolumeUsage } from './volume-usage.ts';
+import { isDistributed, volumeUsage, type BrickUsage, type VolumeUsage } from './volume-usage.ts';
 
 /** PVs that are asked and told at the same time. */
 const WIDTH = 32;
@@ -29,6 +29,8 @@ export interface UsageTellerOptions {
   /** What other bricks have told of a PV, and which subvolumes there are. */
   others: (pv: string) => BrickUsage[];
   subvolumes: () => ReadonlySet<number>;
+  /** A subvolume that has not told for so long is done without, in milliseconds: after a start it takes a moment until all have. */
+  patienceMs: number;
   /** What the brick has been asked to write until now; undefined, also as an answer: that cannot be known. Never rejects but for a shutdown. */
   growth?: ((signal: AbortSignal) => Promise<GrowthMark | undefined>) | undefined;
   clock: Clock;
@@ -56,6 +58,9 @@ const TELL_AGAIN_MS = 60_000;
  * The first telling changes the brick process for good: from then on its own flushes do not raise the total any more, so every PV has
  * to be told in every pass until the process ends (measured on 11.1), but for a brick that nothing is written to: it has nothing to flush, and its total
  * stays as it was told. On a volume of one subvolume nothing is ever told.
+ *
+ * A brick may have been told by this agent's earlier life. Where another subvolume stays silent, the sum without it is told, then: what is
+ * written on this brick would count for nothing else.
  */
 export class UsageTeller {
   readonly #options: UsageTellerOptions;
@@ -65,6 +70,8 @@ export class UsageTeller {
   #mark: GrowthMark | undefined;
   #usages = new Map<string, VolumeUsage>();
   #failing: string | undefined;
+  /** In monotonic milliseconds. */
+  #firstPassAt: number | undefined;
 
   constructor(options: UsageTellerOptions) {
     this.#options = options;
@@ -84,6 +91,12 @@ export class UsageTeller {
     return this.#usages.get(pv);
   }
 
+  /** Whether the brick is told in every pass what the PV uses. */
+  isTold(pv: string): boolean {
+    const usage = this.#usages.get(pv);
+    return usage !== undefined && this.#isToBeTold(usage);
+  }
+
   /** @throws AgentError `Aborted`; one PV's failure costs nothing but its turn */
   async pass(signal: AbortSignal): Promise<void> {
     const { brick, targets, subvolumes, growth, clock } = this.#options;
@@ -93,6 +106,7 @@ export class UsageTeller {
     const all = targets();
     const known = new Set(all.map(({ pv }) => pv));
     for (const pv of this.#own.keys()) if (!known.has(pv)) this.#forget(pv);
+    this.#firstPassAt ??= clock.monotonic();
     const failures = await mapPool(all, WIDTH, async ({ pv, gfid }) => await this.#tell(pv, gfid, signal));
     this.#report(failures.find((failure) => failure !== undefined));
   }
@@ -109,7 +123,7 @@ export class UsageTeller {
       this.#own.set(pv, own);
       const usage = volumeUsage({ subvolume: ownSubvolume, usedBytes: own.usedBytes }, others(pv), subvolumes());
       this.#usages.set(pv, usage);
-      if (usage.kind !== 'Sum') return undefined;
+      if (usage.kind === 'OwnOnly' || !this.#isToBeTold(usage)) return undefined;
       const now = clock.monotonic();
       if (own.told?.bytes === usage.usedBytes && now - own.told.at < TELL_AGAIN_MS) return undefined;
       await brick.tellUsage(gfid, usage.usedBytes, signal);
@@ -120,6 +134,13 @@ export class UsageTeller {
       this.#forget(pv);
       return `${pv}: ${errorMessage(error)}`;
     }
+  }
+
+  #isToBeTold(usage: VolumeUsage): boolean {
+    if (usage.kind !== 'Incomplete') return usage.kind === 'Sum';
+    const { ownSubvolume, subvolumes, patienceMs, clock } = this.#options;
+    if (!isDistributed(ownSubvolume, subvolumes()) || this.#firstPassAt === undefined) return false;
+    return clock.monotonic() - this.#firstPassAt >= patienceMs;
   }
 
   async #ask(gfid: Gfid, signal: AbortSignal): Promise<OwnCount | undefined> {

@@ -1,7 +1,8 @@
 /** Limits on bricks that cannot read them for themselves: disperse, arbiter, the second subvolume of a distributed volume. */
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { afterEach, describe, expect, it } from 'vitest';
-import type { LabAgent } from '../lab/agent.ts';
+import { startAgent, type LabAgent } from '../lab/agent.ts';
 import { Lab } from '../lab/lab.ts';
 import { createPv, LIMIT_XATTR } from '../lab/pv.ts';
 import type { Volume, VolumeSpec } from '../lab/volume.ts';
@@ -96,5 +97,86 @@ describe('limits on other layouts', () => {
     expect(written).toBeLessThan(12 * MiB);
     const expected = ['Kadalu', 'Kadalu', 'Kadalu', 'Peer', 'Peer', 'Peer'];
     expect(sources.toSorted((a, b) => String(a).localeCompare(String(b)))).toEqual(expected);
+  });
+});
+
+describe('a distributed volume of which a subvolume is silent', () => {
+  it('says so, and goes on limiting what is written on the others', async () => {
+    const { lab: theLab, volume, agents } = await setUp({ name: 'silent', type: 'single', sets: 2 });
+    const client = await volume.mount();
+    const pv = await createPv(client, 'pvc-silent', 8 * MiB);
+    await waitLimit(theLab, agents, pv.name, 8 * MiB);
+    const [first, second] = agents;
+    if (first === undefined || second === undefined) throw new Error('no agents');
+    const stateIs = async (agent: LabAgent, wanted: string): Promise<void> => {
+      await theLab.waitFor(
+        `usage of the volume ${wanted}`,
+        async () => (await quotaOf(agent, pv.name))?.status.volumeUsage?.state === wanted,
+        { timeoutMs: 30_000 },
+      );
+    };
+    await stateIs(first, 'Sum');
+    await stateIs(second, 'Sum');
+    const good = await first.cli('quota', 'get', pv.name);
+    expect(good).toMatchObject({ code: 0, stdout: expect.stringMatching(/volume .*Sum: the sum of all subvolumes/) });
+
+    // Its last word counts.
+    await fill(1, 2 * MiB);
+    await theLab.waitFor('the word of the other', async () => Number(await volumeBytes(first)) > 2 * MiB);
+    await second.stop();
+    await stateIs(first, 'Stale');
+    expect(Number(await volumeBytes(first))).toBeGreaterThan(2 * MiB);
+    const list = await first.cli('quota', 'list');
+    expect(list).toMatchObject({ code: 1, stdout: expect.stringContaining('VolumeUsageStale') });
+
+    // An agent that starts now has never heard it; the brick was told before, and does not add up by itself any more.
+    await first.stop();
+    const next = await startAgent(theLab, volume, volume.brick(0), {
+      env: {
+        ...FAST,
+        BRICK_AGENT_API_TOKEN_FILE: first.variable('BRICK_AGENT_API_TOKEN_FILE'),
+        BRICK_AGENT_PEERS: first.variable('BRICK_AGENT_PEERS'),
+      },
+    });
+    await stateIs(next, 'Incomplete');
+    const explained = await next.cli('quota', 'explain', pv.name);
+    expect(explained.code).toBe(1);
+    expect(explained.stdout).toContain('subvolume 1 has never told');
+    expect((await next.cli('quota', 'verify')).stdout).toMatch(/pvc-silent +Volume/);
+    const { text } = await next.ops('/metrics');
+    expect(text).toMatch(/^gluster_quota_volume_usage_pvs\{.*state="Incomplete".*\} 1$/m);
+    await new Promise((resolve) => {
+      // Six rounds: so long it waits for the other's word.
+      setTimeout(resolve, 3_500);
+    });
+    const { written, errno } = await fill(0, 16 * MiB);
+    expect(errno).toBe('EDQUOT');
+    expect(written).toBeLessThan(12 * MiB);
+
+    /** Writes into files that land on that subvolume, slowly enough for the word to go round. */
+    async function fill(subvolume: number, bytes: number): Promise<{ written: number; errno: string | undefined }> {
+      const brick = volume.brick(subvolume);
+      let written = 0;
+      for (let file = 0; written < bytes && file < 400; file += 1) {
+        const name = `${subvolume}-${file}`;
+        try {
+          await writeFile(`${pv.path}/${name}`, '');
+        } catch {
+          return { written, errno: 'EDQUOT' };
+        }
+        if (!existsSync(`${brick.path}/${pv.relativePath}/${name}`)) continue;
+        const result = await writeUntilError(`${pv.path}/${name}`, 64 * 1024, 256 * 1024);
+        written += result.written;
+        if (result.errno !== undefined) return { written, errno: result.errno };
+        await new Promise((resolve) => {
+          setTimeout(resolve, 100);
+        });
+      }
+      return { written, errno: undefined };
+    }
+
+    async function volumeBytes(agent: LabAgent): Promise<string | null | undefined> {
+      return (await quotaOf(agent, pv.name))?.status.volumeUsage?.usedBytes;
+    }
   });
 });

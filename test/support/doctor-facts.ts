@@ -91,6 +91,7 @@ export function healthy(): DoctorFacts {
     quota: { synced: true, pvs: 3, limited: 2, groups: [], over: { count: 0, examples: [] } },
     refusals: [],
     guard: { tampering: { off: 0, faked: 0 }, rearms: 4 },
+    volumeUsage: new Map(),
     heal: { backlog: backlog(), loops: 0, findings: [] },
     tls: 'Off',
     events: 'Off',

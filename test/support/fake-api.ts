@@ -33,6 +33,7 @@ import type {
   HealEntriesService,
   HealService,
   QuotaService,
+  ShownQuota,
   AdoptionService,
   RepairService,
   ScanService,
@@ -46,7 +47,6 @@ import type {
 } from '../../src/agent/http/volfile-plan-schemas.ts';
 import type { Condition } from '../../src/lib/conditions.ts';
 import { AgentError } from '../../src/lib/errors.ts';
-import type { QuotaView } from '../../src/quota/pv-state.ts';
 import { usageView } from '../../src/quota/usage.ts';
 
 const TIME = '2026-01-02T03:04:05.000Z';
@@ -57,7 +57,7 @@ export function condition(type: string, status: Condition['status'] = 'True', re
   return { type, status, reason, message: `${reason}, in words`, observedGeneration: 1, lastTransitionTime: TIME };
 }
 
-export function quotaView(pv: string, limitBytes: bigint | null): QuotaView {
+export function quotaView(pv: string, limitBytes: bigint | null): ShownQuota {
   const limit = limitBytes === null ? null : String(limitBytes);
   return {
     pv,
@@ -74,6 +74,7 @@ export function quotaView(pv: string, limitBytes: bigint | null): QuotaView {
       liveLimitBytes: limit,
       usedBytes: '4096',
       usage: usageView(undefined, 4096n),
+      volumeUsage: { state: 'Stale', usedBytes: '8192', ageSeconds: 42, message: 'a part of the sum is 42 s old' },
       repair: {
         state: 'Repaired',
         reason: 'CounterShifted',
@@ -101,22 +102,22 @@ export class FakeQuotas implements QuotaService {
   /** Thrown by every change. */
   failure: Error | undefined;
 
-  list(): QuotaView[] {
+  list(): ShownQuota[] {
     return [...this.limits].map(([pv, limit]) => quotaView(pv, limit));
   }
 
-  get(pv: string): QuotaView | undefined {
+  get(pv: string): ShownQuota | undefined {
     const limit = this.limits.get(pv);
     return limit === undefined ? undefined : quotaView(pv, limit);
   }
 
-  async setLimit(pv: string, limitBytes: bigint): Promise<{ view: QuotaView; created: boolean }> {
+  async setLimit(pv: string, limitBytes: bigint): Promise<{ view: ShownQuota; created: boolean }> {
     const before = await this.#change(`set ${pv} ${limitBytes}`, pv);
     this.limits.set(pv, limitBytes);
     return { view: quotaView(pv, limitBytes), created: before === null };
   }
 
-  async removeLimit(pv: string): Promise<QuotaView> {
+  async removeLimit(pv: string): Promise<ShownQuota> {
     await this.#change(`remove ${pv}`, pv);
     this.limits.set(pv, null);
     return quotaView(pv, null);

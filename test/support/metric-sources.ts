@@ -13,6 +13,7 @@ import {
   quotaAdoptionCollector,
   quotaGuardCollector,
   quotaRepairCollector,
+  volumeUsageCollector,
 } from '../../src/metrics/collectors/quota-guard.ts';
 import { RpcCounter } from '../../src/metrics/collectors/rpc.ts';
 import { runtimeCollector, type RuntimeSnapshot } from '../../src/metrics/collectors/runtime.ts';
@@ -259,6 +260,13 @@ export function fixedCollectors(): Collector[] {
       { clock: { now: () => SCANNED_AT + 90_000 } },
     ),
     quotaGuardCollector(() => ({ tampering: { off: 2, faked: 1 }, rearms: 17_280 })),
+    volumeUsageCollector(
+      () =>
+        new Map([
+          ['Sum', 2],
+          ['Stale', 1],
+        ] as const),
+    ),
     quotaRepairCollector(() => ({
       raised: { times: 2, bytes: 4096n },
       lowered: { times: 1, bytes: 512n },

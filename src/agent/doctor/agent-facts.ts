@@ -44,6 +44,7 @@ export function agentFacts(agent: Agent, { healFindings, disruption }: AskedFact
     ),
     refusals: quota.enforcer.refusals,
     guard: quota.guard?.stats,
+    volumeUsage: quota.volumeUsageStates(),
     heal: { backlog: heal.status(), loops: quota.healLoops?.active, findings: healFindings },
     peers: quota.peers?.status() ?? [],
     disruption,

@@ -12,6 +12,7 @@ import type { CheckResult } from '../health.ts';
 import type { EventsStatus } from '../kubernetes/recorder.ts';
 import type { PeerStatus } from '../peers.ts';
 import type { TlsStatus } from '../tls/keeper.ts';
+import type { VolumeUsageView } from '../../quota/volume-usage.ts';
 import type { QuotaSummary } from './quota-summary.ts';
 
 /** A member that is undefined is not known; a check that needs it says so. */
@@ -32,6 +33,8 @@ export interface DoctorFacts {
   /** Why limits of the quota file or of Kadalu do not count. */
   refusals: readonly { file: string; reason: string }[] | undefined;
   guard: GuardStats | undefined;
+  /** PVs by what is known of their usage on all subvolumes; empty where the volume is not distributed. */
+  volumeUsage: ReadonlyMap<VolumeUsageView['state'], number> | undefined;
   heal: HealFacts;
   peers: readonly PeerStatus[] | undefined;
   /** Whether the brick may be stopped; undefined: the agents of the others were not asked. */

@@ -38,6 +38,7 @@ export function factsWithoutConfig(down: string, problems: readonly string[]): D
     quota: undefined,
     refusals: undefined,
     guard: undefined,
+    volumeUsage: undefined,
     heal: { backlog: undefined, loops: undefined, findings: undefined },
     peers: undefined,
     disruption: undefined,

@@ -83,6 +83,19 @@ export const repairSchema = Type.Object(
   },
 );
 
+export const volumeUsageSchema = Type.Object(
+  {
+    state: Type.Enum(['Sum', 'Stale', 'Incomplete', 'Unknown']),
+    usedBytes: Nullable(Bytes),
+    ageSeconds: Nullable(Type.Integer({ minimum: 0, description: 'Of the oldest part.' })),
+    message: Type.String(),
+  },
+  {
+    description:
+      "What the PV uses on all subvolumes of a distributed volume, by the bricks' own counts, as this brick goes by it. Stale: a part is the last word of agents that are silent. Incomplete: a subvolume has never told, and the limit holds without it.",
+  },
+);
+
 export const quotaViewSchema = Type.Object({
   pv: Type.String(),
   path: Type.String({ description: 'Directory below the brick root.' }),
@@ -100,6 +113,7 @@ export const quotaViewSchema = Type.Object({
     liveLimitBytes: Nullable(Bytes),
     usedBytes: Nullable(Bytes),
     usage: usageSchema,
+    volumeUsage: Nullable(volumeUsageSchema),
     repair: Nullable(repairSchema),
     refusedWrites: Type.Object(
       { lastAt: Nullable(Type.String({ format: 'date-time' })), since: Nullable(Type.String({ format: 'date-time' })) },

@@ -1,6 +1,7 @@
 import type { HealthCheck } from '../health.ts';
 import type { ScrapeRequest } from '../../metrics/registry.ts';
 import type { QuotaView } from '../../quota/pv-state.ts';
+import type { VolumeUsageView } from '../../quota/volume-usage.ts';
 import type { Refusal } from '../../brick/pv-inventory.ts';
 import type {
   DisruptionView,
@@ -39,13 +40,16 @@ import type {
 
 /** What the routes need of the agent; the tests give them fakes, the agent gives them itself. */
 
+/** `volumeUsage`: null where the volume is not distributed. */
+export type ShownQuota = QuotaView & { status: { volumeUsage: VolumeUsageView | null } };
+
 export interface QuotaService {
   readonly hasSynced: boolean;
   readonly refusals: readonly Refusal[];
-  list(): QuotaView[];
-  get(pv: string): QuotaView | undefined;
-  setLimit(pv: string, limitBytes: bigint, signal: AbortSignal): Promise<{ view: QuotaView; created: boolean }>;
-  removeLimit(pv: string, signal: AbortSignal): Promise<QuotaView>;
+  list(): ShownQuota[];
+  get(pv: string): ShownQuota | undefined;
+  setLimit(pv: string, limitBytes: bigint, signal: AbortSignal): Promise<{ view: ShownQuota; created: boolean }>;
+  removeLimit(pv: string, signal: AbortSignal): Promise<ShownQuota>;
 }
 
 export interface ScanService {

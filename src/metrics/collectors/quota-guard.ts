@@ -1,5 +1,6 @@
 import type { GuardStats } from '../../quota/guard.ts';
 import type { RepairStats } from '../../quota/repairer.ts';
+import type { VolumeUsageView } from '../../quota/volume-usage.ts';
 import type { Collector } from '../registry.ts';
 
 /** What the guard found. @param read undefined while there is no guard */
@@ -12,6 +13,20 @@ export function quotaGuardCollector(read: () => GuardStats | undefined): Collect
       emit('gluster_quota_tampering_total', { kind: 'off' }, stats.tampering.off);
       emit('gluster_quota_tampering_total', { kind: 'faked' }, stats.tampering.faked);
       emit('gluster_quota_rearms_total', {}, stats.rearms);
+    },
+  };
+}
+
+/** @param read PVs by what is known of their usage on all subvolumes; empty where the volume is not distributed */
+export function volumeUsageCollector(read: () => ReadonlyMap<VolumeUsageView['state'], number>): Collector {
+  return {
+    name: 'volume-usage',
+    collect(emit) {
+      const counts = read();
+      if (counts.size === 0) return;
+      for (const state of ['Sum', 'Stale', 'Incomplete', 'Unknown'] as const) {
+        emit('gluster_quota_volume_usage_pvs', { state }, counts.get(state) ?? 0);
+      }
     },
   };
 }

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../../src/lib/log.ts';
 import type { GrowthMark } from '../../../src/quota/growth.ts';
 import { UsageTeller, type UsageBrick } from '../../../src/quota/usage-teller.ts';
-import { subvolumeOf, volumeUsage, type BrickUsage } from '../../../src/quota/volume-usage.ts';
+import { subvolumeOf, volumeUsage, volumeUsageView, type BrickUsage } from '../../../src/quota/volume-usage.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
 const of = (subvolume: number, usedBytes: bigint, ageMs = 10): BrickUsage => ({ subvolume, usedBytes, ageMs });
@@ -27,11 +27,34 @@ describe('volumeUsage', () => {
     expect(volumeUsage({ subvolume: 0, usedBytes: 5n }, [of(1, 1n)], new Set([0, 1, 2]))).toEqual({
       kind: 'Incomplete',
       missing: [2],
+      usedBytes: 6n,
+      oldestMs: 10,
     });
   });
 
   it('is nothing to add up on one subvolume', () => {
     expect(volumeUsage({ subvolume: 0, usedBytes: 5n }, [of(0, 9n)], new Set([0]))).toEqual({ kind: 'OwnOnly' });
+  });
+
+  it('is shown with what it is made of', () => {
+    const oldestMs = 12_000;
+    expect(volumeUsageView({ kind: 'Sum', usedBytes: 5n, oldestMs }, 30_000)).toMatchObject({
+      state: 'Sum',
+      usedBytes: '5',
+      ageSeconds: 12,
+    });
+    expect(volumeUsageView({ kind: 'Sum', usedBytes: 5n, oldestMs }, 10_000)).toMatchObject({
+      state: 'Stale',
+      usedBytes: '5',
+    });
+    expect(volumeUsageView({ kind: 'Incomplete', missing: [1, 2], usedBytes: 5n, oldestMs }, 10_000)).toMatchObject({
+      state: 'Incomplete',
+      message: expect.stringContaining('subvolume 1, 2 has never told'),
+    });
+    expect(volumeUsageView({ kind: 'Incomplete', missing: [-1], usedBytes: 5n, oldestMs }, 10_000).message).toContain(
+      'a peer has never told',
+    );
+    expect(volumeUsageView(undefined, 10_000)).toMatchObject({ state: 'Unknown', usedBytes: null });
   });
 
   it('numbers subvolumes set by set', () => {
@@ -78,6 +101,7 @@ function teller(
     ownSubvolume: 0,
     others: () => others,
     subvolumes: () => new Set(subvolumes),
+    patienceMs: 30_000,
     growth,
     clock,
     log: silentLog,
@@ -100,13 +124,31 @@ describe('UsageTeller', () => {
     expect(brick.told).toEqual([]);
   });
 
-  it('tells nothing while a subvolume has not told us', async () => {
+  it('tells nothing while a subvolume has not told us, and after a while the sum without it', async () => {
     const brick = new FakeUsageBrick();
-    const usages = teller(brick, [0, 1], []);
+    const clock = new ManualClock();
+    const usages = teller(brick, [0, 1, 2], [of(2, 1000n)], clock);
     await usages.pass(never);
     expect(brick.told).toEqual([]);
-    expect(usages.usageOf('pvc-1')).toEqual({ kind: 'Incomplete', missing: [1] });
+    expect(usages.isTold('pvc-1')).toBe(false);
+    expect(usages.usageOf('pvc-1')).toMatchObject({ kind: 'Incomplete', missing: [1], usedBytes: 13_288n });
     expect(usages.ownUsage()).toHaveLength(1);
+    await clock.advance(30_000);
+    await usages.pass(never);
+    // Told by an earlier life of the agent, the brick itself would not add up any more.
+    expect(brick.told).toEqual([13_288n]);
+    expect(usages.isTold('pvc-1')).toBe(true);
+  });
+
+  it('never tells where a peer that is silent may be of our own set', async () => {
+    const brick = new FakeUsageBrick();
+    const clock = new ManualClock();
+    const usages = teller(brick, [0, -1], [], clock);
+    for (let pass = 0; pass < 3; pass += 1) {
+      await usages.pass(never);
+      await clock.advance(60_000);
+    }
+    expect(brick.told).toEqual([]);
   });
 
   it('reads the exact count of a PV above its limit', async () => {

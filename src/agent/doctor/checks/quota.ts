@@ -81,6 +81,29 @@ export const QUOTA_CHECKS: readonly DoctorCheck[] = [
     },
   },
   {
+    name: 'quota-volume',
+    title: 'Do limits go by the usage of all subvolumes?',
+    explainedBy: ['tls', 'brick-process', 'brick-port'],
+    judge: ({ volumeUsage, peers }) => {
+      if (volumeUsage === undefined) return ONLY_AGENT;
+      const [incomplete = 0, stale = 0] = [volumeUsage.get('Incomplete'), volumeUsage.get('Stale')];
+      if (incomplete + stale === 0) return [];
+      const silent = (peers ?? []).filter(({ error }) => error !== undefined);
+      return [
+        {
+          severity: 'warning',
+          reason: incomplete > 0 ? 'SubvolumeUnknown' : 'SubvolumeSilent',
+          message: `the volume is distributed, and the limits of ${some(incomplete + stale, 'PV', 'PVs')} go by a sum without another subvolume, or with its last word: more can be stored than they say`,
+          evidence: [
+            `${incomplete} without a subvolume that has never told what it uses, ${stale} with a part that is old`,
+            peers?.length === 0 ? 'no peers are configured' : `${silent.length} peers do not answer`,
+          ],
+          remedy: "an agent beside the bricks of every subvolume, and all of them in each other's peers",
+        },
+      ];
+    },
+  },
+  {
     name: 'quota-conditions',
     title: 'Is everything in every PV counted, and rightly?',
     explainedBy: BRICK_CAUSES,

@@ -1,8 +1,7 @@
 import { AgentError } from '../../../lib/errors.ts';
 import { parseBytes } from '../../../lib/units.ts';
-import type { QuotaView } from '../../../quota/pv-state.ts';
 import { pvParamsSchema, quotaListSchema, quotaPutSchema, quotaViewSchema } from '../schemas.ts';
-import type { QuotaService } from '../services.ts';
+import type { QuotaService, ShownQuota } from '../services.ts';
 import { auditLine, changeDeadline, withProblems } from './shared.ts';
 import type { Server } from '../server.ts';
 
@@ -69,7 +68,7 @@ export function quotaRoutes(server: Server, quotas: QuotaService): void {
 }
 
 /** @throws AgentError `NotFound` */
-export function requiredQuota(quotas: QuotaService, pv: string): QuotaView {
+export function requiredQuota(quotas: QuotaService, pv: string): ShownQuota {
   const view = quotas.get(pv);
   if (view === undefined) throw new AgentError('NotFound', `no PV "${pv}" on this brick`);
   return view;

@@ -143,6 +143,25 @@ const CASES: readonly [what: string, make: (facts: DoctorFacts) => void, first: 
     'quota-enforcement NothingEnforced',
   ],
   [
+    'a subvolume that has never told what it uses',
+    (facts) => {
+      facts.volumeUsage = new Map([['Incomplete', 2]]);
+    },
+    'quota-volume SubvolumeUnknown',
+    'warning',
+  ],
+  [
+    'a subvolume whose agents are silent',
+    (facts) => {
+      facts.volumeUsage = new Map([
+        ['Sum', 2],
+        ['Stale', 1],
+      ]);
+    },
+    'quota-volume SubvolumeSilent',
+    'warning',
+  ],
+  [
     'quota that a tenant switched off',
     (facts) => {
       facts.guard = { tampering: { off: 1, faked: 0 }, rearms: 9 };
@@ -319,6 +338,7 @@ describe('diagnose', () => {
       quota: undefined,
       refusals: undefined,
       guard: undefined,
+      volumeUsage: undefined,
       heal: { backlog: undefined, loops: undefined, findings: undefined },
       peers: undefined,
       disruption: undefined,
