@@ -13,11 +13,6 @@ import { printOfflineVerify, printPrepared, printStaged } from './commands/prepa
 import { healSplitBrain } from './commands/split-brain.ts';
 import { healMarkReplaced } from './commands/replacement.ts';
 import { healResolve } from './commands/resolve.ts';
-import { quotaGet, quotaList, quotaRemove, quotaSet } from './commands/quota.ts';
-import { quotaAdopt } from './commands/quota-adopt.ts';
-import { quotaExplain } from './commands/quota-explain.ts';
-import { quotaRepair } from './commands/quota-repair.ts';
-import { quotaScan } from './commands/quota-scan.ts';
 import { quotaVerify } from './commands/quota-verify.ts';
 import { statusCommand } from './commands/status.ts';
 import type { SupportRequest } from './commands/support-bundle.ts';
@@ -27,6 +22,7 @@ import { POLICIES, type Policy } from '../heal/resolve.ts';
 import { parseDuration } from '../lib/units.ts';
 import { AgentClient } from './client.ts';
 import type { Output } from './output.ts';
+import { addQuotaCommands } from './quota-program.ts';
 import { addVolfileCommands } from './volfile-program.ts';
 
 /** 0: fine; 1: a finding, or it failed; 2: used wrongly. */
@@ -148,43 +144,7 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
   });
 
   const quota = program.command('quota').description('Limits of PVs.');
-  query(quota, 'list', 'All PVs with their limits.').action(async (_flags, command: Command) =>
-    setExit(await quotaList(client(command), output, format(command))),
-  );
-  query(quota, 'get <pv>', 'One PV, with every condition.').action(async (pv: string, _flags, command: Command) =>
-    setExit(await quotaGet(client(command), output, format(command), pv)),
-  );
-  query(quota, 'set <pv> <size>', 'Set a limit, in bytes or as a quantity such as 10Gi.').action(
-    async (pv: string, size: string, _flags, command: Command) =>
-      setExit(await quotaSet(client(command), output, format(command), pv, size)),
-  );
-  query(quota, 'rm <pv>', 'Take back a limit that was set here or through the API.').action(
-    async (pv: string, _flags, command: Command) =>
-      setExit(await quotaRemove(client(command), output, format(command), pv)),
-  );
-
-  query(quota, 'explain <pv>', 'All that is known of one PV, in words, and what to do.').action(
-    async (pv: string, _flags, command: Command) =>
-      setExit(await quotaExplain(client(command), output, format(command), pv)),
-  );
-  query(
-    quota,
-    'scan [pv]',
-    "Measure what a PV, or every PV, really uses, and compare the brick's counter with it.",
-  ).action(async (pv: string | undefined, _flags, command: Command) =>
-    setExit(await quotaScan(client(command), output, format(command), pv)),
-  );
-  query(
-    quota,
-    'adopt <pv>',
-    'Make the running bricks count all of a PV that had files before it became a quota.',
-  ).action(async (pv: string, _flags, command: Command) =>
-    setExit(await quotaAdopt(client(command), output, format(command), pv)),
-  );
-  query(quota, 'repair <pv>', "Set the running brick's counter of a PV right, and wait for it.").action(
-    async (pv: string, _flags, command: Command) =>
-      setExit(await quotaRepair(client(command), output, format(command), pv)),
-  );
+  addQuotaCommands(quota, { output, setExit, query, client, format });
   const verify = query(quota, 'verify', 'Compare what is wanted with disk and running brick; exit 1 on any difference.')
     .option('--offline', "a stopped brick: compare with the measured usage; takes the flags of 'run'")
     .addOption(deadlineOption());

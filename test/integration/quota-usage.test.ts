@@ -149,6 +149,20 @@ describe('usage on a replica-3 volume', () => {
     expect((await agent.cli('quota', 'scan', 'pvc-none')).code).toBe(1);
   });
 
+  it('is not waited for longer than asked, and goes on all the same', async () => {
+    const agent = first();
+    const before = (await quotaOf(agent, 'pvc-plain'))?.status.usage.scannedAt;
+    const brick = volume.brick(0);
+    brick.signal('SIGSTOP');
+    try {
+      const given = await agent.cli('quota', 'scan', 'pvc-plain', '--timeout', '1s');
+      expect(given).toMatchObject({ code: 1, stdout: '', stderr: expect.stringContaining('not done after 1.0 s') });
+    } finally {
+      brick.signal('SIGCONT');
+    }
+    await lab.waitFor('the scan', async () => (await quotaOf(agent, 'pvc-plain'))?.status.usage.scannedAt !== before);
+  });
+
   it('survives a restart of the brick: scanned again, never called true by an old count', async () => {
     const pv = await createPv(client, 'pvc-restart', 100 * MiB);
     await waitLimit(lab, agents, pv.name, 100 * MiB);

@@ -5,38 +5,43 @@ import { formatBytes } from '../../lib/units.ts';
 import type { AgentClient } from '../client.ts';
 import { printJson, type Output } from '../output.ts';
 import type { ExitCode } from '../program.ts';
+import { isSummedUp, measuredText, sourceText, volumeText } from './quota.ts';
 import { driftText, repairLine } from './quota-repair.ts';
 import { colourStatus, printable } from '../table.ts';
 
 type QuotaItem = QuotaList['items'][number];
 
-/** Who wants what, in words; the record in the brackets is where one looks. */
-const SOURCES: Record<string, string> = {
-  Api: 'the API (trusted.brick-agent.quota on the directory)',
-  Peer: 'the agent of another brick',
-  File: 'the quota file',
-  Kadalu: "Kadalu's info file",
-  Disk: 'nobody; found on disk and adopted',
-};
-
 /** What to do, by condition and reason. A reason that is not here needs nothing, or says it in its own message. */
 const ADVICE: Record<string, string> = {
   'OnDisk BackendError': "look at the agent's log and the brick's disk",
+  'OnDisk BackendUnknown': "brick-agent doctor tells why the brick's disk does not answer",
+  'OnDisk BrickFenced':
+    'brick-agent doctor tells what the brick fails that it should be; nothing is written to it until then',
+  'OnDisk DirectoryMissing':
+    'brick-agent heal status: the directory comes with the heal of this brick, if the PV exists',
+  'OnDisk LimitDiffers': "look at the agent's log: the brick's disk did not take the limit",
+  'OnDisk NotNamespace': "look at the agent's log: the brick's disk did not take the namespace",
   'OnDisk Malformed': 'set the limit anew: brick-agent quota set',
+  'Live BrickUnknown': 'brick-agent doctor tells why the brick does not answer',
+  'Live NotInBrick': 'brick-agent heal status: the directory comes with the heal of this brick, if the PV exists',
   'Live BrickDown': 'start the brick; the agent brings the limit back by itself',
   'Live BrickRefused': "see the brick's log; is features/simple-quota in its volfile, with pass-through off?",
   'Live LimitDiffers': 'is features/simple-quota in the brick volfile, directly above locks, with pass-through off?',
   'Live NotEnforceable': 'run GlusterFS 11 to enforce quotas',
-  'Live RemovalPending': 'nothing; the limit is lifted and forgotten when the brick restarts',
   'Enforced PartlyEnforced':
     'brick-agent quota adopt has the running bricks count all of it; so does a restart of them, one by one, after prepare',
   'Enforced NestedNamespace':
     'on the disk of every brick of the set: setfattr -x trusted.glusterfs.namespace <brick>/<PV directory>/<that directory>; then restart the bricks, one by one, after prepare',
+  'Enforced AuditStale': "look at the agent's log: audits fail",
+  'UsageTrue ScanIncomplete': "look at the brick's disk; brick-agent quota scan measures it again",
   'UsageTrue CountsTooMuch': 'brick-agent quota repair sets it right; so does a restart after prepare',
   'UsageTrue CountsTooLittle': 'brick-agent quota repair sets it right; so does a restart after prepare',
   'HealEnds MetadataHealLoop': 'nothing where quotaHealLoops is end on the brick that is healed; else see the message',
   'BelowSoftLimit Above': 'make room, or resize the PV',
 };
+
+const VOLUME_ADVICE =
+  "have an agent beside the bricks of every subvolume, and all of them in each other's peers: brick-agent doctor tells which do not answer";
 
 /** All that is known of one PV, in words, and what to do. Exit 1 when something is to be done. */
 export async function quotaExplain(client: AgentClient, output: Output, json: boolean, pv: string): Promise<ExitCode> {
@@ -56,7 +61,7 @@ function print(output: Output, view: QuotaItem, advice: readonly string[]): void
   if (spec.sources.length === 0) output.line('Nobody wants a limit for it.');
   for (const [index, { source, limitBytes }] of spec.sources.entries()) {
     const verb = index === 0 ? 'Wanted' : 'Outweighed';
-    output.line(`${verb}: ${formatBytes(BigInt(limitBytes))} by ${SOURCES[source] ?? source}.`);
+    output.line(`${verb}: ${formatBytes(BigInt(limitBytes))} by ${sourceText(source)}.`);
   }
   if (status.brickLimitBytes !== null && status.brickLimitBytes !== spec.limitBytes) {
     output.line(`Of that this brick carries its share: ${formatBytes(BigInt(status.brickLimitBytes))}.`);
@@ -65,6 +70,10 @@ function print(output: Output, view: QuotaItem, advice: readonly string[]): void
     `On disk: ${amount(status.onDiskLimitBytes, 'no limit')}. In the running brick: ${amount(status.liveLimitBytes, 'none, or not known')}.`,
   );
   output.line(`Used by the brick's own count: ${amount(status.usedBytes, 'not known')}.`);
+  const volume = volumeText(status.volumeUsage);
+  if (volume !== undefined) output.line(`On the whole volume: ${volume}.`);
+  const measured = measuredText(status.usage, Date.now());
+  output.line(measured === undefined ? 'Not measured yet.' : `Measured, as du counts: ${measured}.`);
   const drift = driftText(status.usage.driftBytes);
   if (drift !== undefined) output.line(`At the last scan that was ${drift}.`);
   if (status.repair !== null) output.line(`Counter at ${status.repair.at}: ${repairLine(status.repair)}.`);
@@ -72,8 +81,17 @@ function print(output: Output, view: QuotaItem, advice: readonly string[]): void
   for (const { type, status: value, reason, message } of status.conditions) {
     output.line(`${colourStatus(value)} ${type} (${reason}): ${printable(message)}.`);
   }
-  output.line(advice.length === 0 ? 'Nothing to do.' : 'To do:');
+  output.line(advice.length === 0 ? nothingToDo(view) : 'To do:');
   for (const line of advice) output.line(`  ${line}`);
+}
+
+/** What is not known yet is looked at by the agent itself. */
+function nothingToDo({ spec, status }: QuotaItem): string {
+  const open = status.conditions.filter(
+    ({ type, status: value }) => value === 'Unknown' && (type !== 'UsageTrue' || spec.limitBytes !== null),
+  );
+  if (open.length === 0) return 'Nothing to do.';
+  return `Nothing to do but to wait: ${open.map(({ type }) => type).join(', ')} not known yet.`;
 }
 
 /** One sentence, without the full stop. */
@@ -85,9 +103,10 @@ function refusedText({ lastAt, since }: QuotaItem['status']['refusedWrites']): s
 }
 
 function adviceFor({ status }: QuotaItem): string[] {
-  return status.conditions.flatMap(({ type, status: value, reason }) =>
+  const advice = status.conditions.flatMap(({ type, status: value, reason }) =>
     value === 'True' ? [] : (ADVICE[`${type} ${reason}`] ?? []),
   );
+  return isSummedUp(status.volumeUsage) ? advice : [...advice, VOLUME_ADVICE];
 }
 
 function amount(bytes: string | null, unknown: string): string {

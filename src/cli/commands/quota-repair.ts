@@ -1,5 +1,4 @@
 /** `quota repair`: has a counter set right, and waits for what comes of it. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { Check } from 'typebox/value';
 import { quotaViewSchema, type QuotaList } from '../../agent/http/schemas.ts';
 import { AgentError } from '../../lib/errors.ts';
@@ -8,21 +7,33 @@ import type { AgentClient } from '../client.ts';
 import { printJson, type Output } from '../output.ts';
 import type { ExitCode } from '../program.ts';
 import { printable } from '../table.ts';
-
-/** Pause between two looks, in milliseconds. */
-const POLL_MS = 250;
+import { waitWhile } from '../wait.ts';
+import { scanMark, scanStatus } from './quota-scan.ts';
 
 type QuotaItem = QuotaList['items'][number];
 
-/** Exit 0 when the counter is right. */
-export async function quotaRepair(client: AgentClient, output: Output, json: boolean, pv: string): Promise<ExitCode> {
+/** Exit 0 when the counter is right. @param timeoutMs 0: as long as anything moves */
+export async function quotaRepair(
+  client: AgentClient,
+  output: Output,
+  json: boolean,
+  pv: string,
+  timeoutMs: number,
+): Promise<ExitCode> {
   const path = `/v1/quotas/${encodeURIComponent(pv)}`;
   let view = viewOf((await client.request('POST', `${path}/repair`)).body);
-  while (view.status.repair?.requested === true) {
-    await delay(POLL_MS);
+  let told = '';
+  const look = async () => {
+    const { repair } = view.status;
+    if (repair?.requested !== true) return { done: view };
+    if (!json && repair.message !== told) output.rawError(`${repair.state}: ${printable(repair.message)}\n`);
+    told = repair.message;
+    // Most of it is scanning, of this PV or of those that came before it.
+    const mark = `${repair.at} ${repair.message} ${scanMark(await scanStatus(client))}`;
     view = viewOf(await client.get(path));
-  }
-  const { repair } = view.status;
+    return { mark };
+  };
+  const { repair } = (await waitWhile(look, { timeoutMs })).status;
   if (json) printJson(output, view);
   else output.line(`${printable(pv)}: ${repairLine(repair)}`);
   return repair?.state === 'Repaired' || repair?.state === 'Nothing' ? 0 : 1;

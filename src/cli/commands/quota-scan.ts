@@ -1,40 +1,62 @@
 /** `quota scan`: asks for scans, shows how far they are, and what came of them. */
-import { setTimeout as delay } from 'node:timers/promises';
 import { Check } from 'typebox/value';
 import { quotaListSchema, scanStatusSchema, type QuotaList, type ScanStatusView } from '../../agent/http/schemas.ts';
-import { AgentError } from '../../lib/errors.ts';
+import { AgentError, isAgentError } from '../../lib/errors.ts';
 import { formatBytes, formatDuration } from '../../lib/units.ts';
 import type { AgentClient } from '../client.ts';
 import { printJson, type Output } from '../output.ts';
 import type { ExitCode } from '../program.ts';
 import { colourStatus, formatTable, printable } from '../table.ts';
+import { waitWhile } from '../wait.ts';
 
-/** Pause between two looks, in milliseconds. */
-const POLL_MS = 250;
 const BAR_WIDTH = 30;
 
 type QuotaItem = QuotaList['items'][number];
 
-/** Exit 1 when a scan failed or a brick's counter is not true. */
+/** Exit 1 when a scan failed, was not done in time or found that a brick's counter is not true. @param timeoutMs 0: as long as anything moves */
 export async function quotaScan(
   client: AgentClient,
   output: Output,
   json: boolean,
   pv: string | undefined,
+  timeoutMs: number,
 ): Promise<ExitCode> {
-  const names = new Set(pv === undefined ? (await list(client)).map((item) => item.pv) : [pv]);
   const before = new Map((await list(client)).map((item) => [item.pv, item.status.usage.scannedAt]));
-  for (const name of names) await client.request('POST', `/v1/quotas/${encodeURIComponent(name)}/scan`);
-  const failed = await finished(client, output, names, !json && process.stderr.isTTY);
+  const names = new Set(pv === undefined ? await requestAll(client, before.keys()) : [pv]);
+  if (pv !== undefined) await request(client, pv);
+  const failed = await finished(client, output, names, !json && process.stderr.isTTY, timeoutMs);
   const items = (await list(client)).filter((item) => names.has(item.pv));
-  const unfinished = items.filter((item) => item.status.usage.scannedAt === before.get(item.pv));
-  if (json) printJson(output, { items, failed });
+  const isKnown = new Set(failed.map(({ pv: name }) => name));
+  const unfinished = items
+    .filter((item) => item.status.usage.scannedAt === before.get(item.pv) && !isKnown.has(item.pv))
+    .map((item) => item.pv);
+  if (json) printJson(output, { items, failed, unfinished });
   else {
     output.line(table(items));
-    for (const { pv: name, message } of failed) output.line(`${printable(name)}: ${message}`);
+    for (const { pv: name, message } of failed) output.line(`${printable(name)}: ${printable(message)}`);
+    for (const name of unfinished) output.line(`${printable(name)}: its scan was cut short; ask again`);
   }
   const isTrue = items.every((item) => usageTrue(item)?.status !== 'False');
   return isTrue && failed.length === 0 && unfinished.length === 0 ? 0 : 1;
+}
+
+async function request(client: AgentClient, pv: string): Promise<void> {
+  await client.request('POST', `/v1/quotas/${encodeURIComponent(pv)}/scan`);
+}
+
+/** @returns those that are still there */
+async function requestAll(client: AgentClient, pvs: Iterable<string>): Promise<string[]> {
+  const there: string[] = [];
+  for (const pv of pvs) {
+    try {
+      await request(client, pv);
+      there.push(pv);
+    } catch (error) {
+      // Deleted since they were listed.
+      if (!isAgentError(error, 'NotFound')) throw error;
+    }
+  }
+  return there;
 }
 
 /** @returns the scans that failed */
@@ -43,21 +65,31 @@ async function finished(
   output: Output,
   names: ReadonlySet<string>,
   show: boolean,
+  timeoutMs: number,
 ): Promise<ScanStatusView['failed']> {
-  for (;;) {
-    const status = await client.get('/v1/scan');
-    if (!Check(scanStatusSchema, status)) {
-      throw new AgentError('RpcProtocol', 'the agent answered something else than the state of its scans');
-    }
+  const clear = (): void => {
+    if (show) output.rawError('\r\u{1b}[K');
+  };
+  const look = async () => {
+    const status = await scanStatus(client);
     const waiting = status.requested.filter((name) => names.has(name));
     const isRunning = status.running !== null && names.has(status.running.pv);
+    if (waiting.length === 0 && !isRunning) return { done: status.failed.filter(({ pv }) => names.has(pv)) };
     if (show) output.rawError(`\r\u{1b}[K${progressLine(status, names.size - waiting.length, names.size)}`);
-    if (waiting.length === 0 && !isRunning) {
-      if (show) output.rawError('\r\u{1b}[K');
-      return status.failed.filter(({ pv }) => names.has(pv));
-    }
-    await delay(POLL_MS);
-  }
+    return { mark: scanMark(status) };
+  };
+  return await waitWhile(look, { timeoutMs, leave: clear });
+}
+
+export async function scanStatus(client: AgentClient): Promise<ScanStatusView> {
+  const status = await client.get('/v1/scan');
+  if (Check(scanStatusSchema, status)) return status;
+  throw new AgentError('RpcProtocol', 'the agent answered something else than the state of its scans');
+}
+
+/** Another text whenever a scan has come further. */
+export function scanMark({ running, requested }: ScanStatusView): string {
+  return JSON.stringify([requested.length, running?.pv, running?.startedAt, running?.files, running?.diskBytes]);
 }
 
 /** `[#########.....................] 2/7 pvc-1: 12000 files, 1.5 GiB, 40000/s, 3.2 s left`. */

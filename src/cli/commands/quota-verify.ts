@@ -11,7 +11,7 @@ type QuotaItem = QuotaList['items'][number];
 /** One thing that is not as it should be. */
 export interface Difference {
   pv: string;
-  what: 'OnDisk' | 'Live' | 'Enforced' | 'Usage' | 'Entry' | 'List';
+  what: 'OnDisk' | 'Live' | 'Enforced' | 'Usage' | 'Volume' | 'Entry' | 'List';
   wanted: string;
   found: string;
   why: string;
@@ -69,9 +69,15 @@ function differencesOf({ pv, spec, status }: QuotaItem): Difference[] {
     OnDisk: status.onDiskLimitBytes ?? 'none',
     Live: status.liveLimitBytes ?? 'unknown',
   };
-  return status.conditions.flatMap(({ type, status: value, reason, message }) => {
+  const differences: Difference[] = status.conditions.flatMap(({ type, status: value, reason, message }) => {
     if (value === 'True' || (type === 'Enforced' && spec.limitBytes === null)) return [];
     if (type !== 'OnDisk' && type !== 'Live' && type !== 'Enforced') return [];
     return [{ pv, what: type, wanted, found: found[type] ?? value, why: `${reason}: ${message}` }];
   });
+  const { volumeUsage } = status;
+  if (volumeUsage !== null && volumeUsage.state !== 'Sum') {
+    const { state, message } = volumeUsage;
+    differences.push({ pv, what: 'Volume', wanted: 'the sum of all subvolumes', found: state, why: message });
+  }
+  return differences;
 }

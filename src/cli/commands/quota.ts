@@ -1,7 +1,7 @@
 import { Check } from 'typebox/value';
 import { quotaListSchema, quotaViewSchema, type QuotaList } from '../../agent/http/schemas.ts';
 import { AgentError } from '../../lib/errors.ts';
-import { formatBytes } from '../../lib/units.ts';
+import { formatBytes, formatDuration } from '../../lib/units.ts';
 import type { AgentClient } from '../client.ts';
 import { printJson, type Output } from '../output.ts';
 import type { ExitCode } from '../program.ts';
@@ -57,7 +57,13 @@ export async function quotaSet(
 
 export async function quotaRemove(client: AgentClient, output: Output, json: boolean, pv: string): Promise<ExitCode> {
   const { body } = await client.request('DELETE', pathOf(pv));
-  return showOne(body, output, json);
+  const exit = showOne(body, output, json);
+  if (!json && Check(quotaViewSchema, body) && body.spec.source !== null) {
+    output.line(
+      `Still wanted by ${sourceText(body.spec.source)}: only what was asked for through this agent's API is taken back here.`,
+    );
+  }
+  return exit;
 }
 
 function showOne(body: unknown, output: Output, json: boolean): ExitCode {
@@ -75,12 +81,42 @@ function showOne(body: unknown, output: Output, json: boolean): ExitCode {
   output.line(`  on disk   ${bytes(now.onDiskLimitBytes) ?? '-'}`);
   output.line(`  live      ${bytes(now.liveLimitBytes) ?? '-'}`);
   output.line(`Used        ${bytes(now.usedBytes) ?? '-'}`);
+  const volume = volumeText(now.volumeUsage);
+  if (volume !== undefined) output.line(`  volume    ${volume}`);
+  output.line(`Measured    ${measuredText(now.usage, Date.now()) ?? '-'}`);
   output.line(`Refused     ${refused(now.refusedWrites)}`);
   for (const { type, status: value, reason, message } of now.conditions) {
     output.line(`${type.padEnd(11)} ${colourStatus(value)} ${reason}: ${printable(message)}`);
   }
   return isGood(body) ? 0 : 1;
 }
+
+/**
+ * What the PV occupies on this brick, of what that is made and how old it is, in words; undefined: not measured.
+ *
+ * @param now wall-clock milliseconds
+ */
+export function measuredText(usage: QuotaItem['status']['usage'], now: number): string | undefined {
+  const { bytes: estimate, scannedBytes, scannedAt, files, source } = usage;
+  if (scannedBytes === null || scannedAt === null || estimate === null) return undefined;
+  const age = formatDuration(Math.max(0, now - Date.parse(scannedAt)));
+  const scan = `${formatBytes(BigInt(scannedBytes))} in ${files ?? 0} files, ${age} ago`;
+  if (source !== 'ScanPlusCounter' || estimate === scannedBytes) return scan;
+  return `${formatBytes(BigInt(estimate))}, of which the brick has counted the change since a scan found ${scan}`;
+}
+
+/** Who wants what, in words; the record in the brackets is where one looks. */
+export function sourceText(source: string): string {
+  return SOURCES[source] ?? source;
+}
+
+const SOURCES: Record<string, string> = {
+  Api: 'the API (trusted.brick-agent.quota on the directory)',
+  Peer: 'the agent of another brick',
+  File: 'the quota file',
+  Kadalu: "Kadalu's info file",
+  Disk: 'nobody; found on disk and adopted',
+};
 
 function pathOf(pv: string): string {
   return `/v1/quotas/${encodeURIComponent(pv)}`;
@@ -108,16 +144,41 @@ function status(item: QuotaItem, type: string): string | undefined {
 
 /** The first thing that is not as it should be; one word, `quota get` has the sentence. */
 function whyNot(item: QuotaItem): string {
-  return item.status.conditions.find((condition) => condition.status !== 'True' && !isNoNews(condition))?.reason ?? '';
+  const { conditions, volumeUsage } = item.status;
+  const bad = conditions.find((condition) => condition.status !== 'True' && !isNoNews(condition));
+  return bad?.reason ?? (isSummedUp(volumeUsage) ? '' : `VolumeUsage${volumeUsage?.state}`);
 }
 
 function isGood(item: QuotaItem): boolean {
-  return item.status.conditions.every(
-    (condition) => condition.type === 'Enforced' || condition.status === 'True' || isNoNews(condition),
+  return (
+    isSummedUp(item.status.volumeUsage) &&
+    item.status.conditions.every(
+      (condition) =>
+        condition.type === 'Enforced' ||
+        condition.status === 'True' ||
+        isNoNews(condition) ||
+        isAsItShouldBe(condition),
+    )
   );
+}
+
+/** On a distributed volume a limit goes by the sum of all subvolumes. One that is not added up yet is no finding. */
+export function isSummedUp(usage: QuotaItem['status']['volumeUsage']): boolean {
+  return usage === null || usage.state === 'Sum' || usage.state === 'Unknown';
+}
+
+/** What the PV uses on all subvolumes, in words; undefined where the volume is not distributed. */
+export function volumeText(usage: QuotaItem['status']['volumeUsage']): string | undefined {
+  if (usage === null) return undefined;
+  return `${usage.usedBytes === null ? '' : `${formatBytes(BigInt(usage.usedBytes))}, `}${usage.state}: ${printable(usage.message)}`;
 }
 
 /** A PV that was not scanned yet is no finding: scans take their time. */
 function isNoNews({ type, status: value }: QuotaItem['status']['conditions'][number]): boolean {
   return type === 'UsageTrue' && value === 'Unknown';
+}
+
+/** All that a running brick can do after a removal; it stays so until the brick restarts. */
+function isAsItShouldBe({ reason }: QuotaItem['status']['conditions'][number]): boolean {
+  return reason === 'RemovalPending';
 }

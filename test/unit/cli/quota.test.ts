@@ -1,0 +1,152 @@
+import { createServer, type Server } from 'node:http';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { ShownQuota } from '../../../src/agent/http/services.ts';
+import { AgentClient } from '../../../src/cli/client.ts';
+import { measuredText, quotaList, quotaRemove } from '../../../src/cli/commands/quota.ts';
+import { quotaExplain } from '../../../src/cli/commands/quota-explain.ts';
+import { quotaScan } from '../../../src/cli/commands/quota-scan.ts';
+import { quotaVerify } from '../../../src/cli/commands/quota-verify.ts';
+import type { Output } from '../../../src/cli/output.ts';
+import { condition, quotaView } from '../../support/fake-api.ts';
+
+const GOOD = ['OnDisk', 'Live', 'Enforced', 'UsageTrue'].map((type) => condition(type));
+
+let dir: string;
+let server: Server;
+let client: AgentClient;
+let view: ShownQuota;
+/** Of the scan that was asked for. */
+let running: string[];
+let printed: string;
+
+const output: Output = {
+  line: (text) => void (printed += `${text}\n`),
+  error: (text) => void (printed += `${text}\n`),
+  raw: (text) => void (printed += text),
+  rawError: (text) => void (printed += text),
+};
+
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'cli-'));
+  printed = '';
+  running = [];
+  view = quotaView('pvc-1', 1024n);
+  view.status.volumeUsage = null;
+  view.status.conditions = GOOD;
+  server = createServer((request, response) => {
+    const { url = '' } = request;
+    const scan = { running: null, requested: running, failed: [] };
+    const list = { items: [view], refused: [], synced: true };
+    response.end(JSON.stringify(url.endsWith('/scan') ? scan : url === '/v1/quotas' ? list : view));
+  });
+  await new Promise<void>((resolve) => {
+    server.listen(join(dir, 'agent.sock'), resolve);
+  });
+  client = new AgentClient(join(dir, 'agent.sock'));
+});
+afterEach(async () => {
+  server.close();
+  await rm(dir, { recursive: true });
+});
+
+function change(type: string, status: 'True' | 'False' | 'Unknown', reason: string): void {
+  view.status.conditions = GOOD.map((other) => (other.type === type ? condition(type, status, reason) : other));
+}
+
+function text(): string {
+  return stripVTControlCharacters(printed);
+}
+
+describe('quota explain', () => {
+  it('has nothing to do where all is as it should be', async () => {
+    expect(await quotaExplain(client, output, false, 'pvc-1')).toBe(0);
+    expect(text()).toContain('Nothing to do.');
+  });
+
+  it.each<[string, 'False' | 'Unknown', string]>([
+    ['OnDisk', 'False', 'DirectoryMissing'],
+    ['OnDisk', 'Unknown', 'BrickFenced'],
+    ['OnDisk', 'False', 'LimitDiffers'],
+    ['Live', 'Unknown', 'BrickUnknown'],
+    ['Live', 'False', 'NotInBrick'],
+    ['Enforced', 'Unknown', 'AuditStale'],
+    ['UsageTrue', 'Unknown', 'ScanIncomplete'],
+  ])('tells what to do about %s %s %s', async (type, status, reason) => {
+    change(type, status, reason);
+    expect(await quotaExplain(client, output, false, 'pvc-1')).toBe(1);
+    expect(text()).toMatch(/To do:\n {2}\w/);
+  });
+
+  it('says what is only not known yet', async () => {
+    change('Enforced', 'Unknown', 'NotAudited');
+    expect(await quotaExplain(client, output, false, 'pvc-1')).toBe(0);
+    expect(text()).toContain('Nothing to do but to wait: Enforced not known yet.');
+  });
+
+  it('takes a limit that goes by an incomplete sum for a finding, as list and verify do', async () => {
+    const message = 'subvolume 1 has never told what it uses';
+    view.status.volumeUsage = { state: 'Incomplete', usedBytes: '2048', ageSeconds: 0, message };
+    expect(await quotaExplain(client, output, false, 'pvc-1')).toBe(1);
+    expect(text()).toContain(`On the whole volume: 2 KiB, Incomplete: ${message}.`);
+    expect(await quotaList(client, output, false)).toBe(1);
+    expect(text()).toContain('VolumeUsageIncomplete');
+    printed = '';
+    expect(await quotaVerify(client, output, false)).toBe(1);
+    expect(text()).toMatch(/pvc-1 +Volume .*Incomplete/);
+  });
+});
+
+describe('quota rm', () => {
+  it('is done when the limit is lifted, though the brick forgets it at its next start only', async () => {
+    view = quotaView('pvc-1', null);
+    view.status.volumeUsage = null;
+    view.status.conditions = [condition('OnDisk', 'True', 'NoLimit'), condition('Live', 'False', 'RemovalPending')];
+    expect(await quotaRemove(client, output, false, 'pvc-1')).toBe(0);
+    expect(text()).not.toContain('Still wanted');
+    expect(await quotaList(client, output, false)).toBe(0);
+    expect(await quotaExplain(client, output, false, 'pvc-1')).toBe(0);
+    expect(await quotaVerify(client, output, false)).toBe(1);
+  });
+
+  it('says who still wants a limit', async () => {
+    view.spec.source = 'Kadalu';
+    await quotaRemove(client, output, false, 'pvc-1');
+    expect(text()).toContain("Still wanted by Kadalu's info file");
+  });
+});
+
+describe('quota scan', () => {
+  it('names what was cut short', async () => {
+    expect(await quotaScan(client, output, false, undefined, 0)).toBe(1);
+    expect(text()).toContain('pvc-1: its scan was cut short; ask again');
+  });
+
+  it('does not wait for longer than it was asked to', async () => {
+    running = ['pvc-1'];
+    await expect(quotaScan(client, output, false, 'pvc-1', 1)).rejects.toMatchObject({ code: 'Timeout' });
+  });
+});
+
+describe('measuredText', () => {
+  const scannedAt = '2026-01-02T03:04:05.000Z';
+  const now = Date.parse(scannedAt) + 90_000;
+  const usage = { ...quotaView('pvc-1', null).status.usage, scannedAt, scannedBytes: '8192', files: 3 };
+
+  it('tells what was found, and how long ago', () => {
+    expect(measuredText({ ...usage, source: 'Scan', bytes: '8192' }, now)).toBe('8 KiB in 3 files, 1 min 30 s ago');
+  });
+
+  it('tells of what an estimate is made', () => {
+    expect(measuredText({ ...usage, source: 'ScanPlusCounter', bytes: '12288' }, now)).toBe(
+      '12 KiB, of which the brick has counted the change since a scan found 8 KiB in 3 files, 1 min 30 s ago',
+    );
+  });
+
+  it('tells nothing where nothing was measured', () => {
+    expect(measuredText(quotaView('pvc-1', null).status.usage, now)).toBeUndefined();
+  });
+});
