@@ -146,6 +146,8 @@ describe('usage on a replica-3 volume', () => {
     const all = await agent.cli('quota', 'scan');
     expect(all.stdout).toContain('CountsTooMuch');
     expect(all.code).toBe(1);
+    const verify = await agent.cli('quota', 'verify');
+    expect(verify).toMatchObject({ code: 1, stdout: expect.stringMatching(/pvc-unlinked +Usage +no drift +5\d{6}/) });
     expect((await agent.cli('quota', 'scan', 'pvc-none')).code).toBe(1);
   });
 

@@ -74,7 +74,13 @@ function differencesOf({ pv, spec, status }: QuotaItem): Difference[] {
     if (type !== 'OnDisk' && type !== 'Live' && type !== 'Enforced') return [];
     return [{ pv, what: type, wanted, found: found[type] ?? value, why: `${reason}: ${message}` }];
   });
-  const { volumeUsage } = status;
+  const { volumeUsage, usage } = status;
+  const counter = status.conditions.find(({ type }) => type === 'UsageTrue');
+  // Not scanned yet is no difference: to measure all takes its time.
+  if (counter?.status === 'False') {
+    const why = `${counter.reason}: ${counter.message}`;
+    differences.push({ pv, what: 'Usage', wanted: 'no drift', found: usage.driftBytes ?? 'unknown', why });
+  }
   if (volumeUsage !== null && volumeUsage.state !== 'Sum') {
     const { state, message } = volumeUsage;
     differences.push({ pv, what: 'Volume', wanted: 'the sum of all subvolumes', found: state, why: message });

@@ -100,6 +100,17 @@ describe('quota explain', () => {
   });
 });
 
+describe('quota verify', () => {
+  it('finds a counter that a scan has found wrong, and not one that was not measured yet', async () => {
+    change('UsageTrue', 'Unknown', 'NotScanned');
+    expect(await quotaVerify(client, output, false)).toBe(0);
+    change('UsageTrue', 'False', 'CountsTooMuch');
+    view.status.usage.driftBytes = '5242880';
+    expect(await quotaVerify(client, output, false)).toBe(1);
+    expect(text()).toMatch(/pvc-1 +Usage +no drift +5242880 +CountsTooMuch/);
+  });
+});
+
 describe('quota rm', () => {
   it('is done when the limit is lifted, though the brick forgets it at its next start only', async () => {
     view = quotaView('pvc-1', null);
