@@ -50,7 +50,7 @@ import type { EventDuty } from './kubernetes/event-duty.ts';
 import { ProcessMonitor, processPlaces } from './process-monitor.ts';
 import { QuotaDuty, type StartLoop } from './quota-duty.ts';
 import { RuntimeMonitor } from './runtime.ts';
-import { brickSnapshot, healthCheckAt, processSnapshots, volfileSnapshots } from './snapshots.ts';
+import { brickSnapshot, healSnapshot, healthCheckAt, processSnapshots, volfileSnapshots } from './snapshots.ts';
 import type { TlsKeeper } from './tls/keeper.ts';
 import { startVolfiles } from './volfile-duty.ts';
 
@@ -213,7 +213,11 @@ export class Agent {
     this.replacement = this.#healDuty.replacement;
     this.metrics = new MetricsRegistry(
       [
-        agentCollector(version, () => this.loopStats()),
+        agentCollector(
+          version,
+          () => this.loopStats(),
+          () => this.worker.queueLength,
+        ),
         tlsCollector(() => this.tls?.status()),
         eventsCollector(() => this.events?.status),
         brickCollector(() => brickSnapshot(this)),
@@ -225,7 +229,7 @@ export class Agent {
         quotaRepairCollector(() => this.quota.repairer.stats),
         quotaAdoptionCollector(() => this.quota.adoption.adopter.stats),
         healLoopCollector(() => this.quota.healLoops),
-        healCollector(() => ({ ...this.heal.status(), disconnected: this.healLinks?.disconnected() })),
+        healCollector(() => healSnapshot(this)),
         splitBrainCollector(() => this.splitBrain?.status()),
         volfileCollector(() => volfileSnapshots(this)),
         rpc.collector(),

@@ -87,6 +87,7 @@ export class BrickWatch {
   readonly shd: ProcessWatch;
   readonly #options: BrickWatchOptions;
   #statfs: StatfsResult | undefined;
+  #writableBytes: bigint | undefined;
   #statfsAnswers = 0;
 
   constructor(options: BrickWatchOptions) {
@@ -101,6 +102,11 @@ export class BrickWatch {
     return this.#statfsAnswers;
   }
 
+  /** What the brick says is free, which is less by what it keeps back (`reserve`); undefined: it has not answered lately. */
+  get writableBytes(): bigint | undefined {
+    return this.statfsCheck().check().ok ? this.#writableBytes : undefined;
+  }
+
   async processPass(): Promise<void> {
     const { processes } = this.#options;
     await processes.pass();
@@ -112,9 +118,15 @@ export class BrickWatch {
     const { brick, clock, times } = this.#options;
     let error: string | undefined;
     try {
-      await brick.statfs(ROOT_GFID, { pid: PID.client, signal, timeoutMs: times.statfsDeadlineMs });
+      const { blockSize, free } = await brick.statfs(ROOT_GFID, {
+        pid: PID.client,
+        signal,
+        timeoutMs: times.statfsDeadlineMs,
+      });
       this.#statfsAnswers += 1;
+      this.#writableBytes = blockSize * free;
     } catch (reason) {
+      this.#writableBytes = undefined;
       if (isAgentError(reason, 'Aborted')) throw reason;
       error = errorMessage(reason);
     }

@@ -206,8 +206,8 @@ export class HealDuty {
         counts: async (signal) => {
           const counts = await worker.call('healIndex', { processKey: processes.brickKey }, { signal });
           // A volume with one copy misses nothing that a heal could bring back.
-          const isEmptyBrick = config.volumeType !== 'Replica1' && counts.isEmptyBrick;
-          return { xattrop: counts.xattrop, dirty: counts.dirty, entryChanges: counts['entry-changes'], isEmptyBrick };
+          const known = config.volumeType === 'Replica1' ? {} : { isEmptyBrick: counts.isEmptyBrick };
+          return { xattrop: counts.xattrop, dirty: counts.dirty, entryChanges: counts['entry-changes'], ...known };
         },
       },
       daemon: this.#shd,
@@ -216,6 +216,7 @@ export class HealDuty {
       wake: () => this.#loop?.wake(),
       oldest: () => this.#sightings.oldest(),
       leftDirty: () => this.#leftDirty.count,
+      missed: () => this.#sightings.missed,
       staleAfterMs: Math.max(STALE_AFTER_MS, 3 * config.healIntervalMs),
     });
   }

@@ -36,10 +36,10 @@ export function livenessChecks(loops: () => LoopStats[], clock: Clock): HealthCh
 }
 
 export interface ReadinessSources {
-  worker: BrickWorker;
-  monitor: BrickMonitor;
-  brick: BrickClient;
-  quota: QuotaEnforcer;
+  worker: Pick<BrickWorker, 'hungSince'>;
+  monitor: Pick<BrickMonitor, 'fence'>;
+  brick: Pick<BrickClient, 'isUp' | 'downReason'>;
+  quota: Pick<QuotaEnforcer, 'hasSynced' | 'isBrickSynced'>;
   /** Whether the API is there, on all that it is to listen on. */
   apiListens: () => boolean;
   /** Undefined: TLS is off. */
@@ -47,7 +47,7 @@ export interface ReadinessSources {
   clock: Clock;
 }
 
-/** Ready: the brick is ours, answers on disk and on the wire, every limit was looked at once, and the API is there. */
+/** Ready: the brick is ours, answers on disk and on the wire, every limit was looked at since its start, and the API is there. */
 export function readinessChecks(sources: ReadinessSources): HealthCheck[] {
   const { worker, monitor, brick, quota, apiListens, tls, clock } = sources;
   return [
@@ -71,7 +71,12 @@ export function readinessChecks(sources: ReadinessSources): HealthCheck[] {
     },
     {
       name: 'quota-synced',
-      check: () => (quota.hasSynced ? { ok: true } : { ok: false, reason: 'the first pass over the PVs is not done' }),
+      check: () => {
+        if (!quota.hasSynced) return { ok: false, reason: 'the first pass over the PVs is not done' };
+        // One that is down is told by the check before.
+        if (!brick.isUp || quota.isBrickSynced) return { ok: true };
+        return { ok: false, reason: 'the brick has been connected to anew, and not all limits were looked at since' };
+      },
     },
     {
       name: 'api',

@@ -17,9 +17,11 @@ export interface HealthCheck {
 export interface HealthReport {
   ok: boolean;
   results: { name: string; ok: boolean; reason: string | undefined }[];
+  /** What was to be left out and is no check. */
+  unknown: string[];
 }
 
-/** @param exclude names of checks to leave out */
+/** @param exclude names of checks to leave out; those that there are none of are told */
 export function runChecks(checks: readonly HealthCheck[], exclude: ReadonlySet<string> = new Set()): HealthReport {
   const results = checks
     .filter((check) => !exclude.has(check.name))
@@ -27,7 +29,8 @@ export function runChecks(checks: readonly HealthCheck[], exclude: ReadonlySet<s
       const result = run(check);
       return { name: check.name, ok: result.ok, reason: result.reason };
     });
-  return { ok: results.every((result) => result.ok), results };
+  const unknown = [...exclude].filter((name) => !checks.some((check) => check.name === name));
+  return { ok: results.every((result) => result.ok), results, unknown };
 }
 
 /** A bug in one check is that check's failure; the others still have their say. */
@@ -46,5 +49,9 @@ export function formatReport(kind: string, report: HealthReport): string {
       ? `[+]${result.name} ok${result.reason === undefined ? '' : ` (${result.reason})`}`
       : `[-]${result.name} failed: ${result.reason ?? 'no reason given'}`,
   );
-  return [...lines, `${kind} check ${report.ok ? 'passed' : 'failed'}`, ''].join('\n');
+  const warnings =
+    report.unknown.length === 0
+      ? []
+      : [`warn: no such check to leave out: ${report.unknown.map((name) => JSON.stringify(name)).join(', ')}`];
+  return [...lines, ...warnings, `${kind} check ${report.ok ? 'passed' : 'failed'}`, ''].join('\n');
 }

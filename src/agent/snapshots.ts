@@ -1,6 +1,8 @@
 /** What the metrics show, made from what the parts know. */
 import { brickSetOf } from '../heal/brick-set.ts';
+import { isFinished } from '../heal/operation.ts';
 import type { BrickSnapshot } from '../metrics/collectors/brick.ts';
+import type { HealSnapshot } from '../metrics/collectors/heal.ts';
 import type { ProcessSnapshot } from '../metrics/collectors/process.ts';
 import type { VolfileSnapshot } from '../metrics/collectors/volfile.ts';
 import { layoutOf } from '../quota/layout.ts';
@@ -10,7 +12,7 @@ import type { ProcessMonitor } from './process-monitor.ts';
 import { processState } from './process-state.ts';
 import type { ProcessWatch } from './process-watch.ts';
 
-export function brickSnapshot({ config, monitor, worker, brick, processes }: Agent): BrickSnapshot {
+export function brickSnapshot({ config, monitor, worker, brick, processes, heal, watch }: Agent): BrickSnapshot {
   return {
     info: {
       volumeId: config.volumeId,
@@ -23,9 +25,12 @@ export function brickSnapshot({ config, monitor, worker, brick, processes }: Age
     set: setOf(config),
     checks: monitor.conditions.map(({ type, status }) => ({ name: type, status })),
     fenced: !monitor.fence.open,
+    // An empty directory where the disk should be mounted is no empty brick.
+    empty: monitor.fence.open ? heal.status().isEmptyBrick : undefined,
     hung: worker.hungSince !== undefined,
     up: brick.isUp,
     capacity: monitor.capacity,
+    writableBytes: watch.writableBytes,
     healthCheckAt: healthCheckAt({ monitor, processes }),
   };
 }
@@ -51,6 +56,18 @@ export function healthCheckAt({ monitor, processes }: HealthCheckSources): numbe
 interface HealthCheckSources {
   monitor: Pick<BrickMonitor, 'healthCheckAt'>;
   processes: Pick<ProcessMonitor, 'views'>;
+}
+
+export function healSnapshot({ heal, healLinks, watch, config }: Agent): HealSnapshot {
+  const status = heal.status();
+  const { lastAnswerAt, missing, doubt } = watch.shd.contact.view;
+  const isTold = config.shdExpected && doubt === undefined && (missing !== undefined || lastAnswerAt !== undefined);
+  return {
+    ...status,
+    disconnected: healLinks?.disconnected(),
+    daemonUp: isTold ? missing === undefined : undefined,
+    operations: { running: status.operations.filter((operation) => !isFinished(operation)), ended: heal.outcomes },
+  };
 }
 
 interface ProcessSources {

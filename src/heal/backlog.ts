@@ -51,8 +51,8 @@ export const STALE_AFTER_MS = 60_000;
  */
 const BRICK_EMPTY =
   'this brick is empty, so that nothing is pending means nothing: either the volume has no data yet, or this brick was wiped ' +
-  'or replaced and its data is missing; compare with the other bricks, and if they have data, start a full heal ' +
-  '(brick-agent heal start --full)';
+  'or replaced and its data is missing; if the other bricks have data, mark it, so that they heal it ' +
+  '(brick-agent heal mark-replaced)';
 
 export interface BacklogOptions {
   stallAfterMs?: number;
@@ -68,6 +68,8 @@ export interface BacklogView {
   /** One sentence. */
   message: string;
   pending: { xattrop: number | undefined; dirty: number | undefined; entryChanges: number | undefined };
+  /** The brick holds nothing of any client, whether anything is pending or not; undefined: not known. */
+  isEmptyBrick?: boolean | undefined;
   /** Wall-clock milliseconds of the last look that succeeded. */
   observedAt: number | undefined;
   /** Wall-clock milliseconds since when it has not been empty, as far as was seen; undefined when it is empty. */
@@ -143,6 +145,7 @@ export class Backlog {
         dirty: known(look.counts.dirty),
         entryChanges: known(look.counts.entryChanges),
       },
+      isEmptyBrick: look.counts.isEmptyBrick,
       observedAt: look.wallAt,
       pendingSince: isPending(look.counts) ? this.#pendingSince?.wallAt : undefined,
       inPerSecond: rates?.inPerSecond,

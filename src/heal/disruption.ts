@@ -154,7 +154,7 @@ function ownReasons({ brickIndex, backlog }: BrickReport): DisruptionReason[] {
         verdict: 'Unknown',
         brickIndex,
         message: 'this brick is empty, as a brick is that has lost its data',
-        remedy: 'brick-agent heal start --full, if the other bricks have data',
+        remedy: 'brick-agent heal mark-replaced, if the other bricks have data',
       },
     ];
   }
@@ -193,7 +193,7 @@ function peerReasons(report: BrickReport, { ownName }: DisruptionFacts): Disrupt
     );
   } else if (backlog.isEmpty === true) {
     const message = `${brick} is empty while others are not: it has lost its data, and nothing says so but this`;
-    unsafe('PeerBrickEmpty', message, 'brick-agent heal start --full in a pod that has the data');
+    unsafe('PeerBrickEmpty', message, 'brick-agent heal mark-replaced in its pod');
   } else if (backlog.state !== 'Complete' || backlog.pending !== 0 || backlog.isEmpty !== false) {
     const message = `what ${brick} has to heal is not known: ${backlog.message}`;
     const remedy = 'brick-agent heal status in its pod';

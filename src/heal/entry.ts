@@ -63,6 +63,11 @@ export function stateOf({ object }: HealEntry, set: ReplicaSet | undefined): Ent
   return judge(object.counters, set).verdict;
 }
 
+/** What was missed; nothing where that cannot be told. */
+export function kindsOf({ object }: HealEntry, set: ReplicaSet | undefined): Judgement['kinds'] {
+  return typeof object === 'string' ? [] : judge(object.counters, set).kinds;
+}
+
 interface Judged {
   set: ReplicaSet | undefined;
   judgement: Judgement;

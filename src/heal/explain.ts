@@ -19,6 +19,8 @@ export interface Finding {
   message: string;
   /** What to do; undefined: nothing. */
   remedy: string | undefined;
+  /** It is about the brick beside this agent. */
+  isOwnBrick?: boolean;
 }
 
 /** It is not there, does nothing, or which process it is is not proven. */
@@ -155,6 +157,7 @@ function childFindings({ children, lastAnswer, self }: HealSituation, entry: Pen
         `the self-heal daemon has no connection to ${name} of ${xlator}` +
         (isOther ? ', another set: nothing of this brick waits for it' : isBlamed ? ', which missed the changes' : ''),
       remedy: 'start that brick, or check remote-host and remote-port of the volume in the volfile of the daemon',
+      isOwnBrick: pendingName === self,
     });
   }
   for (const { xlator, child, status, explanation } of lastAnswer) {
@@ -174,7 +177,7 @@ function childFindings({ children, lastAnswer, self }: HealSituation, entry: Pen
 function backlogFindings({ state, reason, message }: BacklogView): Finding[] {
   if (reason === 'BrickEmpty') {
     return [
-      { reason, severity: 'error', message, remedy: 'brick-agent heal start --full, if the other bricks have data' },
+      { reason, severity: 'error', message, remedy: 'brick-agent heal mark-replaced, if the other bricks have data' },
     ];
   }
   const severity = state === 'Stalled' ? 'error' : state === 'Unknown' ? 'warning' : 'info';

@@ -11,8 +11,8 @@ import type { HealEntry } from '../brick/heal-entries.ts';
 import type { GfidIndex } from '../brick/heal-window.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Gfid } from '../lib/gfid.ts';
-import type { ReplicaSet } from './changelog.ts';
-import { isIdle, stateOf } from './entry.ts';
+import type { Changelog, ReplicaSet } from './changelog.ts';
+import { isIdle, kindsOf, stateOf } from './entry.ts';
 import type { EntrySource } from './ports.ts';
 
 /**
@@ -53,6 +53,7 @@ export class Sightings {
   #seen = new Map<Gfid, Since>();
   #ofAll = true;
   #hasLooked = false;
+  #missed: Changelog | undefined;
 
   constructor(options: SightingsOptions) {
     this.#options = options;
@@ -63,6 +64,11 @@ export class Sightings {
     return !this.#hasLooked && (this.#options.pending() ?? 0) > 0;
   }
 
+  /** How many of those that were looked at wait for data, metadata, entries; one may wait for several. Undefined: nobody has looked yet. */
+  get missed(): Readonly<Changelog> | undefined {
+    return this.#missed;
+  }
+
   /** @throws AgentError as `EntrySource.page` */
   async pass(signal: AbortSignal): Promise<void> {
     const { pending, clock, maxSighted = MAX_SIGHTED } = this.#options;
@@ -71,11 +77,13 @@ export class Sightings {
     // What was seen before is true until somebody looks again.
     if (count === undefined) return;
     const seen = new Map<Gfid, Since>();
+    const missed: Changelog = { data: 0, metadata: 0, entry: 0 };
     let after: Gfid | undefined;
     for (let walked = 0; walked < toWalk; walked += PAGE_ENTRIES) {
       const page = await this.#page(after, Math.min(PAGE_ENTRIES, toWalk - walked), signal);
       for (const entry of page?.entries ?? []) {
         if (!this.#waits(entry)) continue;
+        for (const kind of kindsOf(entry, this.#options.set)) missed[kind] += 1;
         const { gfid } = entry;
         const changedAt = changedAtOf(entry);
         const first = this.#seen.has(gfid) ? this.since(gfid, changedAt) : undefined;
@@ -85,6 +93,7 @@ export class Sightings {
       if (after === undefined) break;
     }
     this.#seen = seen;
+    this.#missed = missed;
     this.#ofAll = after === undefined;
     this.#hasLooked = count > 0;
   }

@@ -9,7 +9,8 @@ import type { Log } from '../lib/log.ts';
 import { BacklogHistory } from './backlog-history.ts';
 import { Backlog, type BacklogOptions, type BacklogView } from './backlog.ts';
 import { HealRun } from './heal-run.ts';
-import type { HealOperation, OperationState } from './operation.ts';
+import { isFinished, type HealOperation, type OperationState } from './operation.ts';
+import type { Changelog } from './changelog.ts';
 import type { BacklogSource, HealDaemon, HealKind } from './ports.ts';
 import type { LeftDirtyCount } from './left-dirty.ts';
 import type { Oldest } from './sightings.ts';
@@ -25,6 +26,8 @@ export interface HealTrackerOptions extends BacklogOptions {
   /** What waits longest, as of the last look at the objects. */
   oldest?: () => Oldest | undefined;
   leftDirty?: () => LeftDirtyCount | undefined;
+  /** What the objects miss, as of the last look at them. */
+  missed?: () => Readonly<Changelog> | undefined;
   /** Called when a pass has something to do at once: the loop's `wake`. */
   wake?: () => void;
 }
@@ -34,9 +37,16 @@ export interface HealStatus extends BacklogView {
   oldest: Oldest | undefined;
   /** What writes have left dirty; undefined: not known. */
   leftDirty: LeftDirtyCount | undefined;
+  /** Objects by what they miss; undefined: not known. */
+  missed: Readonly<Changelog> | undefined;
   /** The newest first. */
   operations: HealOperation[];
 }
+
+/** By kind and state, of those that have ended; a state that none has ended in is not there. */
+export type HealOutcomes = Readonly<Record<HealKind, Partial<Record<OperationState, number>>>>;
+
+const NOTHING_MISSED: Readonly<Changelog> = { data: 0, metadata: 0, entry: 0 };
 
 interface Entry {
   run: HealRun;
@@ -50,6 +60,7 @@ export class HealTracker {
   readonly history = new BacklogHistory();
   readonly #options: HealTrackerOptions;
   readonly #backlog: Backlog;
+  readonly #outcomes: HealOutcomes = { index: {}, full: {} };
   #looking: Promise<void> | undefined;
   /** Oldest first. At most one of each kind is unfinished. */
   #entries: Entry[] = [];
@@ -94,7 +105,8 @@ export class HealTracker {
     const view = this.#backlog.view(this.#options.clock.monotonic());
     const oldest = (view.pending.xattrop ?? 0) > 0 ? this.#options.oldest?.() : undefined;
     const leftDirty = this.#options.leftDirty?.();
-    return { ...view, oldest, leftDirty, operations: this.#entries.map(({ run }) => run.operation).reverse() };
+    const operations = this.#entries.map(({ run }) => run.operation).reverse();
+    return { ...view, oldest, leftDirty, missed: this.#missed(view), operations };
   }
 
   /** Asks for a heal; it begins with the next pass. While one of that kind is unfinished, that one is returned, and the daemon asked once more. */
@@ -116,6 +128,17 @@ export class HealTracker {
 
   operation(id: string): HealOperation | undefined {
     return this.#entries.find(({ run }) => run.operation.id === id)?.run.operation;
+  }
+
+  /** Heals that somebody asked for, and how they ended, since the start. */
+  get outcomes(): HealOutcomes {
+    return this.#outcomes;
+  }
+
+  /** What was seen at the last look at the objects says nothing of an index that is empty now. */
+  #missed({ pending: { xattrop } }: BacklogView): Readonly<Changelog> | undefined {
+    if (xattrop === undefined) return undefined;
+    return xattrop === 0 ? NOTHING_MISSED : this.#options.missed?.();
   }
 
   /** Resolves when no talk with the daemon is under way; after the signal of the passes has fired, soon. Never rejects. */
@@ -155,6 +178,7 @@ export class HealTracker {
     const { id, kind, state, message, backlogNow } = entry.run.operation;
     if (state === entry.logged) return;
     entry.logged = state;
+    if (isFinished({ state })) this.#outcomes[kind][state] = (this.#outcomes[kind][state] ?? 0) + 1;
     const facts = { operation: id, kind, state, backlog: backlogNow ?? null };
     if (state === 'Failed' || state === 'Unknown') this.#options.log.warn(facts, message);
     else this.#options.log.info(facts, message);

@@ -7,6 +7,8 @@ export interface LoopStats {
   name: string;
   runs: number;
   failures: number;
+  /** Passes that took longer than the pause between two: what the loop keeps right was late. */
+  overruns: number;
   lastSuccessAt: number | undefined;
   lastDurationMs: number | undefined;
   lastError: string | undefined;
@@ -42,6 +44,7 @@ export class Loop {
       name: options.name,
       runs: 0,
       failures: 0,
+      overruns: 0,
       lastSuccessAt: undefined,
       lastDurationMs: undefined,
       lastError: undefined,
@@ -71,7 +74,7 @@ export class Loop {
   }
 
   async #pass(): Promise<void> {
-    const { clock, log, name, pass, signal } = this.#options;
+    const { clock, log, name, pass, signal, intervalMs } = this.#options;
     const start = clock.monotonic();
     this.stats.runs += 1;
     try {
@@ -84,7 +87,9 @@ export class Loop {
       this.stats.failures += 1;
       this.#logFailure(toAgentError(error));
     } finally {
-      this.stats.lastDurationMs = clock.monotonic() - start;
+      const durationMs = clock.monotonic() - start;
+      this.stats.lastDurationMs = durationMs;
+      if (durationMs > intervalMs) this.stats.overruns += 1;
     }
   }
 

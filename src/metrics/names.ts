@@ -13,11 +13,21 @@ export const METRICS = {
   brick_agent_build_info: { type: 'gauge', help: 'Version of the agent; always 1.', labels: ['version'] },
   brick_agent_loop_runs_total: { type: 'counter', help: 'Passes of a loop since start.', labels: ['loop'] },
   brick_agent_loop_failures_total: { type: 'counter', help: 'Passes of a loop that failed.', labels: ['loop'] },
+  brick_agent_loop_overruns_total: {
+    type: 'counter',
+    help: 'Passes of a loop that took longer than the pause between two, so that what it keeps right was late.',
+    labels: ['loop'],
+  },
   brick_agent_loop_duration_seconds: { type: 'gauge', help: 'Duration of the last pass.', labels: ['loop'] },
   brick_agent_loop_last_success_timestamp_seconds: {
     type: 'gauge',
     help: 'Unix time of the last pass that succeeded; absent before the first.',
     labels: ['loop'],
+  },
+  brick_agent_brick_calls_waiting: {
+    type: 'gauge',
+    help: "Calls to the brick's disk that have not come back, all of one thread; beyond 64 more are refused.",
+    labels: [],
   },
   brick_agent_collector_duration_seconds: {
     type: 'gauge',
@@ -84,6 +94,11 @@ export const METRICS = {
     help: '1 while the brick is not proven ours and nothing is written to it.',
     labels: [],
   },
+  gluster_brick_empty: {
+    type: 'gauge',
+    help: '1 while the brick holds nothing of any client, as before the first write or after it was wiped or replaced; absent while it is not proven, and where the volume has one copy.',
+    labels: [],
+  },
   gluster_brick_hung: {
     type: 'gauge',
     help: '1 while a system call on the brick does not come back.',
@@ -99,6 +114,11 @@ export const METRICS = {
   gluster_brick_available_bytes: {
     type: 'gauge',
     help: 'Free space of the file system of the brick that is not kept for root.',
+    labels: [],
+  },
+  gluster_brick_writable_bytes: {
+    type: 'gauge',
+    help: 'Free space that clients may use, as the brick itself says: less than what is free by what it keeps back (reserve of storage/posix, 1 %). At 0 it refuses their writes. Absent while it does not answer.',
     labels: [],
   },
   gluster_brick_inodes: { type: 'gauge', help: 'Inodes of the file system of the brick.', labels: [] },
@@ -298,6 +318,11 @@ export const METRICS = {
     help: 'Entries of a heal index of this brick (xattrop, dirty, entry-changes).',
     labels: ['index'],
   },
+  gluster_heal_missed_objects: {
+    type: 'gauge',
+    help: 'Objects that wait for heal by what was missed (data, metadata, entry); an object may be of several. Looked at every 30 s, of a long index the first 10,000. Absent while not known.',
+    labels: ['kind'],
+  },
   gluster_heal_state: {
     type: 'gauge',
     help: '1 for the present state of the heal backlog (Complete, Progressing, Stalled, Unknown), 0 for the others.',
@@ -332,6 +357,21 @@ export const METRICS = {
     type: 'gauge',
     help: 'Objects marked as being written that nobody has written for a minute, so that their copies may differ until they are compared; of a long index the first 1,000 are looked at. Absent while not known.',
     labels: [],
+  },
+  gluster_heal_daemon_up: {
+    type: 'gauge',
+    help: '1 while the self-heal daemon of this pod answers on its socket, 0 when it does not; absent while not known, and where there is to be none.',
+    labels: [],
+  },
+  gluster_heal_operations_running: {
+    type: 'gauge',
+    help: 'Heals that somebody asked this agent for and that have not ended, by kind (index, full).',
+    labels: ['kind'],
+  },
+  gluster_heal_operations_total: {
+    type: 'counter',
+    help: 'Heals that somebody asked this agent for, by how they ended (Succeeded, Failed, Unknown: nobody can tell any more).',
+    labels: ['kind', 'outcome'],
   },
   gluster_heal_daemon_disconnected_bricks: {
     type: 'gauge',

@@ -94,6 +94,11 @@ export class QuotaEnforcer {
     return this.#firstPassDone;
   }
 
+  /** Whether every limit has been looked at since the brick was connected to last: it may be another process, which knows none. */
+  get isBrickSynced(): boolean {
+    return this.#firstPassDone && this.#checkedGeneration === this.#options.brick.generation;
+  }
+
   get refusals(): readonly Refusal[] {
     return this.#refusals;
   }

@@ -127,4 +127,30 @@ describe.skipIf(skipsPromtool)('Prometheus beside three agents', () => {
     await agents[0]?.api('DELETE', '/v1/quotas/pvc-1');
     await waitFiring('the end of it', (firing) => !firing.includes('GlusterQuotaLimitsDiffer '));
   });
+
+  it('fires for self-heal daemons that are there and do not answer, and clears', async () => {
+    // All agents of the lab stand beside the one daemon.
+    const shd = (firing: string[]): string[] => firing.filter((alert) => alert.startsWith('GlusterHealDaemonDown'));
+    volume.shd.pause();
+    await waitFiring('GlusterHealDaemonDown', (firing) => shd(firing).length === agents.length);
+    expect((await prometheus.query('gluster_process_up{process="shd"} == 1')).length).toBe(agents.length);
+    volume.shd.resume();
+    await waitFiring('the end of it', (firing) => shd(firing).length === 0);
+  });
+
+  it('fires for a brick that was wiped, of which no backlog knows, and clears when its data is back', async () => {
+    await client.unmount();
+    const empty = (firing: string[]): boolean => firing.includes(`GlusterBrickEmpty ${instance(2)}`);
+    await volume.shd.stop();
+    await volume.brick(2).wipe();
+    await waitFiring('GlusterBrickEmpty', empty);
+    const firing = await prometheus.firing();
+    expect(firing.filter((alert) => alert.startsWith('GlusterBrickEmpty'))).toHaveLength(1);
+    // It is said once, and as what it is.
+    expect(firing.filter((alert) => alert.startsWith('GlusterHealUnknown'))).toEqual([]);
+    expect((await prometheus.query('volume:gluster_heal_pending_entries:max > 0')).length).toBe(0);
+    await volume.shd.start();
+    await agents[0]?.api('POST', '/v1/heal', { kind: 'full' });
+    await waitFiring('the end of it', (firing) => !empty(firing));
+  });
 });

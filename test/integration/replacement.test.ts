@@ -1,5 +1,5 @@
 /** A brick that was wiped is marked, so that the others know, and comes back whole. */
-import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Check } from 'typebox/value';
 import { replacementSchema, type ReplacementView } from '../../src/agent/http/replacement-schemas.ts';
@@ -49,15 +49,6 @@ describe('a brick that was wiped', () => {
     return { code, view };
   }
 
-  async function wipe(): Promise<void> {
-    const brick = volume.brick(WIPED);
-    await brick.kill('SIGKILL');
-    for (const name of await readdir(brick.path)) await rm(`${brick.path}/${name}`, { recursive: true });
-    // As a new disk: what a brick needs to start is there, and nothing else.
-    await mkdir(`${brick.path}/.glusterfs`);
-    await brick.start();
-  }
-
   async function backlogOf(agent: LabAgent): Promise<number> {
     const { json } = await agent.api('GET', '/v1/heal');
     return Check(healSchema, json) ? (json.pending.xattrop ?? 0) : 0;
@@ -78,7 +69,7 @@ describe('a brick that was wiped', () => {
 
   it('is not marked while another brick of the set is away', async () => {
     await volume.shd.stop();
-    await wipe();
+    await volume.brick(WIPED).wipe();
     await lab.waitFor('the agent to see that it is empty', async () =>
       (await agentOf(WIPED).api('GET', '/v1/heal')).text.includes('wiped'),
     );
@@ -151,7 +142,7 @@ describe('a brick that was wiped', () => {
   });
 
   it('is marked on all others before the heal begins', async () => {
-    await wipe();
+    await volume.brick(WIPED).wipe();
     const view = await lab.waitFor('all bricks to serve', async () => {
       const { code, view } = await mark(agentOf(0), '--brick', String(WIPED), '--yes');
       return code === 0 ? view : undefined;

@@ -92,6 +92,7 @@ describe('a support bundle', () => {
         'status.json',
         'doctor.json',
         'quotas.json',
+        'disruption.json',
         'metrics.txt',
         'config.json',
         'agent.log',

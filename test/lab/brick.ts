@@ -1,6 +1,6 @@
 /** One brick "pod": a glusterfsd with its own run directory, exactly as an agent finds it. */
 import { randomUUID } from 'node:crypto';
-import { mkdir } from 'node:fs/promises';
+import { mkdir, readdir, rm } from 'node:fs/promises';
 import { getAttributeSync, setAttributeSync } from 'fs-xattr';
 import { gfidToBytes } from '../../src/lib/gfid.ts';
 import type { ConfigMap } from './config-map.ts';
@@ -50,6 +50,14 @@ export class Brick extends Daemon {
     // The index translator refuses to start without .glusterfs.
     await mkdir(`${this.path}/.glusterfs/indices`, { recursive: true });
     setAttributeSync(this.path, 'trusted.glusterfs.volume-id', gfidToBytes(this.#volumeId));
+  }
+
+  /** Dies, and comes back as on a new disk: what a brick needs to start is there, and nothing else. */
+  async wipe(): Promise<void> {
+    await this.kill('SIGKILL');
+    for (const name of await readdir(this.path)) await rm(`${this.path}/${name}`, { recursive: true });
+    await mkdir(`${this.path}/.glusterfs`);
+    await this.start();
   }
 
   /** An xattr on the backend; `path` is relative to the brick. Undefined when it is not there. */

@@ -48,6 +48,7 @@ export const BRICK: BrickSnapshot = {
     { name: 'readWrite', status: 'Unknown' },
   ],
   fenced: true,
+  empty: false,
   hung: false,
   up: true,
   capacity: {
@@ -57,6 +58,7 @@ export const BRICK: BrickSnapshot = {
     inodes: 6_553_600n,
     inodesFree: 6_500_000n,
   },
+  writableBytes: 39n * GiB,
   healthCheckAt: 1_767_323_030_250,
 };
 
@@ -122,6 +124,9 @@ const HEAL: HealSnapshot = {
   pendingSince: 1_767_323_045_000,
   oldest: { at: 1_767_319_445_000 },
   leftDirty: { objects: 2 },
+  missed: { data: 1100, metadata: 90, entry: 30 },
+  daemonUp: true,
+  operations: { running: [{ kind: 'full' }], ended: { index: { Succeeded: 4, Unknown: 1 }, full: {} } },
   disconnected: { own: 1, other: 0 },
 };
 
@@ -241,17 +246,30 @@ export function fixedCollectors(): Collector[] {
       handshakeErrors: 4,
     })),
     eventsCollector(() => ({ sent: 31, failed: 2, dropped: { rate: 5, queue: 1 } })),
-    agentCollector('1.2.3', () => [
-      {
-        name: 'quota',
-        runs: 7,
-        failures: 1,
-        lastSuccessAt: 1_767_323_047_000,
-        lastDurationMs: 12.5,
-        lastError: undefined,
-      },
-      { name: 'heal', runs: 1, failures: 0, lastSuccessAt: undefined, lastDurationMs: undefined, lastError: undefined },
-    ]),
+    agentCollector(
+      '1.2.3',
+      () => [
+        {
+          name: 'quota',
+          runs: 7,
+          failures: 1,
+          overruns: 2,
+          lastSuccessAt: 1_767_323_047_000,
+          lastDurationMs: 12.5,
+          lastError: undefined,
+        },
+        {
+          name: 'heal',
+          runs: 1,
+          failures: 0,
+          overruns: 0,
+          lastSuccessAt: undefined,
+          lastDurationMs: undefined,
+          lastError: undefined,
+        },
+      ],
+      () => 3,
+    ),
     brickCollector(() => BRICK),
     brickLoadCollector(brickLoad, true),
     processCollector(() => PROCESSES),

@@ -47,8 +47,9 @@ function judge(check: DoctorCheck, facts: DoctorFacts): Judgement[] | string {
 }
 
 function findingOf(check: DoctorCheck, judgement: Judgement, broken: ReadonlySet<string>): Finding {
-  const followsFrom = (check.explainedBy ?? []).filter((name) => name !== check.name && broken.has(name));
-  return { check: check.name, ...judgement, followsFrom };
+  const { explainedBy = [], ...told } = judgement;
+  const causes = [...(check.explainedBy ?? []), ...explainedBy];
+  return { check: check.name, ...told, followsFrom: causes.filter((name) => name !== check.name && broken.has(name)) };
 }
 
 function outcomeOf({ name, title }: DoctorCheck, verdict: Judgement[] | string): CheckOutcome {

@@ -14,6 +14,8 @@ export interface Judgement {
   evidence: string[];
   /** What to do; undefined: nothing. */
   remedy: string | undefined;
+  /** As of its check, for this finding alone; they come beside those. */
+  explainedBy?: readonly string[];
 }
 
 export interface DoctorCheck {

@@ -51,6 +51,8 @@ const API_FILES: readonly [name: string, path: string][] = [
   ['quotas.json', '/v1/quotas'],
   ['scan.json', '/v1/scan'],
   ['heal.json', '/v1/heal'],
+  // The other bricks of the set, as their agents tell.
+  ['disruption.json', '/v1/disruption'],
   ['volfiles.json', '/v1/volfiles'],
 ];
 

@@ -7,10 +7,14 @@ export interface BrickSnapshot {
   set: { number: number; dataBricks: number } | undefined;
   checks: readonly { name: string; status: 'True' | 'False' | 'Unknown' }[];
   fenced: boolean;
+  /** The brick is proven, and holds nothing of any client. */
+  empty: boolean | undefined;
   hung: boolean;
   up: boolean;
   capacity:
     { totalBytes: bigint; freeBytes: bigint; availableBytes: bigint; inodes: bigint; inodesFree: bigint } | undefined;
+  /** Where clients may write, as the brick says. */
+  writableBytes: bigint | undefined;
   /** Wall-clock milliseconds. */
   healthCheckAt: number | undefined;
 }
@@ -19,7 +23,7 @@ export function brickCollector(snapshot: () => BrickSnapshot): Collector {
   return {
     name: 'brick',
     collect(emit) {
-      const { info, set, checks, fenced, hung, up, capacity, healthCheckAt } = snapshot();
+      const { info, set, checks, fenced, hung, up, capacity, healthCheckAt, empty, writableBytes } = snapshot();
       const { volumeId, volumeType, brick, brickIndex, node, hostname } = info;
       emit(
         'gluster_brick_info',
@@ -35,6 +39,7 @@ export function brickCollector(snapshot: () => BrickSnapshot): Collector {
         );
       }
       emit('gluster_brick_fenced', {}, Number(fenced));
+      emit('gluster_brick_empty', {}, empty === undefined ? undefined : Number(empty));
       emit('gluster_brick_hung', {}, Number(hung));
       emit('gluster_brick_up', {}, Number(up));
       emit(
@@ -42,6 +47,7 @@ export function brickCollector(snapshot: () => BrickSnapshot): Collector {
         {},
         healthCheckAt === undefined ? undefined : healthCheckAt / 1000,
       );
+      emit('gluster_brick_writable_bytes', {}, writableBytes === undefined ? undefined : Number(writableBytes));
       if (capacity === undefined) return;
       emit('gluster_brick_capacity_bytes', {}, Number(capacity.totalBytes));
       emit('gluster_brick_free_bytes', {}, Number(capacity.freeBytes));

@@ -1,6 +1,9 @@
 import type { Collector } from '../registry.ts';
 
 const STATES = ['Complete', 'Progressing', 'Stalled', 'Unknown'] as const;
+const MISSED = ['data', 'metadata', 'entry'] as const;
+const OPERATION_KINDS = ['index', 'full'] as const;
+const OUTCOMES = ['Succeeded', 'Failed', 'Unknown'] as const;
 
 /** What is known of the backlog; undefined members are not known. Times are wall-clock milliseconds. */
 export interface HealSnapshot {
@@ -13,6 +16,15 @@ export interface HealSnapshot {
   /** What waits longest. */
   oldest: { at: number } | undefined;
   leftDirty: { objects: number } | undefined;
+  /** Objects by what they miss. */
+  missed: Readonly<Record<(typeof MISSED)[number], number>> | undefined;
+  /** Whether the self-heal daemon answers. */
+  daemonUp: boolean | undefined;
+  /** Heals that somebody asked for: those under way, and how those before have ended. */
+  operations: {
+    running: readonly { kind: string }[];
+    ended: Readonly<Record<(typeof OPERATION_KINDS)[number], Partial<Record<(typeof OUTCOMES)[number], number>>>>;
+  };
   /** Bricks to which the self-heal daemon has no connection, of this brick's own set and of others. */
   disconnected: { own: number; other: number } | undefined;
 }
@@ -25,6 +37,7 @@ export function healCollector(snapshot: () => HealSnapshot): Collector {
       emit('gluster_heal_pending_entries', { index: 'xattrop' }, heal.pending.xattrop);
       emit('gluster_heal_pending_entries', { index: 'dirty' }, heal.pending.dirty);
       emit('gluster_heal_pending_entries', { index: 'entry-changes' }, heal.pending.entryChanges);
+      for (const kind of MISSED) emit('gluster_heal_missed_objects', { kind }, heal.missed?.[kind]);
       for (const state of STATES) emit('gluster_heal_state', { state }, Number(heal.state === state));
       emit('gluster_heal_entries_per_second', { direction: 'in' }, heal.inPerSecond);
       emit('gluster_heal_entries_per_second', { direction: 'out' }, heal.outPerSecond);
@@ -32,8 +45,19 @@ export function healCollector(snapshot: () => HealSnapshot): Collector {
       emit('gluster_heal_pending_since_timestamp_seconds', {}, seconds(heal.pendingSince));
       emit('gluster_heal_oldest_timestamp_seconds', {}, seconds(heal.oldest?.at));
       emit('gluster_heal_left_dirty_objects', {}, heal.leftDirty?.objects);
+      emit('gluster_heal_daemon_up', {}, heal.daemonUp === undefined ? undefined : Number(heal.daemonUp));
       emit('gluster_heal_daemon_disconnected_bricks', { set: 'own' }, heal.disconnected?.own);
       emit('gluster_heal_daemon_disconnected_bricks', { set: 'other' }, heal.disconnected?.other);
+      const { running, ended } = heal.operations;
+      for (const kind of OPERATION_KINDS) {
+        emit(
+          'gluster_heal_operations_running',
+          { kind },
+          running.filter((operation) => operation.kind === kind).length,
+        );
+        for (const outcome of OUTCOMES)
+          emit('gluster_heal_operations_total', { kind, outcome }, ended[kind][outcome] ?? 0);
+      }
     },
   };
 }

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
-import { processSnapshots } from '../../../src/agent/snapshots.ts';
+import { healSnapshot, processSnapshots } from '../../../src/agent/snapshots.ts';
+import type { Agent } from '../../../src/agent/agent.ts';
 import { GONE, proof } from '../../support/doctor-facts.ts';
 
 it.each([
@@ -23,4 +24,25 @@ it.each([
   const views = [{ process: 'brick' as const, proof: seen, stats: undefined, restarts: 3 }];
   const watch = { brick: { answers }, shd: { answers: false } };
   expect(processSnapshots({ processes: { views }, watch })).toMatchObject([{ restarts }]);
+});
+
+it.each([
+  ['has answered last', { lastAnswerAt: 1, missing: undefined, doubt: undefined }, true, true],
+  ['is silent', { lastAnswerAt: 1, missing: { kind: 'silent' }, doubt: undefined }, true, false],
+  ['has never answered', { lastAnswerAt: undefined, missing: { kind: 'closed' }, doubt: undefined }, true, false],
+  ['was not asked yet', { lastAnswerAt: undefined, missing: undefined, doubt: undefined }, true, undefined],
+  ['cannot be asked', { lastAnswerAt: 1, missing: undefined, doubt: 'EACCES' }, true, undefined],
+  ['is not meant to be', { lastAnswerAt: 1, missing: undefined, doubt: undefined }, false, undefined],
+])('a self-heal daemon that %s', (_what, view, shdExpected, up) => {
+  const operations = [
+    { kind: 'index', state: 'Running' },
+    { kind: 'full', state: 'Failed' },
+  ];
+  const heal = { status: () => ({ operations }), outcomes: { index: {}, full: { Failed: 1 } } };
+  const parts = { config: { shdExpected }, watch: { shd: { contact: { view } } }, heal, healLinks: undefined };
+  // oxlint-disable-next-line typescript/no-unsafe-type-assertion -- the members that it reads
+  expect(healSnapshot(parts as unknown as Agent)).toMatchObject({
+    daemonUp: up,
+    operations: { running: [{ kind: 'index' }], ended: { full: { Failed: 1 } } },
+  });
 });

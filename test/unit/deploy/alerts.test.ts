@@ -39,6 +39,16 @@ function read(path: string): string {
   return readFileSync(resolve(PROJECT, path), 'utf8');
 }
 
+const expressionTestSchema = Type.Object({
+  expr: Type.String(),
+  exp_samples: Type.Optional(Type.Array(Type.Object({ labels: Type.String() }))),
+});
+type ExpressionTest = Static<typeof expressionTestSchema>;
+const testsSchema = Type.Object({
+  tests: Type.Array(Type.Object({ promql_expr_test: Type.Optional(Type.Array(expressionTestSchema)) })),
+});
+
+const tests = Value.Parse(testsSchema, parse(read(TESTS))).tests.map((test) => test.promql_expr_test ?? []);
 const rules = Value.Parse(fileSchema, parse(read(RULES))).groups.flatMap((group) => group.rules);
 type Rule = Static<typeof ruleSchema>;
 const alerts = rules.filter((rule): rule is Rule & { alert: string } => rule.alert !== undefined);
@@ -84,8 +94,13 @@ describe('each alert', () => {
     expect(annotations?.runbook_url.endsWith(`/runbook.md#${alert.toLowerCase()}`)).toBe(true);
   });
 
-  it.each(alerts)('$alert is seen firing in a test', ({ alert }) => {
-    expect(read(TESTS)).toContain(`alertname="${alert}"`);
+  it.each(alerts)('$alert is seen firing in a test, and not firing in the same', ({ alert }) => {
+    const fires = ({ exp_samples: samples = [] }: ExpressionTest): boolean =>
+      samples.some(({ labels }) => labels.includes(`alertname="${alert}"`));
+    const firing = tests.filter((test) => test.some(fires));
+    expect(firing.length).toBeGreaterThan(0);
+    const isAsked = ({ expr }: ExpressionTest): boolean => expr.includes('ALERTS{');
+    for (const test of firing) expect(test.some((one) => isAsked(one) && !fires(one))).toBe(true);
   });
 });
 

@@ -100,6 +100,9 @@ describe('explainHeal of the backlog', () => {
     const children = [brick(0), brick(1, undefined), brick(2, false)];
     const [first, ...others] = explainHeal(situation({ children }));
     expect(first).toMatchObject({ reason: 'BrickNotConnected', message: expect.stringContaining('vol1-client-2') });
+    expect(first?.isOwnBrick).toBe(false);
+    const [own] = explainHeal(situation({ children: [brick(0, false), brick(1), brick(2)], self: 'vol1-client-0' }));
+    expect(own).toMatchObject({ reason: 'BrickNotConnected', isOwnBrick: true });
     expect(others.map(({ reason }) => reason)).toEqual(['Waiting']);
   });
 
@@ -139,7 +142,7 @@ describe('explainHeal of the backlog', () => {
     expect(finding).toMatchObject({
       reason: 'BrickEmpty',
       severity: 'error',
-      remedy: expect.stringContaining('--full'),
+      remedy: expect.stringContaining('mark-replaced'),
     });
   });
 });

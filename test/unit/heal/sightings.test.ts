@@ -70,6 +70,25 @@ describe('Sightings', () => {
     expect(sightings.since(gfid(9), undefined)).toBeUndefined();
   });
 
+  it('counts what was missed, of what waits', async () => {
+    const index = new Index();
+    const sightings = index.sightings();
+    index.pending = undefined;
+    const missed = (log: string) => ({ 'trusted.afr.vol1-client-1': log });
+    index.entries = [
+      entry(1, 0, missed('000000010000000000000000')),
+      entry(2, 0, missed('000000010000000200000000')),
+      entry(3, 0, missed('000000000000000000000005')),
+      entry(4, 0, missed('000000000000000000000000')),
+    ];
+    expect(sightings.missed).toBeUndefined();
+    await sightings.pass(SIGNAL);
+    expect(sightings.missed).toEqual({ data: 2, metadata: 1, entry: 1 });
+    index.entries = [];
+    await sightings.pass(SIGNAL);
+    expect(sightings.missed).toEqual({ data: 0, metadata: 0, entry: 0 });
+  });
+
   it('forgets what was healed, and does not count what waits for nothing', async () => {
     const index = new Index();
     const sightings = index.sightings();

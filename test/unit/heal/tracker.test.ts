@@ -164,6 +164,33 @@ describe('HealTracker', () => {
     expect(lines).toEqual([]);
   });
 
+  it('counts how heals have ended, also those that it has forgotten', async () => {
+    expect(tracker.outcomes).toEqual({ index: {}, full: {} });
+    source.now = counts(0);
+    for (let i = 0; i < MAX_FINISHED + 3; i += 1) {
+      tracker.start('index');
+      await pass();
+      await pass();
+    }
+    daemon.answers = [new AgentError('RpcRejected', 'no')];
+    tracker.start('full');
+    await pass();
+    await pass();
+    expect(tracker.outcomes).toEqual({ index: { Succeeded: MAX_FINISHED + 3 }, full: { Failed: 1 } });
+  });
+
+  it('tells what was missed only while something waits and the count is known', async () => {
+    const missed = { data: 2, metadata: 0, entry: 1 };
+    tracker = new HealTracker({ source, daemon, clock, log: silentLog, missed: () => missed });
+    expect(tracker.status().missed).toBeUndefined();
+    source.now = counts(3);
+    await pass();
+    expect(tracker.status().missed).toEqual(missed);
+    source.now = counts(0);
+    await pass();
+    expect(tracker.status().missed).toEqual({ data: 0, metadata: 0, entry: 0 });
+  });
+
   it('forgets the oldest of many finished operations', async () => {
     const ids: string[] = [];
     for (let i = 0; i < MAX_FINISHED + 3; i += 1) {

@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
 import { systemClock } from '../../../src/lib/clock.ts';
 import { silentLog } from '../../../src/lib/log.ts';
+import { ManualClock } from '../../support/manual-clock.ts';
 import { Loop, type LoopOptions } from '../../../src/lib/loop.ts';
 
 function loopOf(stop: AbortController, options: Partial<LoopOptions> & Pick<LoopOptions, 'pass'>): Loop {
@@ -95,4 +96,28 @@ it('passes at once when it is woken, also while a pass runs', async () => {
   stop.abort();
   await loop.stopped();
   expect(passes).toBe(2);
+});
+
+it('counts passes that take longer than the pause between two', async () => {
+  const stop = new AbortController();
+  const clock = new ManualClock();
+  const over = Promise.withResolvers<void>();
+  let passes = 0;
+  const loop = loopOf(stop, {
+    intervalMs: 1000,
+    clock,
+    begin: Promise.resolve(),
+    pass: async () => {
+      passes += 1;
+      loop.wake();
+      await clock.advance(passes === 2 ? 1001 : 1000);
+      if (passes === 3) {
+        stop.abort();
+        over.resolve();
+      }
+    },
+  });
+  await over.promise;
+  await loop.stopped();
+  expect([loop.stats.runs, loop.stats.overruns]).toEqual([3, 1]);
 });

@@ -29,14 +29,21 @@ describe('a value that is not known', () => {
       set: undefined,
       checks: BRICK.checks.filter(({ status }) => status === 'Unknown'),
       capacity: undefined,
+      empty: undefined,
+      writableBytes: undefined,
       healthCheckAt: undefined,
     };
     const pending = { xattrop: undefined, dirty: undefined, entryChanges: undefined };
     const times = { pendingSince: undefined, oldest: undefined, leftDirty: undefined, disconnected: undefined };
+    const others = {
+      missed: undefined,
+      daemonUp: undefined,
+      operations: { running: [], ended: { index: {}, full: {} } },
+    };
     const rates = { inPerSecond: undefined, outPerSecond: undefined, etaSeconds: undefined, ...times };
     const text = await render([
       brickCollector(() => unknownBrick),
-      healCollector(() => ({ state: 'Unknown', pending, ...rates })),
+      healCollector(() => ({ state: 'Unknown', pending, ...rates, ...others })),
       processCollector(() => [{ process: 'brick', up: undefined, restarts: undefined, stats: undefined }]),
       quotaCollector({ hasSynced: false, refusals: [], states: () => [pvState('pvc-1', 1n, true)] }),
     ]);
@@ -45,6 +52,8 @@ describe('a value that is not known', () => {
       'gluster_brick_hung',
       'gluster_brick_info',
       'gluster_brick_up',
+      'gluster_heal_operations_running',
+      'gluster_heal_operations_total',
       'gluster_heal_state',
     ]);
     expect(text).toContain('gluster_heal_state{state="Unknown",volume="pool1"} 1');

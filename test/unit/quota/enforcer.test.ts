@@ -306,9 +306,12 @@ describe('QuotaEnforcer', () => {
     await enforcer.pass(never);
     expect(condition('pvc-1', 'Live')).toBe('Unknown BrickDown');
     expect(condition('pvc-1', 'OnDisk')).toBe('True AsWanted');
+    expect(enforcer.isBrickSynced).toBe(true);
     brick.isUp = true;
     brick.restart();
+    expect([enforcer.hasSynced, enforcer.isBrickSynced]).toEqual([true, false]);
     await enforcer.pass(never);
+    expect(enforcer.isBrickSynced).toBe(true);
     expect(brick.at('pvc-1').live).toMatchObject({ namespace: true, limit: 10n * MiB });
     expect(condition('pvc-1', 'Live')).toBe('True AsWanted');
   });

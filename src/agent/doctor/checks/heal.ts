@@ -12,10 +12,12 @@ export const HEAL_CHECKS: readonly DoctorCheck[] = [
       if (findings === undefined) return 'the self-heal daemon was not asked';
       return findings
         .filter(({ severity }) => severity !== 'info')
-        .map(({ reason, message, remedy }): Judgement => {
+        .map(({ reason, message, remedy, isOwnBrick = false }): Judgement => {
           // With nothing to heal now, a brick that is away is no fault of this one; it will be one when it returns.
           const severity = backlog?.state === 'Complete' ? 'warning' : 'error';
-          return { severity, reason, message, evidence: ['brick-agent heal explain'], remedy };
+          // The daemon cannot reach a brick that is down; that it is, is told before.
+          const explainedBy = isOwnBrick ? ['brick-process', 'brick-port'] : [];
+          return { severity, reason, message, evidence: ['brick-agent heal explain'], remedy, explainedBy };
         });
     },
   },
@@ -65,7 +67,7 @@ function judgeBacklog({ heal: { backlog }, now }: DoctorFacts): Judgement[] | st
           reason,
           message,
           evidence,
-          remedy: reason === 'BrickEmpty' ? 'docs/heal.md, "A wiped brick"' : undefined,
+          remedy: reason === 'BrickEmpty' ? 'brick-agent heal mark-replaced; docs/heal.md, "A wiped brick"' : undefined,
         },
       ];
   }

@@ -27,7 +27,8 @@ export function healthRoutes(server: Server, path: string, checks: readonly Heal
     async (request, reply) => {
       const wanted = checks.filter((check) => check.name === request.params.check);
       if (wanted.length === 0) {
-        const body = problem(404, 'NotFound', `no check "${request.params.check}" in ${path}`, request.id);
+        const known = `there is ${checks.map(({ name }) => name).join(', ') || 'none'}`;
+        const body = problem(404, 'NotFound', `no check "${request.params.check}" in ${path}: ${known}`, request.id);
         return await reply.code(404).type('application/problem+json').send(body);
       }
       const report = runChecks(wanted);

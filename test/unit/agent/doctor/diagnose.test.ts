@@ -262,7 +262,7 @@ const CASES: readonly [what: string, make: (facts: DoctorFacts) => void, first: 
   [
     'a loop that fails by itself',
     (facts) => {
-      const stats = { name: 'audit', runs: 3, failures: 3, lastSuccessAt: undefined, lastDurationMs: 1 };
+      const stats = { name: 'audit', runs: 3, failures: 3, overruns: 0, lastSuccessAt: undefined, lastDurationMs: 1 };
       facts.agent.loops = [{ ...stats, lastError: 'no statedump' }];
     },
     'loops LoopFails',
@@ -318,6 +318,15 @@ describe('diagnose', () => {
     expect(told[0]).toBe('brick-process: ');
     expect(told).toContain('brick-port: brick-process');
     expect(told).toContain('quota-limits: brick-process,brick-port,brick-answers');
+  });
+
+  it('takes for a consequence that the daemon does not reach the brick that is down, and not that it misses another one', () => {
+    const facts = healthy();
+    brickDead(facts);
+    const away = { reason: 'BrickNotConnected', severity: 'error', message: 'x', remedy: 'start it' } as const;
+    facts.heal.findings = [{ ...away, isOwnBrick: true }, away];
+    const found = diagnose(facts).findings.filter(({ check }) => check === 'heal-obstacles');
+    expect(found.map(({ followsFrom }) => followsFrom)).toEqual([[], ['brick-process', 'brick-port']]);
   });
 
   it('never shows as fine what it could not look at', () => {

@@ -78,7 +78,11 @@ describe('probes', () => {
     expect((await server.inject('/readyz?exclude=disk')).statusCode).toBe(503);
     expect((await server.inject('/readyz?exclude=disk&exclude=identity')).statusCode).toBe(200);
     expect((await server.inject('/readyz?exclude=disk&verbose')).body).not.toContain('disk');
-    expect((await server.inject('/readyz?exclude=nonsense')).statusCode).toBe(503);
+    const { statusCode, body } = await server.inject('/readyz?exclude=nonsense&exclude=disk');
+    expect(statusCode).toBe(503);
+    // A name that is mistyped leaves nothing out, and who looks must see why.
+    expect(body).toContain('\nwarn: no such check to leave out: "nonsense"\nreadyz check failed\n');
+    expect((await server.inject('/readyz?exclude=disk')).body).not.toContain('warn:');
   });
 
   it('answer for one check alone', async () => {
