@@ -81,7 +81,7 @@ export const METRICS = {
   },
   gluster_brick_data_bricks: {
     type: 'gauge',
-    help: 'How many bricks hold one copy of what the set of this brick holds: 1 where each has all of it, the data fragments of a disperse volume, 0 for an arbiter, which has none. The label is the number of the set in the volume.',
+    help: 'How many bricks hold one copy of what the set of this brick holds: 1 where each has all of it, the data fragments of a disperse volume, 0 for an arbiter, which has none. The label is the number of the set in the volume. Absent for Disperse without disperseRedundancy, since its sets cannot be told apart; what the rules record of the volume, and the alert for a brick that has lost its data, need it.',
     labels: ['set'],
   },
   gluster_brick_identity_verified: {
@@ -232,7 +232,7 @@ export const METRICS = {
   },
   gluster_quota_used_bytes: {
     type: 'gauge',
-    help: "Bytes of a PV on this brick by the brick's own counter.",
+    help: "Bytes of a PV on this brick by the brick's own counter, read within quotaVerifyIntervalMs.",
     labels: ['pv'],
   },
   gluster_quota_scanned_bytes: {
