@@ -111,10 +111,17 @@ describe.skipIf(!canMount)('beside a brick with a disk of its own', () => {
   });
 
   it('a full disk is ready, because reads and removals are served', async () => {
+    const bytes = async (what: string): Promise<number> =>
+      samplesOf((await agent.ops('/metrics')).text).get(`gluster_brick_${what}_bytes{volume="vol1"}`) ?? Number.NaN;
+    // The brick keeps 1 % back from its clients, and says so.
+    await lab.waitFor('the load to be gone', async () => {
+      const kept = (await bytes('free')) - (await bytes('writable'));
+      return Math.abs(kept - (await bytes('capacity')) / 100) < MiB;
+    });
     await disk.fill();
     await stays('disk full');
-    const samples = samplesOf((await agent.ops('/metrics')).text);
-    expect(samples.get('gluster_brick_available_bytes{volume="vol1"}')).toBe(0);
+    expect(await bytes('available')).toBe(0);
+    await lab.waitFor('the brick to say that nothing is left', async () => (await bytes('writable')) === 0);
     await disk.empty();
     await becomes('brick and self-heal daemon run');
   });

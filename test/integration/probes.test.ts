@@ -11,6 +11,9 @@ const LIVENESS_MS = 2_000;
 /** Longest that a verdict may take beyond its time, on a busy machine, in milliseconds. */
 const SLACK_MS = 15_000;
 
+/** A connection is given up when three pings, 5 s apart, have not been answered within 2 s each; in milliseconds. */
+const MISSED_MS = 21_000;
+
 const FAST = {
   BRICK_AGENT_BRICK_LIVENESS_MS: String(LIVENESS_MS),
   BRICK_AGENT_IDENTITY_INTERVAL_MS: '500',
@@ -25,7 +28,12 @@ beforeAll(async () => {
 });
 afterAll(async () => lab.destroy());
 
-async function until(what: string, path: string, status: number): Promise<{ text: string; tookMs: number }> {
+async function until(
+  what: string,
+  path: string,
+  status: number,
+  timeoutMs = LIVENESS_MS + SLACK_MS,
+): Promise<{ text: string; tookMs: number }> {
   const start = performance.now();
   const reply = await lab.waitFor(
     what,
@@ -33,7 +41,7 @@ async function until(what: string, path: string, status: number): Promise<{ text
       const seen = await agent.ops(`${path}?verbose`);
       return seen.status === status ? seen : undefined;
     },
-    { timeoutMs: LIVENESS_MS + SLACK_MS },
+    { timeoutMs },
   );
   return { text: reply.text, tookMs: performance.now() - start };
 }
@@ -100,6 +108,7 @@ describe('with a minute of patience', () => {
     await until('readiness', '/brick/readyz', 200);
     volume.brick(1).pause();
     await until('no readiness', '/brick/readyz', 503);
+    await until('no readiness of the pod', '/readyz', 503, MISSED_MS + SLACK_MS);
     await expectRecorded('brick frozen for less than its time', await told(agent));
     expect((await agent.ops('/brick/livez?verbose')).text).toContain('brick/livez check passed');
     volume.brick(1).resume();

@@ -7,7 +7,7 @@ import { resolve } from 'node:path';
 
 const GOLDEN = resolve(import.meta.dirname, '../golden/probes');
 
-export const PROBES = ['/brick/livez', '/brick/readyz', '/brick/startupz', '/shd/livez', '/livez'] as const;
+export const PROBES = ['/brick/livez', '/brick/readyz', '/brick/startupz', '/shd/livez', '/livez', '/readyz'] as const;
 
 /** In the order of the page; each is brought about by a test. */
 export const STATES = [
