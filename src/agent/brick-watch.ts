@@ -102,7 +102,7 @@ export class BrickWatch {
     return this.#statfsAnswers;
   }
 
-  /** What the brick says is free, which is less by what it keeps back (`reserve`); undefined: it has not answered lately. */
+  /** What the brick says is available, which is what is free less what it keeps back (`reserve`), where that is less; undefined: it has not answered lately. */
   get writableBytes(): bigint | undefined {
     return this.statfsCheck().check().ok ? this.#writableBytes : undefined;
   }
@@ -118,13 +118,13 @@ export class BrickWatch {
     const { brick, clock, times } = this.#options;
     let error: string | undefined;
     try {
-      const { blockSize, free } = await brick.statfs(ROOT_GFID, {
+      const { blockSize, available } = await brick.statfs(ROOT_GFID, {
         pid: PID.client,
         signal,
         timeoutMs: times.statfsDeadlineMs,
       });
       this.#statfsAnswers += 1;
-      this.#writableBytes = blockSize * free;
+      this.#writableBytes = blockSize * available;
     } catch (reason) {
       this.#writableBytes = undefined;
       if (isAgentError(reason, 'Aborted')) throw reason;

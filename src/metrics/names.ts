@@ -118,7 +118,7 @@ export const METRICS = {
   },
   gluster_brick_writable_bytes: {
     type: 'gauge',
-    help: 'Free space that clients may use, as the brick itself says: less than what is free by what it keeps back (reserve of storage/posix, 1 %). At 0 it refuses their writes. Absent while it does not answer.',
+    help: 'Space that the brick says is available to clients, as their df shows it: the available bytes, or what is free less what the brick keeps back (reserve of storage/posix, 1 %), where that is less. Absent while it does not answer.',
     labels: [],
   },
   gluster_brick_inodes: { type: 'gauge', help: 'Inodes of the file system of the brick.', labels: [] },

@@ -31,6 +31,8 @@ const ENV = {
 };
 
 const MiB = 1024 * 1024;
+/** More than what the file system keeps for root. */
+const RESERVE_PERCENT = 30;
 const run = promisify(execFile);
 
 describe.skipIf(!canMount)('beside a brick with a disk of its own', () => {
@@ -44,19 +46,19 @@ describe.skipIf(!canMount)('beside a brick with a disk of its own', () => {
 
   beforeAll(async () => {
     lab = await Lab.create({ name: 'probes-disk' });
-    const brickOptions = {
-      'storage/posix': { 'health-check-interval': 1 },
+    const brickOptions = (reserve: number) => ({
+      'storage/posix': { 'health-check-interval': 1, reserve },
       'performance/io-threads': { 'thread-count': 1 },
-    };
-    const start = async (name: string): Promise<{ volume: Volume; disk: Disk; agent: LabAgent }> => {
-      const made = await lab.volume({ name, type: 'single', brickOptions });
+    });
+    const start = async (name: string, reserve: number): Promise<{ volume: Volume; disk: Disk; agent: LabAgent }> => {
+      const made = await lab.volume({ name, type: 'single', brickOptions: brickOptions(reserve) });
       const itsDisk = await Disk.mount(lab, made.brick(0).path);
       await made.brick(0).prepare();
       await made.start();
       return { volume: made, disk: itsDisk, agent: await startAgent(lab, made, made.brick(0), { env: ENV }) };
     };
-    ({ volume, disk, agent } = await start('vol1'));
-    other = await start('vol2');
+    ({ volume, disk, agent } = await start('vol1', 1));
+    other = await start('vol2', RESERVE_PERCENT);
     client = await volume.mount();
     await lab.waitFor('the first health check', async () => (await healthCheckAge()) < HEALTH_CHECK_MS / 1000);
     await comes('brick and self-heal daemon run');
@@ -67,6 +69,11 @@ describe.skipIf(!canMount)('beside a brick with a disk of its own', () => {
     const samples = samplesOf((await agent.ops('/metrics')).text);
     const at = samples.get('gluster_brick_health_check_timestamp_seconds{volume="vol1"}');
     return at === undefined ? Number.POSITIVE_INFINITY : Date.now() / 1000 - at;
+  }
+
+  async function bytes(of: LabAgent, what: string): Promise<number> {
+    const samples = [...samplesOf((await of.ops('/metrics')).text)];
+    return samples.find(([name]) => name.startsWith(`gluster_brick_${what}_bytes{`))?.[1] ?? Number.NaN;
   }
 
   async function doctorFindings(of: LabAgent): Promise<string> {
@@ -97,6 +104,11 @@ describe.skipIf(!canMount)('beside a brick with a disk of its own', () => {
     while (performance.now() < until) expect(await told(agent)).toBe(seen);
   }
 
+  it('a brick tells what it leaves to its clients, less what it keeps back', async () => {
+    const kept = (await bytes(other.agent, 'free')) - (await bytes(other.agent, 'writable'));
+    expect(kept / (await bytes(other.agent, 'capacity'))).toBeCloseTo(RESERVE_PERCENT / 100, 2);
+  });
+
   it('load on a single io-thread is no reason to fail', async () => {
     const writers = Array.from({ length: 8 }, async (_, n) =>
       run('dd', ['if=/dev/zero', `of=${client.path}/load-${n}`, 'bs=4K', 'count=600', 'oflag=dsync']),
@@ -111,17 +123,10 @@ describe.skipIf(!canMount)('beside a brick with a disk of its own', () => {
   });
 
   it('a full disk is ready, because reads and removals are served', async () => {
-    const bytes = async (what: string): Promise<number> =>
-      samplesOf((await agent.ops('/metrics')).text).get(`gluster_brick_${what}_bytes{volume="vol1"}`) ?? Number.NaN;
-    // The brick keeps 1 % back from its clients, and says so.
-    await lab.waitFor('the load to be gone', async () => {
-      const kept = (await bytes('free')) - (await bytes('writable'));
-      return Math.abs(kept - (await bytes('capacity')) / 100) < MiB;
-    });
     await disk.fill();
     await stays('disk full');
-    expect(await bytes('available')).toBe(0);
-    await lab.waitFor('the brick to say that nothing is left', async () => (await bytes('writable')) === 0);
+    expect(await bytes(agent, 'available')).toBe(0);
+    await lab.waitFor('the brick to say that nothing is left', async () => (await bytes(agent, 'writable')) === 0);
     await disk.empty();
     await becomes('brick and self-heal daemon run');
   });

@@ -32,7 +32,7 @@ it('the room for clients is what the brick says, for as long as it says it', asy
   });
   expect(watch.writableBytes).toBeUndefined();
   await watch.statfsPass(SIGNAL);
-  expect(watch.writableBytes).toBe(39n * 4096n);
+  expect(watch.writableBytes).toBe(30n * 4096n);
   await clock.advance(times.statfsStaleMs + 1);
   expect(watch.writableBytes).toBeUndefined();
   await watch.statfsPass(SIGNAL);
