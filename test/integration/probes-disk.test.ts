@@ -105,6 +105,7 @@ describe.skipIf(!canMount)('beside a brick with a disk of its own', () => {
   }
 
   it('a brick tells what it leaves to its clients, less what it keeps back', async () => {
+    await comes('brick and self-heal daemon run', other.agent);
     const kept = (await bytes(other.agent, 'free')) - (await bytes(other.agent, 'writable'));
     expect(kept / (await bytes(other.agent, 'capacity'))).toBeCloseTo(RESERVE_PERCENT / 100, 2);
   });
