@@ -35,8 +35,8 @@ export class QuotaWorld {
   readonly #worker: BrickWorker;
   readonly #client: BrickClient | undefined;
 
-  private constructor(brickPath: string, place: string, pvs: readonly string[], client: BrickClient | undefined) {
-    this.#worker = new BrickWorker({ brickPath, deadlineMs: DEADLINE_MS, clock: systemClock, log: silentLog });
+  private constructor(worker: BrickWorker, place: string, pvs: readonly string[], client: BrickClient | undefined) {
+    this.#worker = worker;
     this.#client = client;
     const entries = pvs.map((pv, line) => {
       return { pv, path: undefined, limitBytes: LIMIT_BYTES, softRatio: undefined, line };
@@ -69,11 +69,11 @@ export class QuotaWorld {
   }
 
   static async #start(brickPath: string, pvs: readonly string[], client: BrickClient | undefined): Promise<QuotaWorld> {
-    const probe = new BrickWorker({ brickPath, deadlineMs: DEADLINE_MS, clock: systemClock, log: silentLog });
-    const { place } = await probe.call('facts', {});
-    await probe.stop();
+    const worker = new BrickWorker({ brickPath, deadlineMs: DEADLINE_MS, clock: systemClock, log: silentLog });
+    // As in an agent, the thread runs and has proven the brick before there is a first pass.
+    const { place } = await worker.call('facts', {});
     if (place === undefined) throw new Error(`${brickPath} is not a directory`);
-    return new QuotaWorld(brickPath, place, pvs, client);
+    return new QuotaWorld(worker, place, pvs, client);
   }
 
   async pass(): Promise<void> {

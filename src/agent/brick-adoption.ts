@@ -23,7 +23,7 @@ export interface BrickAdoptionOptions {
   brick: BrickClient;
   audit: BrickAudit;
   /** All PVs whose limit is live: what counts for one of them needs no look. */
-  targets: () => AuditTarget[];
+  targets: () => readonly AuditTarget[];
   takeAudits: (audits: ReadonlyMap<Gfid, PvAudit>) => void;
   /** `device:inode` of the proven brick; undefined while it is fenced. */
   place: () => string | undefined;

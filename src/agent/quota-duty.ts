@@ -53,7 +53,7 @@ const SCAN_CHECK_MS = 2_000;
 
 /** Pause between two looks whether a counter is to be set right, in milliseconds; finished scans are judged then. */
 const REPAIR_CHECK_MS = 2_000;
-/** With more PVs than this, to write a scrape and to walk all of them is work for the optimising compiler. */
+/** With more PVs than this, to write a scrape and to walk all of them is work for a compiler. */
 const MANY_PVS = 2_000;
 
 /** Pause between two looks at the brick's log for refused writes, in milliseconds; one at a log that has not grown is one stat. */
@@ -185,7 +185,7 @@ export class QuotaDuty {
     this.#quotaLoop = loop('quota', config.quotaIntervalMs, async (signal) => {
       await this.enforcer.pass(signal);
       if (this.enforcer.hasSynced) this.#synced.resolve();
-      optimizer.note('many-pvs', this.enforcer.count > MANY_PVS);
+      optimizer.note(this.enforcer.count > MANY_PVS);
     });
     this.#scanLoop = loop('scan', SCAN_CHECK_MS, async (signal) => await this.scanner.pass(signal));
     this.#repairLoop = loop('repair', REPAIR_CHECK_MS, async (signal) => await this.repairer.pass(signal));
@@ -366,7 +366,7 @@ export class QuotaDuty {
       worker,
       brick,
       audit: this.#audit,
-      targets: () => enforcer.auditTargets().map(({ target }) => target),
+      targets: () => enforcer.limitedTargets(),
       takeAudits: (audits) => enforcer.takeAudits(audits),
       place: () => monitor.place,
       repair,

@@ -43,6 +43,12 @@ export class DirectoryCache {
     return new Map(Array.from(this.#listings, ([path, { stamp }]) => [path, stamp]));
   }
 
+  /** What was listed may have been elsewhere. */
+  forget(): void {
+    this.#listings.clear();
+    this.#used.clear();
+  }
+
   #look(path: string, known: Listing | undefined, wanted: Wanted): Listing {
     const seen = lookInto(path);
     if (seen?.stamp.kind !== 'directory') return { stamp: seen?.stamp, names: [] };

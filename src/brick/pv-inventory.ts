@@ -114,7 +114,7 @@ export class PvInventory {
     // By its name, which the kernel finds in two thirds of the time: at worst another directory is there now, and looks different.
     const path = root.asciiPath() ?? root.path;
     const changed = this.#changed(path);
-    if (changed !== 'nothing') this.#scanAll(root.path, readKadalu, changed);
+    if (changed !== 'nothing') this.#scanAll(root, readKadalu, changed);
     else if (this.#watch !== undefined) for (const added of this.#watch.add(path, this.#wanted)) this.#due.add(added);
     const inventory = known === this.#version ? undefined : this.#last;
     return { version: this.#version, inventory, unwatched: this.#watch?.refused ?? this.#unwatched };
@@ -174,12 +174,12 @@ export class PvInventory {
     return !this.#isSweep && !this.#due.has(path) && this.#watch?.has(path) === true;
   }
 
-  #scanAll(root: string, readKadalu: boolean, changed: 'all' | { path: string }): void {
+  #scanAll(root: DirectoryHandle, readKadalu: boolean, changed: 'all' | { path: string }): void {
     this.#seen = undefined;
     // Where something else was reported as well, that may be the change; the next sweep will tell.
     const isSilent = !this.#isLost && this.#due.size === 0;
     if (changed !== 'all') this.#due.add(changed.path);
-    const inventory = this.#scan(root, readKadalu);
+    const inventory = changed === 'all' ? this.#scanFirst(root, readKadalu) : this.#scan(root.path, readKadalu);
     this.#seen = this.#sort(this.#directories.sweep(), readKadalu ? inventory.places : []);
     const { often } = this.#seen;
     if (this.#last === undefined || !isSame(this.#last, inventory)) {
@@ -218,6 +218,16 @@ export class PvInventory {
       if (seldom.get(leaf)?.kind === 'directory') often.set(leaf, seldom.get(leaf));
     }
     return { often, seldom };
+  }
+
+  /** Each directory of it is read, so the way there counts. */
+  #scanFirst(root: DirectoryHandle, readKadalu: boolean): Inventory {
+    const inventory = this.#scan(root.readPath(), readKadalu);
+    if (root.isAtReadPath()) return inventory;
+    // Something was mounted there meanwhile: what was read may be of another directory.
+    this.#directories.forget();
+    this.#infos.clear();
+    return this.#scan(root.path, readKadalu);
   }
 
   #scan(root: string, readKadalu: boolean): Inventory {

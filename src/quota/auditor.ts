@@ -24,8 +24,10 @@ export interface AuditPorts {
 
 /** The PVs to audit, and who is told. */
 export interface AuditSubject {
-  /** PVs whose limit is live; `proven` when nothing but their age asks for an audit. */
-  auditTargets(): readonly { target: AuditTarget; proven: boolean }[];
+  /** PVs whose limit is in force in the running brick. */
+  limitedTargets(): readonly AuditTarget[];
+  /** Those of them that ask for an audit by more than their age. */
+  unprovenPvs(): readonly string[];
   takeAudits(results: ReadonlyMap<Gfid, PvAudit>): void;
 }
 
@@ -87,11 +89,10 @@ export class Auditor {
 
   #isDue(): boolean {
     const { clock, generation, intervalMs, subject } = this.#options;
-    const targets = subject.auditTargets();
-    if (targets.length === 0) return false;
+    if (subject.limitedTargets().length === 0) return false;
     const age = clock.monotonic() - this.#lastAt;
     if (age >= intervalMs || this.#isFollowUp()) return true;
-    const isUnproven = targets.some(({ proven }) => !proven);
+    const isUnproven = subject.unprovenPvs().length > 0;
     return isUnproven && (generation() !== this.#lastGeneration || age >= MIN_GAP_MS);
   }
 
@@ -104,7 +105,7 @@ export class Auditor {
   async #audit(signal: AbortSignal): Promise<AuditResult[]> {
     const { ports, clock, subject, generation, intervalMs } = this.#options;
     const generationBefore = generation();
-    const targets = subject.auditTargets().map(({ target }) => target);
+    const targets = subject.limitedTargets();
     const tally = new AuditTally(targets);
     const at = clock.now();
     await ports.dump((gfid, namespace) => tally.take(gfid, namespace), signal);

@@ -46,6 +46,19 @@ export interface Desired {
  * anybody's wish.
  */
 export function desiredQuota(backend: BackendQuota, wishes: Wishes, layout: QuotaLayout): Desired {
+  const desired = merged(backend, wishes, layout);
+  if (!isSameDesire(recent, desired)) recent = desired;
+  return recent;
+}
+
+/** As last made: one object for all PVs of which the same is wanted, which are looked at one after the other. */
+let recent: Desired = { limitBytes: undefined, source: undefined, removed: false, warning: undefined };
+
+function isSameDesire(a: Desired, b: Desired): boolean {
+  return a.limitBytes === b.limitBytes && a.source === b.source && a.removed === b.removed && a.warning === b.warning;
+}
+
+function merged(backend: BackendQuota, wishes: Wishes, layout: QuotaLayout): Desired {
   const record = backend.record === undefined ? undefined : decodeRecord(backend.record);
   const warning =
     backend.record !== undefined && record === undefined

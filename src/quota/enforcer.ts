@@ -8,6 +8,7 @@ import type { PeerWish, Wishes } from './desired.ts';
 import type { AuditTarget, PvAudit } from './audit.ts';
 import { FileWishes } from './file-wishes.ts';
 import { isQuietSince, type GrowthMark } from './growth.ts';
+import type { GuardTarget } from './guard.ts';
 import type { QuotaLayout } from './layout.ts';
 import type { Inventory, Refusal } from '../brick/pv-inventory.ts';
 import type { Fence, QuotaBackend, QuotaBrick, RefusedWriteSource, Targets } from './ports.ts';
@@ -15,12 +16,14 @@ import {
   foundLive,
   isSettled,
   judge,
-  newState,
   showsLess,
   unsettle,
   viewOf,
-  type PvState,
+  PvState,
+  type BackendView,
+  type LiveView,
   type QuotaView,
+  type UnknownView,
 } from './pv-state.ts';
 import type { QuotaFileContent } from './quota-file.ts';
 import { encodeRecord, type QuotaRecord } from './record.ts';
@@ -149,19 +152,24 @@ export class QuotaEnforcer {
     });
   }
 
-  /** PVs whose limit is live; `proven`: a fresh audit or an empty start says that all below it is counted. */
-  auditTargets(): readonly { target: AuditTarget; proven: boolean }[] {
+  /** PVs whose limit is in force in the running brick. */
+  limitedTargets(): readonly LimitedPv[] {
+    return this.#list('limited', limitedPv);
+  }
+
+  /** Of those, the ones of which neither a fresh audit nor an empty start says that all below them is counted. */
+  unprovenPvs(): readonly string[] {
     const now = this.#options.clock.now();
     let until = Number.POSITIVE_INFINITY;
     return this.#list(
-      'audit',
+      'unproven',
       (state) => {
-        const { pv, path, audit, namespaceMade } = state;
-        const gfid = limitedGfid(state);
-        if (gfid === undefined) return undefined;
-        const proven = audit === undefined ? namespaceMade === 'Empty' : audit.wrong === 0 && now <= audit.validUntil;
-        if (audit !== undefined && proven) until = Math.min(until, audit.validUntil);
-        return { target: { pv, path, gfid }, proven };
+        if (limitedGfid(state) === undefined) return undefined;
+        const { pv, audit, namespaceMade } = state;
+        if (audit === undefined) return namespaceMade === 'Empty' ? undefined : pv;
+        if (audit.wrong > 0 || now > audit.validUntil) return pv;
+        until = Math.min(until, audit.validUntil);
+        return undefined;
       },
       () => until,
     );
@@ -208,10 +216,7 @@ export class QuotaEnforcer {
   }
 
   /** PVs whose counter can be set right here. */
-  readonly repairTargets: Targets<RepairTarget> = this.#targets('repair', (state) => {
-    const gfid = limitedGfid(state);
-    return gfid === undefined ? undefined : { pv: state.pv, gfid, scan: state.scan };
-  });
+  readonly repairTargets: Targets<RepairTarget> = this.#targets('limited', limitedPv);
 
   /** Directories whose metadata heal goes round, by path, with the copy that it is for. */
   takeHealLoops(sinks: ReadonlyMap<string, string>): void {
@@ -238,15 +243,6 @@ export class QuotaEnforcer {
   takeRepair(pv: string, repair: RepairView): void {
     const state = this.#states.get(pv);
     if (state !== undefined) state.repair = repair;
-  }
-
-  /** PVs whose limit is in force in the running brick. */
-  limitedTargets(): readonly { pv: string; gfid: Gfid; limitBytes: bigint }[] {
-    return this.#list('limited', (state) => {
-      const gfid = limitedGfid(state);
-      const { limitBytes } = state.desired;
-      return gfid === undefined || limitBytes === undefined ? undefined : { pv: state.pv, gfid, limitBytes };
-    });
   }
 
   /** What is made of some of the states; none on an arbiter, whose files are empty and whose counters mean nothing. */
@@ -334,14 +330,15 @@ export class QuotaEnforcer {
   async #pass(signal: AbortSignal): Promise<void> {
     const fence = this.#options.fence();
     if (!fence.open) {
-      this.#markAllUnknown('BrickFenced', fence.reason);
+      this.#markUnknown({ kind: 'unknown', reason: 'BrickFenced', message: fence.reason }, 'both');
       return;
     }
     let stock: Stock;
     try {
       stock = await this.#takeStock(signal);
     } catch (error) {
-      if (!signal.aborted) this.#markAllUnknown('BackendUnknown', errorMessage(error));
+      const view: UnknownView = { kind: 'unknown', reason: 'BackendUnknown', message: errorMessage(error) };
+      if (!signal.aborted) this.#markUnknown(view, 'both');
       throw error;
     }
     this.#takeInventory(stock);
@@ -350,7 +347,7 @@ export class QuotaEnforcer {
     const isOther = generation !== this.#checkedGeneration;
     const everything = isOther || clock.monotonic() - this.#verifiedAt >= verifyIntervalMs;
     if (generation !== this.#seenGeneration) this.#forgetLive();
-    if (!brick.isUp) this.#markLiveUnknown('BrickDown', 'no connection to the brick process');
+    if (!brick.isUp) this.#markUnknown(BRICK_DOWN, 'live');
     let due: readonly PvState[];
     if (isOther) due = [...this.#states.values()];
     else if (everything) due = await this.#verify(signal);
@@ -407,22 +404,28 @@ export class QuotaEnforcer {
     this.#stock = { inventory, file, error };
     const fileWishes = new FileWishes(file);
     const states = new Map<string, PvState>();
+    /** Those of the PV before: the same is often wanted of many. */
+    let last: Wishes | undefined;
     /** Of a PV that nothing is known of; the same is said of all that are new. */
     let unlooked: PvState['conditions'] | undefined;
     for (const place of inventory.places) {
-      const known = this.#states.get(place.pv);
-      const state = known?.path === place.path ? known : newState(place);
       const peer = peerWish?.(place.pv);
       const entry = fileWishes.take(place);
-      const wishes = {
+      const own: Wishes = {
         fileBytes: entry?.limitBytes,
         softRatio: entry?.softRatio,
         kadaluBytes: place.kadaluBytes,
         peer,
       };
-      if (state !== known || !isSameWish(state.wishes, wishes)) this.#lists.clear();
-      if (state !== known) state.wishes = wishes;
-      else if (!isSameWish(state.wishes, wishes)) {
+      const wishes = last !== undefined && isSameWish(last, own) ? last : own;
+      last = wishes;
+      const known = this.#states.get(place.pv);
+      const state = known?.path === place.path ? known : new PvState(place, wishes);
+      if (state !== known) {
+        this.#lists.clear();
+        if (!this.#options.brick.isUp) state.live = BRICK_DOWN;
+      } else if (!isSameWish(state.wishes, wishes)) {
+        this.#lists.clear();
         state.wishes = wishes;
         unsettle(state);
       }
@@ -469,18 +472,15 @@ export class QuotaEnforcer {
     }
   }
 
-  #markAllUnknown(reason: string, message: string): void {
+  /** Of all PVs, what the running brick says, or the disk as well. It is told in each pass, and news the first time only. */
+  #markUnknown(view: UnknownView, what: 'live' | 'both'): void {
+    const { layout, clock } = this.#options;
     for (const state of this.#states.values()) {
-      state.backend = { kind: 'unknown', reason, message };
-    }
-    this.#markLiveUnknown(reason, message);
-  }
-
-  #markLiveUnknown(reason: string, message: string): void {
-    this.#lists.clear();
-    for (const state of this.#states.values()) {
-      state.live = { kind: 'unknown', reason, message };
-      judge(state, this.#options.layout, this.#options.clock.now());
+      if (isSameView(state.live, view) && (what === 'live' || isSameView(state.backend, view))) continue;
+      this.#lists.clear();
+      state.live = view;
+      if (what === 'both') state.backend = view;
+      judge(state, layout, clock.now());
     }
   }
 
@@ -504,6 +504,17 @@ export class QuotaEnforcer {
   }
 }
 
+/** A PV whose limit is in force in the running brick, for all who work on such. */
+export type LimitedPv = GuardTarget & AuditTarget & RepairTarget;
+
+function limitedPv(state: PvState): LimitedPv | undefined {
+  const { pv, path, desired, scan } = state;
+  const gfid = limitedGfid(state);
+  return gfid === undefined || desired.limitBytes === undefined
+    ? undefined
+    : { pv, path, gfid, limitBytes: desired.limitBytes, scan };
+}
+
 /** Undefined where no limit is in force. */
 function limitedGfid({ live, desired }: PvState): Gfid | undefined {
   if (desired.limitBytes === undefined || live.kind !== 'result' || live.result.kind !== 'settled') return undefined;
@@ -517,6 +528,16 @@ function isBelievable(state: PvState): boolean {
   // A brick that is down is another one when it is back; an older one has no limits.
   if (live.kind !== 'result') return true;
   return live.result.kind === 'settled' && (desired.limitBytes !== undefined) === live.result.statfs.simpleQuota;
+}
+
+const BRICK_DOWN: UnknownView = {
+  kind: 'unknown',
+  reason: 'BrickDown',
+  message: 'no connection to the brick process',
+};
+
+function isSameView(view: LiveView | BackendView, { reason, message }: UnknownView): boolean {
+  return view.kind === 'unknown' && view.reason === reason && view.message === message;
 }
 
 /** What there is, and what the quota file wants. */

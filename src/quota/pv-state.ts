@@ -12,47 +12,118 @@ import type { RefusedWriteSource } from './ports.ts';
 import type { RepairView } from './repairer.ts';
 import { judgeUsage, usageView, type UsageScan, type UsageView } from './usage.ts';
 
+/** Why nothing is known. */
+export interface UnknownView {
+  kind: 'unknown';
+  reason: string;
+  message: string;
+}
+
 /** What the enforcer last saw of the backend. */
 export type BackendView =
-  | { kind: 'present'; quota: BackendQuota }
-  | { kind: 'missing' }
-  | { kind: 'failed'; message: string }
-  | { kind: 'unknown'; reason: string; message: string };
+  { kind: 'present'; quota: BackendQuota } | { kind: 'missing' } | { kind: 'failed'; message: string } | UnknownView;
 
 /** What the enforcer last saw of the running brick. */
 export type LiveView =
   | { kind: 'result'; result: LiveResult; at: number }
   | { kind: 'failed'; message: string }
-  | { kind: 'unknown'; reason: string; message: string }
+  | UnknownView
   | { kind: 'unsupported' };
 
-/** Everything the enforcer knows of one PV; plain data, judged by the functions below. */
-export interface PvState {
+/** Of all PVs that were not looked at yet: there may be 10,000. */
+const NOT_READ: UnknownView = { kind: 'unknown', reason: 'NotRead', message: 'not read yet' };
+const NOTHING_WANTED: Desired = { limitBytes: undefined, source: undefined, removed: false, warning: undefined };
+
+/** Everything the enforcer knows of one PV, judged by the functions below. */
+export class PvState {
   readonly pv: string;
   readonly path: string;
-  wishes: Wishes;
-  desired: Desired;
+  /** Grows with each change of what metrics show of the PV: who keeps something made of it need not keep what it was made of. */
+  revision = 0;
+  #wishes: Wishes;
+  #desired: Desired = NOTHING_WANTED;
+  #backend: BackendView = NOT_READ;
+  #live: LiveView = NOT_READ;
+  #scan: UsageScan | undefined = undefined;
+  #conditions: readonly Condition[] = [];
   /** Grows by one with each change of what is wanted. */
-  generation: number;
-  backend: BackendView;
-  live: LiveView;
+  generation = 0;
   /** When the running brick was last asked for `live`, and until when disk and brick are believed to be as they were where nothing says otherwise; in monotonic milliseconds. */
-  askedAt: number;
-  believedUntil: number;
+  askedAt = Number.NEGATIVE_INFINITY;
+  believedUntil = Number.NEGATIVE_INFINITY;
   /**
    * Set when the agent made the directory a namespace in the running brick: whether the directory was still empty
    * afterwards, so that nothing can have been cached below it. Undefined: not made by us, or the brick reconnected since.
    */
-  namespaceMade: 'Empty' | 'WithEntries' | undefined;
+  namespaceMade: 'Empty' | 'WithEntries' | undefined = undefined;
   /** The last audit of this brick process since the directory is a namespace. */
-  audit: PvAudit | undefined;
-  /** The last scan of what the PV really uses. */
-  scan: UsageScan | undefined;
+  audit: PvAudit | undefined = undefined;
   /** What became of its counter's drift, as far as anything was done about it. */
-  repair: RepairView | undefined;
+  repair: RepairView | undefined = undefined;
   /** The copy that the endless heal of its directory is for, e.g. `pool1-client-2`; undefined: none is seen. */
-  healLoopSink: string | undefined;
-  conditions: readonly Condition[];
+  healLoopSink: string | undefined = undefined;
+
+  constructor({ pv, path }: Pick<PvPlace, 'pv' | 'path'>, wishes: Wishes) {
+    this.pv = pv;
+    this.path = path;
+    this.#wishes = wishes;
+  }
+
+  get wishes(): Wishes {
+    return this.#wishes;
+  }
+
+  set wishes(wishes: Wishes) {
+    this.#wishes = wishes;
+    this.revision += 1;
+  }
+
+  get desired(): Desired {
+    return this.#desired;
+  }
+
+  set desired(desired: Desired) {
+    this.#desired = desired;
+    this.revision += 1;
+  }
+
+  get backend(): BackendView {
+    return this.#backend;
+  }
+
+  set backend(backend: BackendView) {
+    this.#backend = backend;
+    this.revision += 1;
+  }
+
+  get live(): LiveView {
+    return this.#live;
+  }
+
+  set live(live: LiveView) {
+    this.#live = live;
+    this.revision += 1;
+  }
+
+  /** The last scan of what the PV really uses. */
+  get scan(): UsageScan | undefined {
+    return this.#scan;
+  }
+
+  set scan(scan: UsageScan | undefined) {
+    this.#scan = scan;
+    this.revision += 1;
+  }
+
+  get conditions(): readonly Condition[] {
+    return this.#conditions;
+  }
+
+  set conditions(conditions: readonly Condition[]) {
+    if (conditions === this.#conditions) return;
+    this.#conditions = conditions;
+    this.revision += 1;
+  }
 }
 
 /** One PV as the API and the command line show it. Byte counts are decimal strings: they can pass 2^53. */
@@ -181,26 +252,6 @@ function sourcesOf({ desired, wishes }: PvState): { source: LimitSource; limitBy
   );
   // The one that counts stands first; a peer's place depends on where it has its wish from.
   return sources.toSorted((a, b) => Number(b.source === desired.source) - Number(a.source === desired.source));
-}
-
-export function newState(place: PvPlace): PvState {
-  return {
-    pv: place.pv,
-    path: place.path,
-    wishes: { fileBytes: undefined, softRatio: undefined, kadaluBytes: place.kadaluBytes, peer: undefined },
-    desired: { limitBytes: undefined, source: undefined, removed: false, warning: undefined },
-    generation: 0,
-    backend: { kind: 'unknown', reason: 'NotRead', message: 'not read yet' },
-    live: { kind: 'unknown', reason: 'NotRead', message: 'not read yet' },
-    askedAt: Number.NEGATIVE_INFINITY,
-    believedUntil: Number.NEGATIVE_INFINITY,
-    namespaceMade: undefined,
-    audit: undefined,
-    scan: undefined,
-    repair: undefined,
-    healLoopSink: undefined,
-    conditions: [],
-  };
 }
 
 /** Makes the next pass work on this PV. */

@@ -1,6 +1,5 @@
 /** All collectors of the agent over fixed facts: one PV of every kind, a process of every kind, and names that try to break out. */
-import type { PvState } from '../../src/quota/pv-state.ts';
-import { newState } from '../../src/quota/pv-state.ts';
+import { PvState } from '../../src/quota/pv-state.ts';
 import { agentCollector } from '../../src/metrics/collectors/agent.ts';
 import { brickCollector, type BrickSnapshot } from '../../src/metrics/collectors/brick.ts';
 import { brickLoadCollector, type BrickLoad } from '../../src/metrics/collectors/brick-load.ts';
@@ -168,7 +167,10 @@ const RUNTIME: RuntimeSnapshot = {
 };
 
 export function pvState(pv: string, limitBytes: bigint | undefined, known: boolean): PvState {
-  const state = newState({ pv, path: `subvol/ab/cd/${pv}`, kadaluBytes: limitBytes });
+  const state = new PvState(
+    { pv, path: `subvol/ab/cd/${pv}` },
+    { fileBytes: undefined, softRatio: undefined, kadaluBytes: limitBytes, peer: undefined },
+  );
   state.desired = {
     limitBytes,
     source: limitBytes === undefined ? undefined : 'Kadalu',

@@ -2,7 +2,7 @@
 import { Check } from 'typebox/value';
 import { conditionSchema } from '../../src/agent/http/schemas.ts';
 import type { QuotaLayout } from '../../src/quota/layout.ts';
-import { newState, type PvState } from '../../src/quota/pv-state.ts';
+import { PvState } from '../../src/quota/pv-state.ts';
 
 const GFID = '11111111-1111-4111-8111-111111111111';
 const BLOCK = 4096n;
@@ -18,7 +18,10 @@ export interface PvStateOptions {
 }
 
 export function pvState(pv: string, { limit, used, condition }: PvStateOptions): PvState {
-  const state = newState({ pv, path: `subvol/ab/cd/${pv}`, kadaluBytes: limit });
+  const state = new PvState(
+    { pv, path: `subvol/ab/cd/${pv}` },
+    { fileBytes: undefined, softRatio: undefined, kadaluBytes: limit, peer: undefined },
+  );
   if (limit !== undefined) state.desired = { ...state.desired, limitBytes: limit, source: 'Kadalu' };
   if (limit !== undefined && used !== undefined) {
     const blocks = limit / BLOCK + 1n;

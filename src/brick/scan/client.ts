@@ -2,7 +2,6 @@ import { Worker } from 'node:worker_threads';
 import type { Clock } from '../../lib/clock.ts';
 import { AgentError } from '../../lib/errors.ts';
 import type { Log } from '../../lib/log.ts';
-import { optimizer } from '../../lib/optimizer.ts';
 import { endThread } from '../end-thread.ts';
 import type { ScanRequest, ScanResponse, ScanResult, ScanWorkerData } from './messages.ts';
 import type { ScanTotals } from './tree.ts';
@@ -138,8 +137,6 @@ export class ScanWorker {
     running.hung = false;
     if (response.kind === 'progress') {
       running.timer.refresh();
-      // The first report comes after a quarter of a second: shorter scans are not worth it.
-      optimizer.note('scan', true);
       running.onProgress?.(response.totals);
       return;
     }
@@ -183,7 +180,6 @@ export class ScanWorker {
     const running = this.#running;
     this.#running = undefined;
     if (running !== undefined) clearTimeout(running.timer);
-    optimizer.note('scan', false);
     return running;
   }
 }

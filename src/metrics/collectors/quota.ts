@@ -79,17 +79,15 @@ const NUMBERS = [
 type NumberName = (typeof NUMBERS)[number];
 const CONDITION = 'gluster_quota_condition';
 
-/** What is shown of a PV is made of these, and each is another object when anything of it changes. */
-type Parts = Pick<PvState, 'desired' | 'wishes' | 'backend' | 'live' | 'scan' | 'conditions'>;
-
 /** Numbers of rows by metric; NaN is not known. */
 class Columns {
   readonly rows: number;
   readonly kept = new KeptText();
   #states: readonly PvState[] = [];
   #now = 0;
-  readonly #parts: (Parts | undefined)[] = [];
-  readonly #pvs: string[] = [];
+  /** Of the states as they were read. What they consisted of is not kept: some of it is replaced every few seconds. */
+  readonly #read: (PvState | undefined)[] = [];
+  readonly #revisions: Int32Array;
   readonly #labels: string[] = [];
   readonly #sources: string[] = [];
   readonly #numbers: Record<NumberName, Float64Array>;
@@ -104,6 +102,7 @@ class Columns {
   constructor(rows: number) {
     const column = (): Float64Array => new Float64Array(rows).fill(Number.NaN);
     this.rows = rows;
+    this.#revisions = new Int32Array(rows);
     this.#numbers = {
       gluster_quota_limit_bytes: column(),
       gluster_quota_soft_limit_bytes: column(),
@@ -133,33 +132,28 @@ class Columns {
     });
     return {
       rows: this.rows,
-      prepare: (row) => this.#read(row),
+      prepare: (row) => this.#readRow(row),
       label: (row) => this.#labels[row] ?? '',
       metrics: [...numbers, { name: CONDITION, samples: (row, put) => this.#putConditions(row, put) }],
     };
   }
 
-  #read(row: number): void {
+  #readRow(row: number): void {
     const state = this.#states[row];
     if (state === undefined) return;
-    const { pv, desired, wishes, backend, live, scan, conditions } = state;
+    const { scan } = state;
     if (scan !== undefined) this.#set('gluster_quota_scan_age_seconds', row, Math.max(0, this.#now - scan.at) / 1000);
-    const last = this.#parts[row];
-    const isSame =
-      this.#pvs[row] === pv &&
-      last?.desired === desired &&
-      last.wishes === wishes &&
-      last.backend === backend &&
-      last.live === live &&
-      last.scan === scan &&
-      last.conditions === conditions;
-    if (isSame) return;
-    this.#parts[row] = { desired, wishes, backend, live, scan, conditions };
-    if (this.#pvs[row] !== pv) {
-      this.#pvs[row] = pv;
-      this.#labels[row] = labelText([['pv', pv]]);
+    // As the column holds it.
+    const revision = state.revision | 0;
+    const last = this.#read[row];
+    if (last === state && this.#revisions[row] === revision) return;
+    this.#read[row] = state;
+    this.#revisions[row] = revision;
+    if (last?.pv !== state.pv) {
+      this.#labels[row] = labelText([['pv', state.pv]]);
       this.kept.dropRow(row);
     }
+    const { desired, wishes, backend, conditions } = state;
     this.#readScan(row, scan);
     const isLimited = desired.limitBytes !== undefined;
     const onDisk = isLimited && backend.kind === 'present' ? backend.quota.limitBytes : undefined;

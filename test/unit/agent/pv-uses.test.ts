@@ -51,7 +51,8 @@ describe('PvUses', () => {
 
   it('tells by how much a scan has found the counter too high, and nothing of one that is right or too low', () => {
     const excessOf = (counter: bigint, expected: bigint) => {
-      const state = { ...limited(), scan: scan(counter, expected) };
+      const state = limited();
+      state.scan = scan(counter, expected);
       return uses([state]).answer(['pvc-1']).uses[0]?.excessBytes;
     };
     expect(excessOf(6n * MiB, 2n * MiB)).toBe(String(4n * MiB));

@@ -51,7 +51,8 @@ beforeEach(() => {
       },
     },
     subject: {
-      auditTargets: () => [{ target: { pv: 'a', path: 'subvol/ab/cd/a', gfid: PV }, proven }],
+      limitedTargets: () => [{ pv: 'a', path: 'subvol/ab/cd/a', gfid: PV }],
+      unprovenPvs: () => (proven ? [] : ['a']),
       takeAudits: (results) => audits.push(...results.values()),
     },
     clock,

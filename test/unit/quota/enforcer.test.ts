@@ -64,9 +64,9 @@ describe('QuotaEnforcer', () => {
   it('gives the same list of PVs while nothing has changed, and another one at once when something has', async () => {
     brick.addPv('pvc-1', { kadaluBytes: 10n * MiB });
     await enforcer.pass(never);
-    const lists = (): (readonly object[])[] => [
+    const lists = (): (readonly unknown[])[] => [
       enforcer.limitedTargets(),
-      enforcer.auditTargets(),
+      enforcer.unprovenPvs(),
       enforcer.adoptionTargets(),
       enforcer.scanTargets.all(),
       enforcer.repairTargets.all(),
@@ -85,13 +85,13 @@ describe('QuotaEnforcer', () => {
   it('holds a PV for proven as long as its audit counts, and no longer', async () => {
     brick.addPv('pvc-1', { kadaluBytes: 10n * MiB, hasEntries: true });
     await enforcer.pass(never);
-    const [first] = enforcer.auditTargets();
-    expect(first?.proven).toBe(false);
+    const [target] = enforcer.limitedTargets();
+    expect(enforcer.unprovenPvs()).toEqual(['pvc-1']);
     const audit = { at: clock.now(), validUntil: clock.now() + 1_000, right: 1, wrong: 0, unplaced: 0 };
-    enforcer.takeAudits(new Map([[first?.target.gfid ?? '', audit]]));
-    expect(enforcer.auditTargets().map(({ proven }) => proven)).toEqual([true]);
+    enforcer.takeAudits(new Map([[target?.gfid ?? '', audit]]));
+    expect(enforcer.unprovenPvs()).toEqual([]);
     await clock.advance(1_001);
-    expect(enforcer.auditTargets().map(({ proven }) => proven)).toEqual([false]);
+    expect(enforcer.unprovenPvs()).toEqual(['pvc-1']);
   });
 
   it("brings Kadalu's limit to disk and into the running brick", async () => {
@@ -195,9 +195,9 @@ describe('QuotaEnforcer', () => {
     });
 
     it('lets an audit go stale', async () => {
-      const [target] = enforcer.auditTargets();
+      const [target] = enforcer.limitedTargets();
       const audit = { at: clock.now(), validUntil: clock.now() + 40_000, right: 1, wrong: 1, unplaced: 0 };
-      enforcer.takeAudits(new Map([[target?.target.gfid ?? '', audit]]));
+      enforcer.takeAudits(new Map([[target?.gfid ?? '', audit]]));
       await verified();
       expect(condition('pvc-1', 'Enforced')).toBe('False PartlyEnforced');
       await verified();
