@@ -320,7 +320,9 @@ export class QuotaEnforcer {
     return await this.#exclusive(async () => {
       const state = await this.#requireState(pv, signal);
       const { fileBytes, kadaluBytes, peer } = state.wishes;
-      const isWanted = fileBytes !== undefined || kadaluBytes !== undefined || peer !== undefined;
+      // A peer's API may be asked the same right now: then all must remember that the limit is to go, not adopt it from the disk.
+      const isPeerSure = peer?.source === 'File' || peer?.source === 'Kadalu';
+      const isWanted = fileBytes !== undefined || kadaluBytes !== undefined || isPeerSure;
       await this.#writeRecord(state, isWanted ? undefined : { kind: 'removed' }, signal);
       await this.#reconciler.reconcile([state], signal);
       return this.#viewOf(state);

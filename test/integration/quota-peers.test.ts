@@ -63,6 +63,20 @@ describe('a limit that was set through the API of one agent', () => {
       expect((await quotaOf(agent, pv.name))?.spec.limitBytes).toBeNull();
     }
   });
+
+  it('is gone as well when it was set and removed on all of them at once', async () => {
+    const pv = await createPv(client, 'pvc-all', undefined);
+    for (const agent of agents) await agent.api('PUT', `/v1/quotas/${pv.name}`, { limitBytes: '4Mi' });
+    await waitLimit(lab, agents, pv.name, 4 * MiB);
+    // Each has heard of the others' limits.
+    await lab.waitFor('the word of the others', async () => {
+      const quotas = await Promise.all(agents.map(async (agent) => quotaOf(agent, pv.name)));
+      return quotas.every((quota) => quota?.spec.sources.length === 2);
+    });
+    await Promise.all(agents.map(async (agent) => agent.api('DELETE', `/v1/quotas/${pv.name}`)));
+    await agentsAre(pv, 'Live', 'False RemovalPending');
+    for (const brick of volume.bricks) expect(brick.xattr(pv.relativePath, LIMIT_XATTR)).toBeUndefined();
+  });
 });
 
 async function removedBy(agent: LabAgent): Promise<unknown[]> {
