@@ -2,7 +2,7 @@
 import type { HealPage } from '../brick/heal-entries.ts';
 import type { VolumeShape } from '../heal/brick-set.ts';
 import { judgeCounters, type ReplicaSet } from '../heal/changelog.ts';
-import { judgeDisruption, type BrickReport, type Disruption, type PeerAnswer } from '../heal/disruption.ts';
+import { judgeDisruption, LASTING, type BrickReport, type Disruption, type PeerAnswer } from '../heal/disruption.ts';
 import type { BacklogView } from '../heal/backlog.ts';
 import type { Clock } from '../lib/clock.ts';
 import { withDeadline } from '../lib/deadline.ts';
@@ -73,7 +73,7 @@ export class DisruptionGuard {
     return {
       brickIndex: shape.brickIndex,
       notServing: notServing(),
-      servingForMs: servingForMs(),
+      servingForMs: Math.round(servingForMs()),
       backlog,
       blames,
       isStopping: clock.monotonic() < this.#claimedUntil,
@@ -140,7 +140,8 @@ export class DisruptionGuard {
   }
 
   /**
-   * To be called before the brick's process is ended: waits until that is safe, at most `waitMs`, claims, and has the brick
+   * To be called before the brick's process is ended: waits until that is safe, at most `waitMs` and only for what can change, claims,
+   * and has the brick
    * write down what it counts. Safe or not, it ends then; the answer says which. A second call waits for the first.
    *
    * @throws AgentError `Aborted` when the agent stops
@@ -159,7 +160,9 @@ export class DisruptionGuard {
     for (;;) {
       const isDown = notServing() !== undefined;
       const disruption = isDown ? await this.check(signal) : await this.claim(CLAIM_MS, signal);
-      if (isDown || disruption.verdict === 'Safe' || waited() >= waitMs) {
+      // With one copy, say, it never becomes safe, and each second of waiting is one more without the brick.
+      const isLasting = disruption.reasons.every(({ code }) => LASTING.has(code));
+      if (isDown || isLasting || waited() >= waitMs) {
         const waitedMs = waited();
         const flushed = isDown ? { flushed: 0, unflushed: 0 } : await this.#flush();
         const facts = { verdict: disruption.verdict, waitedMs, isDown, ...flushed };

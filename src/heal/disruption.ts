@@ -73,6 +73,9 @@ export type DisruptionCode =
   | 'PeerBacklogUnknown'
   | 'PeerBrickEmpty';
 
+/** What no wait changes, only somebody who configures or builds something else. */
+export const LASTING: ReadonlySet<DisruptionCode> = new Set(['SingleCopy', 'SetUnknown', 'PeersNotConfigured']);
+
 export interface DisruptionReason {
   code: DisruptionCode;
   /** `Unknown` where more knowledge could still make it safe. */
@@ -154,7 +157,8 @@ function ownReasons({ brickIndex, backlog }: BrickReport): DisruptionReason[] {
         verdict: 'Unknown',
         brickIndex,
         message: 'this brick is empty, as a brick is that has lost its data',
-        remedy: 'brick-agent heal mark-replaced, if the other bricks have data',
+        remedy:
+          'if the other bricks have data: brick-agent heal mark-replaced, or heal start --full where that is refused',
       },
     ];
   }
@@ -193,7 +197,8 @@ function peerReasons(report: BrickReport, { ownName }: DisruptionFacts): Disrupt
     );
   } else if (backlog.isEmpty === true) {
     const message = `${brick} is empty while others are not: it has lost its data, and nothing says so but this`;
-    unsafe('PeerBrickEmpty', message, 'brick-agent heal mark-replaced in its pod');
+    const remedy = `brick-agent heal mark-replaced --brick ${brickIndex}, or heal start --full where that is refused`;
+    unsafe('PeerBrickEmpty', message, remedy);
   } else if (backlog.state !== 'Complete' || backlog.pending !== 0 || backlog.isEmpty !== false) {
     const message = `what ${brick} has to heal is not known: ${backlog.message}`;
     const remedy = 'brick-agent heal status in its pod';

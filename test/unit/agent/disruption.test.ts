@@ -163,6 +163,21 @@ describe('DisruptionGuard', () => {
     expect((await brick(1).guard.check(never)).reasons.map(({ code }) => code)).toEqual(['PeerBacklog']);
   });
 
+  it('waits for nothing that no wait changes, and for what does', async () => {
+    const alone = new FakeBrick(0, never, {
+      shape: { volumeType: 'Replica1', brickIndex: 0, clientQuorum: 'auto' },
+    });
+    expect(await alone.guard.preStop(60_000)).toMatchObject({ verdict: 'Unsafe', waitedMs: 0, flushed: 2 });
+    const unpeered = new FakeBrick(0, never, { peers: undefined });
+    unpeered.pending = 3;
+    const stop = unpeered.guard.preStop(60_000);
+    await clock.advance(2000);
+    expect(unpeered.flushed).toEqual([]);
+    unpeered.pending = 0;
+    await clock.advance(2000);
+    expect(await stop).toMatchObject({ verdict: 'Unknown', flushed: 2 });
+  });
+
   it('waits for nothing when the brick is down', async () => {
     brick(0).notServing = 'connection refused';
     brick(0).pending = 3;
