@@ -33,13 +33,22 @@ export function resolveService(agent: Agent): ResolveService {
   };
 }
 
-function required({ resolver }: Agent): Resolver {
+function required({ resolver, splitBrain }: Agent): Resolver {
   if (resolver !== undefined) return resolver;
+  if (splitBrain !== undefined) {
+    throw new AgentError(
+      'NotSupported',
+      'the other bricks cannot be asked: no peers are configured (peers, apiTokenFile)',
+    );
+  }
   throw new AgentError('NotSupported', 'only a replicated volume can be in split-brain');
 }
 
 async function objectsOf({ healInsight, splitBrain }: Agent, { object, pv }: ResolveRequest): Promise<Gfid[]> {
-  if ((object === undefined) === (pv === undefined)) throw new AgentError('BadRequest', 'name an object or a PV');
+  if (object === undefined && pv === undefined) throw new AgentError('BadRequest', 'name an object or a PV');
+  if (object !== undefined && pv !== undefined) {
+    throw new AgentError('BadRequest', 'name an object or a PV, and not both');
+  }
   if (object !== undefined) return [await healInsight.gfidOf(object)];
   const items = splitBrain?.status().items ?? [];
   const gfids = items.flatMap(({ gfid, path }) => (path !== undefined && pvName(path) === pv ? [gfid] : []));

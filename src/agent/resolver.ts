@@ -286,31 +286,43 @@ export class Resolver {
   async #heal(changed: readonly Changed[], signal: AbortSignal): Promise<ResolutionResult[]> {
     const { clock } = this.#options;
     const until = clock.monotonic() + HEAL_WAIT_MS;
+    let unasked: string | undefined;
     for (let crawledAt: number | undefined; ;) {
       // A directory that is merged has its new objects healed by a later crawl.
       if (crawledAt === undefined || clock.monotonic() - crawledAt >= RECRAWL_MS) {
         crawledAt = clock.monotonic();
-        await this.#crawlAll(signal);
+        unasked = await this.#crawlAll(signal);
       }
-      const results = await this.#outcomes(changed, signal);
+      const results = await this.#outcomes(changed, unasked, signal);
       if (clock.monotonic() >= until || results.every(({ outcome }) => outcome === 'Healed')) return results;
       await clock.sleep(HEAL_LOOK_MS, signal);
     }
   }
 
-  async #crawlAll(signal: AbortSignal): Promise<void> {
+  /** @returns why the daemon of this pod was not asked */
+  async #crawlAll(signal: AbortSignal): Promise<string | undefined> {
     const { log, crawl, crawlElsewhere } = this.#options;
-    for (const asked of await Promise.allSettled([crawl(signal), crawlElsewhere(signal)])) {
+    const [own, elsewhere] = await Promise.allSettled([crawl(signal), crawlElsewhere(signal)]);
+    for (const asked of [own, elsewhere]) {
       // It crawls by itself, later; the result says that it is not done.
       if (asked.status === 'rejected')
         log.warn({ reason: errorMessage(asked.reason) }, 'a self-heal daemon was not asked');
     }
+    return own.status === 'rejected' ? errorMessage(own.reason) : undefined;
   }
 
-  async #outcomes(changed: readonly Changed[], signal: AbortSignal): Promise<ResolutionResult[]> {
+  async #outcomes(
+    changed: readonly Changed[],
+    unasked: string | undefined,
+    signal: AbortSignal,
+  ): Promise<ResolutionResult[]> {
     const ofCopies = changed.filter(({ plan }) => plan.removals.length === 0);
     const rows = await this.#rows(ofCopies, signal);
     const results: ResolutionResult[] = [];
+    const daemon =
+      unasked === undefined
+        ? 'the self-heal daemon is at work'
+        : `the self-heal daemon of this pod was not asked to go on (${unasked})`;
     for (const { gfid, plan, failure } of changed) {
       const why =
         plan.removals.length > 0
@@ -322,7 +334,7 @@ export class Resolver {
           : {
               gfid,
               outcome: failure === undefined ? 'Healing' : 'Failed',
-              message: failure ?? `decided for brick ${plan.source}; ${why}: the self-heal daemon is at work`,
+              message: failure ?? `decided for brick ${plan.source}; ${why}: ${daemon}`,
             },
       );
     }

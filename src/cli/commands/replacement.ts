@@ -46,5 +46,7 @@ function print(output: Output, { brick, plan, refusal, steps, results }: Replace
   if (results === null && steps.length > 0)
     output.line(`Plan ${plan}; nothing is changed. With --yes it is carried out.`);
   else if (results !== null)
-    output.line('A heal was started on each; brick-agent heal status in their pods shows the backlog.');
+    output.line(
+      'A heal was asked for on each; brick-agent heal status in their pods shows how it went, and the backlog.',
+    );
 }

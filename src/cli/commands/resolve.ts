@@ -36,9 +36,8 @@ function print(output: Output, { plan, items, results }: ResolutionView, yes: bo
     output.line(`${path ?? '(path not known)'}  ${gfid}  ${kinds.join(', ')}`);
     if (refusal !== null) output.line(`  not done: ${refusal}`);
     else {
-      output.line(
-        `  keep the copy of brick ${source}${keepers.length > 1 ? ` (the same as ${keepers.join(', ')})` : ''}`,
-      );
+      const alike = keepers.filter((index) => index !== source);
+      output.line(`  keep the copy of brick ${source}${alike.length > 0 ? ` (the same as ${alike.join(', ')})` : ''}`);
       if (removals.length === 0) output.line(`  overwrite brick ${losers.join(', ')}`);
       for (const removal of removals) {
         const { brickIndex, gfid, type, size, modifiedAt } = removal;
@@ -53,7 +52,10 @@ function print(output: Output, { plan, items, results }: ResolutionView, yes: bo
     const result = results?.find((result) => result.gfid === gfid);
     if (result !== undefined) output.line(`  ${result.outcome}: ${result.message}`);
   }
-  if (results === null && !yes) output.line(`Plan ${plan}; nothing is changed. With --yes it is carried out.`);
+  if (results !== null) return;
+  if (items.every(({ refusal }) => refusal !== null))
+    output.line('Nothing is changed, and with --yes nothing would be.');
+  else if (!yes) output.line(`Plan ${plan}; nothing is changed. With --yes it is carried out.`);
 }
 
 function signed(count: number): string {

@@ -114,6 +114,16 @@ describe('Resolver', () => {
     expect(await done).toEqual([expect.stringContaining('Healing: decided for brick 0; brick 0 still blames brick 1')]);
   });
 
+  it('says that the daemon was not asked, and does not call that work', async () => {
+    const crawl = async (): Promise<void> => await Promise.reject(new AgentError('ProcessUnproven', 'pid 7 is gone'));
+    const done = execute(resolverOf(0, { crawl }));
+    for (let step = 0; step < 50; step += 1) await clock.advance(500);
+    const [told] = await done;
+    expect(told).toMatch(
+      /^Healing: decided for brick 0; .*: the self-heal daemon of this pod was not asked .*\(pid 7 is gone\)$/,
+    );
+  });
+
   it('makes no plan for what a client has open here, and changes nothing of what one has open there', async () => {
     const use = async () => await Promise.resolve('1 open file handle');
     const { items } = await resolverOf(0, { use }).plan([GFID], 'source-brick', 0, never);
