@@ -87,6 +87,8 @@ export class Agent {
   readonly healInsight: HealInsight;
   /** Undefined where this pod has no self-heal daemon. */
   readonly healLinks: DaemonLinks | undefined;
+  /** Why the brick does not serve; undefined: it does. */
+  readonly notServing: () => string | undefined;
   readonly disruption: DisruptionGuard;
   /** The same for the status page. */
   readonly glance: DisruptionGlance;
@@ -193,6 +195,7 @@ export class Agent {
     this.heal = this.#healDuty.tracker;
     this.healInsight = this.#healDuty.insight;
     this.healLinks = this.#healDuty.links;
+    this.notServing = this.#healDuty.notServing;
     this.disruption = this.#healDuty.disruption;
     this.glance = new DisruptionGlance({
       check: async (signal) => await this.disruption.check(signal),

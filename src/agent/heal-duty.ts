@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { BrickWorker } from '../brick/worker/client.ts';
 import { brickSetOf } from '../heal/brick-set.ts';
 import { STALE_AFTER_MS } from '../heal/backlog.ts';
+import type { PeerAnswer } from '../heal/disruption.ts';
 import type { EventHint } from '../heal/gluster-event.ts';
 import { PvTallies } from '../heal/pv-tally.ts';
 import { LeftDirty } from '../heal/left-dirty.ts';
@@ -25,7 +26,7 @@ import type { Config } from './config/load.ts';
 import { BLAME_SAMPLE, DisruptionGuard } from './disruption.ts';
 import { EventListener } from './event-listener.ts';
 import { HealEntryReader } from './heal-entry-reader.ts';
-import { daemonTroubleOf, HealInsight, replicaSetOf } from './heal-insight.ts';
+import { brickNameOf, daemonTroubleOf, HealInsight, replicaSetOf } from './heal-insight.ts';
 import { HealPeers } from './heal-peers.ts';
 import { createReplacement, createResolver, type RemedyParts } from './heal-remedies.ts';
 import type { Replacement } from './replacement.ts';
@@ -225,7 +226,7 @@ export class HealDuty {
     const { config, processes, shdAnswers, clock } = this.#parts;
     const proof = () => processes.views.find(({ process }) => process === 'shd')?.proof;
     return new DaemonLinks({
-      self: replicaSetOf(config)?.self,
+      self: brickNameOf(config),
       daemon: this.#shd,
       away: () => {
         const found = proof();
@@ -251,6 +252,8 @@ export class HealDuty {
       sightings: this.#sightings,
       daemon: this.#shd,
       splitBrain: this.splitBrain,
+      notServing: this.notServing,
+      peers: this.#peerReports(),
       status: () => this.tracker.status(),
       uses: new PvUses({ config, state: (pv) => quota.state(pv), peers: this.#peers }),
       clock,
@@ -298,22 +301,30 @@ export class HealDuty {
       : { parts: this.#parts, watch, peers, shd: this.#shd };
   }
 
-  #createDisruption(): DisruptionGuard {
-    const { config, brick, monitor, quota, statfs, clock, log, signal } = this.#parts;
+  /** Why the brick does not serve; undefined: it does. */
+  readonly notServing = (): string | undefined => {
+    const { brick, statfs } = this.#parts;
+    if (!brick.isUp) return brick.downReason ?? 'not connected';
+    const { ok, reason } = statfs.check();
+    return ok ? undefined : (reason ?? 'it does not answer');
+  };
+
+  #peerReports(): ((signal: AbortSignal) => Promise<PeerAnswer[]>) | undefined {
     const peers = this.#peers;
+    return peers === undefined ? undefined : async (signal) => await peers.reports(signal);
+  }
+
+  #createDisruption(): DisruptionGuard {
+    const { config, brick, monitor, quota, clock, log, signal } = this.#parts;
     return new DisruptionGuard({
       shape: config,
       set: replicaSetOf(config),
       backlog: async (own) => await this.tracker.now(own),
       fenced: () => (monitor.fence.open ? undefined : monitor.fence.reason),
-      notServing: () => {
-        if (!brick.isUp) return brick.downReason ?? 'not connected';
-        const { ok, reason } = statfs.check();
-        return ok ? undefined : (reason ?? 'it does not answer');
-      },
+      notServing: this.notServing,
       servingForMs: () => brick.upForMs ?? 0,
       page: async (own) => await this.#entries.page({ index: 'xattrop', after: undefined, limit: BLAME_SAMPLE }, own),
-      peers: peers === undefined ? undefined : async (own) => await peers.reports(own),
+      peers: this.#peerReports(),
       namespaces: () => {
         const gfids: Gfid[] = [];
         for (const { backend } of quota.states()) {

@@ -14,6 +14,7 @@ import {
 } from '../heal/explain.ts';
 import { bricksWithout, doubtfulNames } from '../heal/name-gap.ts';
 import type { HealOperation } from '../heal/operation.ts';
+import type { PeerAnswer } from '../heal/disruption.ts';
 import type { DaemonChild, EntrySource } from '../heal/ports.ts';
 import type { PvTally } from '../heal/pv-tally.ts';
 import type { Since, Sightings } from '../heal/sightings.ts';
@@ -46,7 +47,11 @@ export interface HealInsightOptions {
   tally: () => Promise<PvTally>;
   sightings: Pick<Sightings, 'since'>;
   /** Undefined on a volume that is not replicated. */
-  splitBrain: Pick<SplitBrainWatch, 'known' | 'judge' | 'rows' | 'nameState'> | undefined;
+  splitBrain: Pick<SplitBrainWatch, 'known' | 'judge' | 'rows' | 'nameState' | 'status'> | undefined;
+  /** Why the brick does not serve; undefined: it does. */
+  notServing: () => string | undefined;
+  /** What the agents of the other bricks say; undefined: no peers are configured. */
+  peers: ((signal: AbortSignal) => Promise<PeerAnswer[]>) | undefined;
   daemon: { children(signal: AbortSignal): Promise<DaemonChild[]> };
   status: () => HealStatus;
   /** What PVs hold and may hold, here and on the other bricks. */
@@ -103,7 +108,11 @@ export class HealInsight {
   /** @param subject a gfid or a path from the volume's root; undefined: the backlog as a whole */
   async explain(subject: string | undefined): Promise<HealExplainView> {
     const found = subject === undefined ? undefined : await this.#find(subject);
-    const situation = await this.#situation(found === undefined ? await this.#sample() : [], found?.entry);
+    const [situation, reports] = await Promise.all([
+      this.#situation(found === undefined ? await this.#sample() : [], found?.entry),
+      found === undefined ? this.#options.peers?.(this.#options.signal) : undefined,
+    ]);
+    situation.behind = behindOf(reports ?? [], this.#set?.self);
     const { state, reason, message } = situation.backlog;
     return {
       backlog: { state, reason, message },
@@ -121,7 +130,7 @@ export class HealInsight {
 
   /** @param subject a gfid or a path from the volume's root. @throws AgentError `NotFound`, `BadRequest` */
   async gfidOf(subject: string): Promise<Gfid> {
-    if (!subject.startsWith('/')) return normalGfid(subject);
+    if (!subject.startsWith('/')) return gfidOf(subject);
     const { source, signal } = this.#options;
     const found = await source.object({ path: pathOf(subject) }, signal);
     if (found === undefined) throw new AgentError('NotFound', `there is nothing at ${subject} on this brick`);
@@ -130,7 +139,7 @@ export class HealInsight {
 
   async #find(subject: string): Promise<ExplainSubject> {
     const { source, signal } = this.#options;
-    const wanted = subject.startsWith('/') ? { path: pathOf(subject) } : { gfid: normalGfid(subject) };
+    const wanted = subject.startsWith('/') ? { path: pathOf(subject) } : { gfid: gfidOf(subject) };
     const found = await source.object(wanted, signal);
     if (found === undefined) throw new AgentError('NotFound', `there is nothing at ${subject} on this brick`);
     const entry = describeEntry(found, this.#set);
@@ -181,21 +190,27 @@ export class HealInsight {
     const { config, processes, daemonAnswers, volfiles, status, uses, clock, signal } = this.#options;
     const { operations, ...backlog } = status();
     const proof = processes().find(({ process }) => process === 'shd')?.proof;
-    const daemonTrouble = daemonTroubleOf(proof, daemonAnswers());
-    const isAway = daemonTrouble !== undefined && daemonTrouble.kind !== 'Unproven';
+    const trouble = daemonTroubleOf(proof, daemonAnswers());
+    const isAway = trouble !== undefined && trouble.kind !== 'Unproven';
+    const asked = !config.shdExpected || isAway ? undefined : await this.#children();
+    // It has ended since it was looked at last.
+    const isGone = trouble === undefined && asked !== undefined && 'error' in asked && asked.isGone;
     const shdFile = volfiles().find(({ process }) => process === 'shd');
     return {
       isDaemonExpected: config.shdExpected,
-      daemonTrouble,
+      daemonTrouble: isGone ? { kind: 'Down', message: asked.error } : trouble,
+      notServing: this.#options.notServing(),
+      splitBrains: (this.#options.splitBrain?.status().items ?? []).map(({ kinds }) => kinds),
+      behind: [],
       volfileErrors: (shdFile?.problems ?? []).filter(({ severity }) => severity === 'error'),
-      children: !config.shdExpected || isAway ? undefined : await this.#children(),
+      children: asked,
       lastAnswer: lastAnswer(operations, proof),
       backlog,
       sample,
       useOf: uses.of,
       otherUses: await uses.others(subject === undefined ? sample : [subject], signal),
       now: clock.now(),
-      self: this.#set?.self,
+      self: brickNameOf(config),
     };
   }
 
@@ -219,14 +234,16 @@ export class HealInsight {
     }
   }
 
-  async #children(): Promise<DaemonChild[] | { error: string }> {
+  async #children(): Promise<DaemonChild[] | { error: string; isGone: boolean }> {
     const { daemon, signal } = this.#options;
     const patience = AbortSignal.timeout(DAEMON_PATIENCE_MS);
     try {
       return await daemon.children(AbortSignal.any([signal, patience]));
     } catch (error) {
       if (signal.aborted) throw error;
-      return { error: patience.aborted ? `no answer within ${DAEMON_PATIENCE_MS / 1000} s` : errorMessage(error) };
+      const why = patience.aborted ? `no answer within ${DAEMON_PATIENCE_MS / 1000} s` : errorMessage(error);
+      const reason = isAgentError(error, 'ProcessUnproven') ? error.details?.['reason'] : undefined;
+      return { error: why, isGone: reason === 'NotRunning' || reason === 'PidFileMissing' };
     }
   }
 }
@@ -265,8 +282,21 @@ export function replicaSetOf(config: Pick<Config, 'volume' | 'volumeType' | 'bri
   const set =
     volumeType === 'Replica1' || volumeType === 'Disperse' ? undefined : brickSetOf({ volumeType, brickIndex });
   if (set === undefined) return undefined;
-  const nameOf = (index: number): string => `${volume}-client-${index}`;
+  const nameOf = (index: number): string => brickNameOf({ volume, brickIndex: index });
   return { self: nameOf(brickIndex), others: set.members.filter((index) => index !== brickIndex).map(nameOf) };
+}
+
+/** The name of a brick's client in volfiles. */
+export function brickNameOf({ volume, brickIndex }: Pick<Config, 'volume' | 'brickIndex'>): string {
+  return `${volume}-client-${brickIndex}`;
+}
+
+/** Which other bricks have what this one missed. */
+function behindOf(answers: readonly PeerAnswer[], self: string | undefined): HealSituation['behind'] {
+  return answers.flatMap(({ answer }) => {
+    if ('error' in answer || self === undefined || !answer.blames.includes(self)) return [];
+    return [{ brickIndex: answer.brickIndex, message: answer.backlog.message }];
+  });
 }
 
 export function entryView(entry: PendingEntry, since: Since | undefined): HealEntryView {
@@ -297,6 +327,16 @@ export function entryView(entry: PendingEntry, since: Since | undefined): HealEn
     sinceFrom: since?.from ?? null,
     isNamespace,
   };
+}
+
+/** Of what a person has typed. @throws AgentError `BadRequest` */
+function gfidOf(text: string): Gfid {
+  try {
+    return normalGfid(text);
+  } catch (cause) {
+    const message = `${JSON.stringify(text)} is neither a gfid nor a path from the volume's root, which begins with /`;
+    throw new AgentError('BadRequest', message, { cause });
+  }
 }
 
 /** @throws AgentError `BadRequest` */

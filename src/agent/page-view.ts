@@ -12,6 +12,7 @@ import { runChecks, type HealthCheck } from './health.ts';
 import type { ProcessView } from './process-monitor.ts';
 import { processState } from './process-state.ts';
 import { healthCheckAt } from './snapshots.ts';
+import { splitBrainCount } from './views.ts';
 import type { PagePv, PageQuery, PageStatus, ShownCondition } from './http/page-status.ts';
 
 /** PVs that one answer carries; who looks for another has the filter. */
@@ -152,7 +153,11 @@ function pvView({ state, severity, fullness }: RankedPv, layout: QuotaLayout): P
   };
 }
 
-function healView({ heal }: Agent): PageStatus['heal'] {
+/** A brick that is away is told as such; what is not known is no fault. */
+const CONNECTED = { True: undefined, False: 'warning', Unknown: 'info' } as const;
+
+function healView(agent: Agent): PageStatus['heal'] {
+  const { heal, healLinks } = agent;
   const { state, reason, message, pending, inPerSecond, outPerSecond, etaSeconds, pendingSince } = heal.status();
   return {
     state,
@@ -163,6 +168,8 @@ function healView({ heal }: Agent): PageStatus['heal'] {
     outPerSecond: outPerSecond ?? null,
     etaSeconds: etaSeconds ?? null,
     pendingSince: time(pendingSince),
+    splitBrain: splitBrainCount(agent),
+    connected: healLinks === undefined ? null : shown(healLinks.condition, CONNECTED[healLinks.condition.status]),
     history: { pointMs: POINT_MS, points: heal.history.points() },
   };
 }

@@ -2,7 +2,7 @@ import type { Worker } from 'node:worker_threads';
 import closeWithGrace from 'close-with-grace';
 import type { Logger } from 'pino';
 import { systemClock } from '../lib/clock.ts';
-import { isAgentError } from '../lib/errors.ts';
+import { AgentError, isAgentError } from '../lib/errors.ts';
 import { turn } from '../lib/turn.ts';
 import { Agent } from './agent.ts';
 import { agentFacts, type AskedFacts } from './doctor/agent-facts.ts';
@@ -192,7 +192,15 @@ function apiServices(agent: Agent, recent: RecentLog): ApiServices {
         const operation = agent.heal.operation(id);
         return operation === undefined ? undefined : operationView(operation);
       },
-      start: (kind) => operationView(agent.heal.start(kind)),
+      start: (kind) => {
+        if (!agent.config.shdExpected) {
+          throw new AgentError(
+            'NotSupported',
+            'this pod has no self-heal daemon (shd is off, or the volume keeps one copy)',
+          );
+        }
+        return operationView(agent.heal.start(kind));
+      },
     },
     healEntries: agent.healInsight,
     disruption: disruptionService(agent),

@@ -64,9 +64,19 @@ export function healView(agent: Agent): HealView {
     inPerSecond: inPerSecond ?? null,
     outPerSecond: outPerSecond ?? null,
     etaSeconds: etaSeconds ?? null,
+    notServing: agent.notServing() ?? null,
+    splitBrain: splitBrainCount(agent),
     daemon: daemonView(agent),
     operations: operations.map(operationView),
   };
+}
+
+/** Undefined while it is not known. */
+export function splitBrainCount({ splitBrain }: Pick<Agent, 'splitBrain'>): number | null {
+  const status = splitBrain?.status();
+  if (status === undefined) return null;
+  const { items, unknown, checkedAt } = status;
+  return items.length === 0 && (unknown !== undefined || checkedAt === undefined) ? null : items.length;
 }
 
 function daemonView(agent: Agent): HealView['daemon'] {
@@ -141,8 +151,9 @@ export function adoptionService({ config, quota: { adoption } }: Agent): Adoptio
 }
 
 export function operationView(operation: HealOperation): HealOperationView {
-  const { id, kind, state, accepted, children, startedAt, finishedAt, backlogAtStart, backlogNow, crawl, message } =
+  const { id, kind, state, accepted, children, startedAt, answeredAt, finishedAt, backlogAtStart, backlogNow } =
     operation;
+  const { crawl, message } = operation;
   return {
     id,
     kind,
@@ -155,6 +166,7 @@ export function operationView(operation: HealOperation): HealOperationView {
       explanation: explanation ?? null,
     })),
     startedAt: new Date(startedAt).toISOString(),
+    answeredAt: time(answeredAt),
     finishedAt: time(finishedAt),
     backlogAtStart: backlogAtStart ?? null,
     backlogNow: backlogNow ?? null,

@@ -320,7 +320,7 @@ function parseCount0(text: string): number {
 function parseCount(text: string): number {
   const count = Number(text);
   if (Number.isSafeInteger(count) && count > 0) return count;
-  throw new InvalidArgumentError('a whole number from 1.');
+  throw new InvalidArgumentError('It is a whole number from 1.');
 }
 
 function socketOption(env: ProgramOptions['env']): Option {

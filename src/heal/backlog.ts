@@ -51,8 +51,8 @@ export const STALE_AFTER_MS = 60_000;
  */
 const BRICK_EMPTY =
   'this brick is empty, so that nothing is pending means nothing: either the volume has no data yet, or this brick was wiped ' +
-  'or replaced and its data is missing; if the other bricks have data, mark it, so that they heal it ' +
-  '(brick-agent heal mark-replaced)';
+  'or replaced and its data is missing; compare with the other bricks (brick-agent heal safe-to-stop asks them), and if they have ' +
+  'data, have it restored (brick-agent heal mark-replaced, or heal start --full where that is refused)';
 
 export interface BacklogOptions {
   stallAfterMs?: number;

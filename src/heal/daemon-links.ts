@@ -33,11 +33,13 @@ export interface DaemonLink {
   isOwnSet: boolean;
   /** Undefined: not known. */
   isConnected: boolean | undefined;
+  /** Where the daemon did not say, whether it has a TCP connection; undefined: it said, or that cannot be seen. */
+  isReached: boolean | undefined;
 }
 
 export interface DaemonLinksOptions {
-  /** This brick, as its set blames it; undefined: nobody is blamed by name. */
-  self: string | undefined;
+  /** This brick, as its set blames it, or its name in the volfile where nobody is blamed by name. */
+  self: string;
   daemon: { children(signal: AbortSignal): Promise<DaemonChild[]> };
   /** Why the daemon need not be asked, e.g. that its process is not there; undefined: it may be. */
   away: () => string | undefined;
@@ -77,11 +79,12 @@ export class DaemonLinks {
     return condition;
   }
 
-  /** Bricks without a connection, of this brick's own set and of the others; undefined: not known. */
+  /** Bricks without a connection, at least, of this brick's own set and of the others; undefined: not known. */
   disconnected(): { own: number; other: number } | undefined {
     const { links } = this;
-    if (links.length === 0 || links.some(({ isConnected }) => isConnected === undefined)) return undefined;
     const without = links.filter(({ isConnected }) => isConnected === false);
+    const isOpen = links.length === 0 || links.some(({ isConnected }) => isConnected === undefined);
+    if (without.length === 0 && isOpen) return undefined;
     const own = without.filter(({ isOwnSet }) => isOwnSet).length;
     return { own, other: without.length - own };
   }
@@ -125,12 +128,13 @@ export class DaemonLinks {
   }
 
   #linksOf(children: readonly DaemonChild[]): DaemonLink[] {
-    const own = children.find(({ pendingName }) => pendingName !== undefined && pendingName === this.#options.self);
-    return children.map(({ xlator, name, isConnected }) => ({
+    const own = children.find(({ name, pendingName }) => (pendingName ?? name) === this.#options.self);
+    return children.map(({ xlator, name, isConnected, isReached }) => ({
       xlator,
       name,
       isOwnSet: own === undefined || own.xlator === xlator,
       isConnected,
+      isReached: isConnected === undefined ? isReached : undefined,
     }));
   }
 
@@ -150,6 +154,10 @@ export function judgeLinks(links: readonly DaemonLink[], unknown: string | undef
   }
   if (unknown !== undefined) return { type, status: 'Unknown', reason: 'NotAsked', message: unknown };
   const open = links.filter(({ isConnected }) => isConnected === undefined).map(({ name }) => name);
+  if (open.length > 0 && links.every(({ isConnected, isReached }) => isConnected ?? isReached)) {
+    const message = `the self-heal daemon has a TCP connection to each of ${links.length} bricks; whether they took its log-in, that of a disperse set does not say`;
+    return { type, status: 'Unknown', reason: 'NotSaid', message };
+  }
   if (links.length === 0 || open.length > 0) {
     const which = open.length === 0 ? 'any brick' : open.join(', ');
     const message = `the self-heal daemon does not say whether it is connected to ${which}; of disperse sets it never does`;

@@ -39,9 +39,15 @@ export interface HealSituation extends ObstacleFacts {
   /** What it said of them when it was last asked to heal. */
   lastAnswer: readonly ExplainedStatus[];
   backlog: BacklogView;
+  /** Why this brick does not serve; undefined: it does. */
+  notServing: string | undefined;
+  /** The kinds of each object that is known to be in split-brain. */
+  splitBrains: readonly (readonly SplitKind[])[];
+  /** Bricks that have what this one missed, and what they say. */
+  behind: readonly { brickIndex: number; message: string }[];
   /** Some of what waits. */
   sample: readonly PendingEntry[];
-  /** This brick, as the set blames it. */
+  /** This brick, as the set blames it, or its name in the volfile where nobody is blamed by name. */
   self: string | undefined;
 }
 
@@ -67,9 +73,15 @@ export type Comparison =
 
 /** What stands in the way of any heal, and of this object's. The gravest first; never empty. */
 export function explainHeal(situation: HealSituation, subject?: ExplainSubject): Finding[] {
-  const findings = [...daemonFindings(situation), ...childFindings(situation, subject?.entry)];
+  const findings = [
+    ...ownFindings(situation),
+    ...daemonFindings(situation),
+    ...setFindings(situation),
+    ...childFindings(situation, subject?.entry),
+  ];
   if (subject === undefined) {
-    findings.push(...obstaclesAmong(situation.sample, situation), ...backlogFindings(situation.backlog));
+    findings.push(...splitBrainsFound(situation.splitBrains), ...obstaclesAmong(situation.sample, situation));
+    findings.push(...backlogFindings(situation.backlog));
   } else {
     findings.push(...(subject.isWaiting ? entryFindings(subject, situation) : [notWaiting(subject.entry)]));
     findings.push(...(subject.nameGaps ?? []).map(nameMissing));
@@ -78,7 +90,63 @@ export function explainHeal(situation: HealSituation, subject?: ExplainSubject):
   if (!isObstructed && isPending(situation.backlog, subject)) {
     findings.push(WAITS, ...(subject?.comparison === undefined ? [SEEN_ELSEWHERE] : [REFUSED_ELSEWHERE]));
   }
+  if (subject === undefined) findings.push(...situation.behind.map(behindOther));
   return findings.toSorted((a, b) => RANK[a.severity] - RANK[b.severity]);
+}
+
+function ownFindings({ notServing }: HealSituation): Finding[] {
+  if (notServing === undefined) return [];
+  return [
+    {
+      reason: 'BrickDown',
+      severity: 'error',
+      message: `this brick does not serve (${notServing}): it misses what is written now, and only the other bricks know what`,
+      remedy:
+        'start it; brick-agent doctor says more, and brick-agent heal list in the pods of the others what it missed',
+    },
+  ];
+}
+
+function behindOther({ brickIndex, message }: HealSituation['behind'][number]): Finding {
+  return {
+    reason: 'BehindOther',
+    severity: 'warning',
+    message: `this brick missed what brick ${brickIndex} has: there, ${message}`,
+    remedy: 'brick-agent heal list and heal explain in its pod say what, and what holds it up',
+  };
+}
+
+/** Too few bricks to compare with, or to make a file of. Other sets of the volume are healed, or not, apart. */
+function setFindings({ children, self }: HealSituation): Finding[] {
+  const known = children === undefined || 'error' in children ? [] : children;
+  const own = known.find(({ name, pendingName }) => (pendingName ?? name) === self);
+  const set = known.filter(({ xlator }) => xlator === own?.xlator);
+  const up = set.filter(({ isConnected }) => isConnected !== false).length;
+  if (own?.needed === undefined || up >= own.needed) return [];
+  return [
+    {
+      reason: 'TooFewBricks',
+      severity: 'error',
+      message: `the self-heal daemon reaches ${up} of the ${set.length} bricks of ${own.xlator}, and nothing heals there with fewer than ${own.needed}`,
+      remedy: `start ${own.needed - up === 1 ? 'one' : own.needed - up} more of them at least`,
+    },
+  ];
+}
+
+function splitBrainsFound(splitBrains: HealSituation['splitBrains']): Finding[] {
+  if (splitBrains.length === 0) return [];
+  const isMerged = splitBrains.every((kinds) => kinds.every((kind) => kind === 'entry'));
+  const what = splitBrains.length === 1 ? '1 object is' : `${splitBrains.length} objects are`;
+  return [
+    {
+      reason: 'SplitBrain',
+      severity: isMerged ? 'warning' : 'error',
+      message: `${what} in split-brain, confirmed by all bricks of the set`,
+      remedy: isMerged
+        ? 'the daemon merges the names of directories: brick-agent heal start'
+        : 'brick-agent heal split-brain shows the copies; brick-agent heal resolve ends it by policy (docs/heal.md)',
+    },
+  ];
 }
 
 const RANK = { error: 0, warning: 1, info: 2 };
@@ -149,12 +217,15 @@ function childFindings({ children, lastAnswer, self }: HealSituation, entry: Pen
     if (isConnected !== false) continue;
     const isBlamed = entry?.blames.some(({ child }) => child === pendingName) === true;
     // The daemon serves all sets of a distributed volume; this brick's objects are healed to and from its own alone.
-    const isOther = self !== undefined && !known.some((other) => other.xlator === xlator && other.pendingName === self);
+    const isOther =
+      self !== undefined &&
+      !known.some((other) => other.xlator === xlator && (other.pendingName ?? other.name) === self);
+    const isSelf = (pendingName ?? name) === self;
     findings.push({
       reason: isBlamed ? 'SinkDown' : 'BrickNotConnected',
       severity: isOther ? 'info' : entry === undefined || isBlamed ? 'error' : 'warning',
       message:
-        `the self-heal daemon has no connection to ${name} of ${xlator}` +
+        `the self-heal daemon has no connection to ${name}${isSelf ? ' (this brick)' : ''} of ${xlator}` +
         (isOther ? ', another set: nothing of this brick waits for it' : isBlamed ? ', which missed the changes' : ''),
       remedy: 'start that brick, or check remote-host and remote-port of the volume in the volfile of the daemon',
       isOwnBrick: pendingName === self,
@@ -163,7 +234,7 @@ function childFindings({ children, lastAnswer, self }: HealSituation, entry: Pen
   for (const { xlator, child, status, explanation } of lastAnswer) {
     if (status !== 'Brick is remote') continue;
     const at = known.find((known) => known.xlator === xlator && known.child === child);
-    if (at === undefined || at.pendingName !== self) continue;
+    if (at === undefined || (at.pendingName ?? at.name) !== self) continue;
     findings.push({
       reason: 'BrickIsRemote',
       severity: 'error',
@@ -174,11 +245,12 @@ function childFindings({ children, lastAnswer, self }: HealSituation, entry: Pen
   return findings;
 }
 
+const WIPED_REMEDY =
+  'if the other bricks have data: brick-agent heal mark-replaced, or heal start --full where that is refused (docs/heal.md)';
+
 function backlogFindings({ state, reason, message }: BacklogView): Finding[] {
   if (reason === 'BrickEmpty') {
-    return [
-      { reason, severity: 'error', message, remedy: 'brick-agent heal mark-replaced, if the other bricks have data' },
-    ];
+    return [{ reason, severity: 'error', message, remedy: WIPED_REMEDY }];
   }
   const severity = state === 'Stalled' ? 'error' : state === 'Unknown' ? 'warning' : 'info';
   return [{ reason, severity, message, remedy: undefined }];

@@ -85,8 +85,12 @@ export interface DaemonChild {
   name: string;
   /** Under which others blame it; undefined with disperse. */
   pendingName: string | undefined;
-  /** Undefined: the daemon did not say. */
+  /** Undefined: the daemon did not say, and it has a TCP connection to it or that cannot be seen. */
   isConnected: boolean | undefined;
+  /** Whether it has a TCP connection to it, where it did not say; undefined: that cannot be seen. */
+  isReached?: boolean | undefined;
+  /** Bricks of the set that must be there for anything to be healed; undefined: not known. */
+  needed?: number | undefined;
 }
 
 /** Which process answered; another one knows nothing of what this one was told. */

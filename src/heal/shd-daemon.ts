@@ -1,20 +1,27 @@
 /** The self-heal daemon of this pod over its unix socket, proven before every call. */
 import type { Clock } from '../lib/clock.ts';
 import { AgentError } from '../lib/errors.ts';
+import { hostAddresses } from '../lib/host-addresses.ts';
+import { mapPool } from '../lib/pool.ts';
 import { keyOf } from '../process/identity.ts';
 import { haltOf, HALTS } from '../process/halt.ts';
+import { plainAddress, tcpPeersOf } from '../process/tcp-connections.ts';
 import type { RpcObserver } from '../rpc/connection.ts';
 import type { HealChild, HealOperationName } from '../rpc/heal-reply.ts';
 import { ManagementClient } from '../rpc/management-client.ts';
 import { createShdProof } from '../rpc/shd-proof.ts';
 import type { ChildCrawl, CrawlReport, DaemonChild, DaemonIdentity, HealDaemon, HealKind, HealStart } from './ports.ts';
 import { proveShd, type ProvenShd, type ShdProofOptions } from './shd-proof.ts';
+import { isLookUpNeeded, reachOf, type BrickPlace } from './tcp-reach.ts';
 
 /**
  * The daemon asks every brick for its host before it answers, and a frozen one keeps it waiting for twice its ping time-out of
  * 42 s: 82.5 s were measured on 11.1. In milliseconds.
  */
 const HEAL_ANSWER_MS = 120_000;
+
+/** Host names that are looked up at once: each holds a thread of the pool until the resolver answers. */
+const LOOKUPS = 2;
 
 export interface ShdDaemonOptions extends ShdProofOptions {
   clock: Clock;
@@ -52,13 +59,33 @@ export class ShdDaemon implements HealDaemon {
    */
   async children(signal: AbortSignal): Promise<DaemonChild[]> {
     const proven = await this.#prove(signal);
-    // A disperse translator knows no such question.
+    // A disperse translator knows no such question; what its TCP connections say is no answer, but that there is none is.
     const replicas = proven.sets.filter(({ kind }) => kind === 'replicate');
     const answers = replicas.length === 0 ? [] : await this.#ask('count', { ...proven, sets: replicas }, signal);
-    return proven.sets.flatMap(({ name: xlator, children }) =>
+    const reached = proven.sets.length === replicas.length ? undefined : await this.#reached(proven, signal);
+    return proven.sets.flatMap(({ name: xlator, kind, needed, children }) =>
       children.map(({ name, pendingName }, child) => {
         const answer = answers.find((answer) => answer.xlator === xlator && answer.child === child);
-        return { xlator, child, name, pendingName, isConnected: isConnected(answer) };
+        const isReached = kind === 'disperse' ? reached?.get(name) : undefined;
+        const said = isReached === false ? false : isConnected(answer);
+        return { xlator, child, name, pendingName, needed, isReached, isConnected: said };
+      }),
+    );
+  }
+
+  /** By name, whether it has a TCP connection to a brick; what is not in it is not known. */
+  async #reached({ process, sets }: ProvenShd, signal: AbortSignal): Promise<ReadonlyMap<string, boolean>> {
+    const bricks = sets.flatMap(({ children }) => children);
+    const peers = await tcpPeersOf(process.pid, this.#options.procRoot);
+    if (peers === undefined) return new Map();
+    const ports = bricks.map(({ remotePort }) => remotePort);
+    const addresses = isLookUpNeeded(ports, peers) ? await addressesOf(bricks, signal) : [];
+    const places = ports.map((port, at): BrickPlace => ({ port, addresses: addresses[at] }));
+    const reach = reachOf(places, peers);
+    return new Map(
+      bricks.flatMap(({ name }, at) => {
+        const isReached = reach[at];
+        return isReached === undefined ? [] : [[name, isReached] as const];
       }),
     );
   }
@@ -95,6 +122,15 @@ export class ShdDaemon implements HealDaemon {
 
 function identityOf({ process }: ProvenShd): DaemonIdentity {
   return { key: keyOf(process), startedAt: process.startedAt };
+}
+
+async function addressesOf(
+  bricks: readonly { remoteHost: string | undefined }[],
+  signal: AbortSignal,
+): Promise<(string[] | undefined)[]> {
+  const hosts = [...new Set(bricks.flatMap(({ remoteHost }) => remoteHost ?? []))];
+  const found = await mapPool(hosts, LOOKUPS, async (host) => (await hostAddresses(host, signal))?.map(plainAddress));
+  return bricks.map(({ remoteHost }) => (remoteHost === undefined ? undefined : found[hosts.indexOf(remoteHost)]));
 }
 
 function isConnected(answer: HealChild | undefined): boolean | undefined {

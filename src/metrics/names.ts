@@ -375,7 +375,7 @@ export const METRICS = {
   },
   gluster_heal_daemon_disconnected_bricks: {
     type: 'gauge',
-    help: 'Bricks to which the self-heal daemon of this pod has no connection, as it says itself: of the set of this brick (own) and of the other sets of the volume (other). Absent while not known, and of disperse sets.',
+    help: 'Bricks to which the self-heal daemon of this pod has no connection, at least: as it says itself, and of disperse sets, of which it says nothing, those to which it has no TCP connection; of the set of this brick (own) and of the other sets of the volume (other). Absent while not known, and while a disperse set has lost none.',
     labels: ['set'],
   },
   gluster_volfile_last_reload_successful: {

@@ -93,6 +93,8 @@ export interface HealSet {
   children: HealChild[];
   /** The last child of a replicate set is an arbiter. */
   arbiter: boolean;
+  /** Bricks that must be there for anything to be healed; undefined: the volfile does not say. */
+  needed: number | undefined;
 }
 
 /** The replica and disperse sets of a self-heal daemon's (or client's) graph, in file order. */
@@ -101,16 +103,27 @@ export function healSets(graph: Graph): HealSet[] {
   return healVolumes(graph).map((volume) => {
     const replicate = isType(volume, 'cluster/replicate');
     const pending = replicate ? optionOf(volume, 'afr-pending-xattr')?.split(',') : undefined;
+    const children = childrenOf(graph, volume);
     return {
       name: volume.name,
       kind: replicate ? 'replicate' : 'disperse',
       healDaemon: booleanOption(volume, 'iam-self-heal-daemon', false),
       arbiter: replicate && optionOf(volume, 'arbiter-count') === '1',
-      children: childrenOf(graph, volume).map((child, index) =>
-        healChild(child, clients.get(child.name), replicate, pending?.[index]),
-      ),
+      needed: replicate ? MIN_COPIES : fragmentsOf(volume, children.length),
+      children: children.map((child, index) => healChild(child, clients.get(child.name), replicate, pending?.[index])),
     };
   });
+}
+
+/** Replicate compares and copies between two at least: with one it says "< 2 bricks in replica are up" (measured on 11.1). */
+const MIN_COPIES = 2;
+
+/** Of how many fragments a disperse set makes a file. */
+function fragmentsOf(volume: Volume, children: number): number | undefined {
+  const redundancy = Number(optionOf(volume, 'redundancy') ?? 'NaN');
+  return Number.isSafeInteger(redundancy) && redundancy > 0 && redundancy < children
+    ? children - redundancy
+    : undefined;
 }
 
 /** Depth first from `volume`; undefined when there is none of the type. */

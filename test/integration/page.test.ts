@@ -125,6 +125,7 @@ describe.skipIf(executable === undefined && !isCi)('the status page', () => {
     // The fullest first.
     expect(await namesOfPvs()).toEqual(['pvc-mail', 'pvc-database', 'pvc-logs', 'pvc-scratch']);
     expect(text).toMatch(/0\s+objects wait\s+Complete/);
+    await browser.waitText(/Daemon reaches\s+All bricks/);
     expect(text).toContain('/brick/livez');
     expect(text).toMatch(/Health check\s+(None written yet|Written .* ago)/);
     // Nobody is there to be asked.
@@ -186,6 +187,10 @@ describe.skipIf(executable === undefined && !isCi)('the status page', () => {
     await volume.configMap.swap({ [volume.brick(0).volfileName]: good.replace('end-volume', '') });
     const text = await browser.waitText(/Rejected[\s\S]*objects wait\s+Progressing/);
     expect(text).toMatch(/Error · brick-volfile · SyntaxError/);
+    await browser.waitText(
+      /Daemon reaches\s+Not all bricks\s+the self-heal daemon has no connection to pool1-client-1/,
+      30_000,
+    );
     // Asked again in the meantime, with what waits for a heal; why not is folded away.
     await browser.waitText(/May be stopped\s+No\s/, 30_000);
     expect(await browser.evaluate(`byId('brick-body').textContent`)).toContain(

@@ -103,6 +103,9 @@ describe.each([
     expect(explained.stdout).toContain(
       'ERROR SplitBrain: split-brain, confirmed by all bricks of the set: the bricks have',
     );
+    const backlog = await agentOf(0).cli('heal', 'explain');
+    expect(backlog.stdout).toMatch(/ERROR SplitBrain: 6 objects are in split-brain[\s\S]*heal resolve/);
+    expect((await agentOf(0).cli('heal', 'status')).stdout).toMatch(/^Split-brain 6 objects/m);
     // Nobody blames its copy, though it blames all others.
     const pending = await agentOf(0).cli('heal', 'explain', '/sb/pending');
     expect(pending.stdout).not.toContain('ERROR SplitBrain');

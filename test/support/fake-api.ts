@@ -140,6 +140,7 @@ export function operationView(id: string, kind: 'index' | 'full' = 'index'): Hea
     accepted: true,
     children: [{ xlator: 'pool1-replicate-0', child: 0, status: 'Started', explanation: null }],
     startedAt: TIME,
+    answeredAt: TIME,
     finishedAt: null,
     backlogAtStart: 1200,
     backlogNow: 900,
@@ -253,6 +254,8 @@ export class FakeHeal implements HealService {
       inPerSecond: 0.5,
       outPerSecond: 20.25,
       etaSeconds: 61,
+      notServing: null,
+      splitBrain: 0,
       daemon: {
         state: 'Running',
         pid: 77,

@@ -80,6 +80,10 @@ export interface PageStatus {
     outPerSecond: number | null;
     etaSeconds: number | null;
     pendingSince: string | null;
+    /** Objects; null: not known, or there can be none. */
+    splitBrain: number | null;
+    /** Whether the self-heal daemon is connected to all bricks; null: this pod has none. */
+    connected: ShownCondition | null;
     history: { pointMs: number; points: (number | null)[] };
   };
   volfiles: {

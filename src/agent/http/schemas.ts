@@ -243,6 +243,9 @@ export const healOperationSchema = Type.Object({
     },
   ),
   startedAt: Time,
+  answeredAt: Nullable(
+    Type.String({ description: 'ISO 8601 time of the newest answer of the heal daemon, which `children` has.' }),
+  ),
   finishedAt: Nullable(Time),
   backlogAtStart: Count,
   backlogNow: Count,
@@ -299,6 +302,19 @@ export const healSchema = Type.Object({
   inPerSecond: Nullable(Type.Number()),
   outPerSecond: Nullable(Type.Number()),
   etaSeconds: Nullable(Type.Number()),
+  notServing: Nullable(
+    Type.String({
+      description:
+        'Why the brick does not serve: it misses what is written now, and only the other bricks know what. Null: it serves.',
+    }),
+  ),
+  splitBrain: Nullable(
+    Type.Integer({
+      minimum: 0,
+      description:
+        'Objects in split-brain, confirmed by all bricks of the set, see GET /v1/heal/split-brain; null: not known.',
+    }),
+  ),
   daemon: Nullable(
     Type.Object(
       {

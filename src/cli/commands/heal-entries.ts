@@ -15,6 +15,11 @@ import { formatTable } from '../table.ts';
 /** Entries in one question to the agent, the most that it gives: answered in some 50 ms. */
 const PAGE_ENTRIES = 1000;
 
+const NOTHING: Record<string, string> = {
+  xattrop: 'Nothing waits for heal as far as this brick knows.',
+  dirty: 'Nothing is being written or left dirty on this brick. What waits for heal is in the index xattrop.',
+};
+
 /** Prints page by page, so that a million entries need no memory here; the agent reads one while the one before is printed. Exit 1 when anything waits. */
 export async function healList(
   client: AgentClient,
@@ -24,6 +29,7 @@ export async function healList(
   limit: number | undefined,
 ): Promise<ExitCode> {
   let printed = 0;
+  let isCut = false;
   const ask = async (after: string | undefined, known: number): Promise<unknown> => {
     const rest = limit === undefined ? PAGE_ENTRIES : Math.min(PAGE_ENTRIES, limit - known);
     const query = new URLSearchParams({ index, limit: String(rest), ...(after === undefined ? {} : { after }) });
@@ -34,6 +40,7 @@ export async function healList(
     if (!Check(healEntriesSchema, page)) throw unexpected('a page of heal entries');
     const known = printed + page.items.length;
     const isLast = page.next === null || (limit !== undefined && known >= limit);
+    isCut = isLast && page.next !== null;
     asked = isLast ? undefined : ask(page.next ?? undefined, known);
     // It fails above.
     asked?.catch(() => undefined);
@@ -49,7 +56,8 @@ export async function healList(
     }
   }
   if (json) output.line(printed === 0 ? '[]' : '\n]');
-  else if (printed === 0) output.line('Nothing waits for heal as far as this brick knows.');
+  else if (printed === 0) output.line(NOTHING[index] ?? 'The index is empty.');
+  else if (isCut) output.line('\nThere are more: this is as far as --limit goes.');
   return printed === 0 ? 0 : 1;
 }
 

@@ -6,20 +6,22 @@ import { formatDuration } from '../../lib/units.ts';
 import type { AgentClient } from '../client.ts';
 import { printJson, type Output } from '../output.ts';
 import type { ExitCode } from '../program.ts';
-import { formatTable } from '../table.ts';
+import { formatTable, printable } from '../table.ts';
 
 /** Pause between two looks at a running operation, in milliseconds. */
 const POLL_MS = 500;
+/** A daemon that is asked once more answers at once, or a brick that hangs keeps it waiting for longer than anybody would; in milliseconds. */
+const ONCE_MORE_MS = 8_000;
 
 const CONNECTED = { True: 'to all', False: 'not to all', Unknown: 'unknown' };
 const FROM = { Changed: 'its last change', Seen: 'first seen then' };
 
-/** Exit 1 unless the backlog is empty. */
+/** Exit 1 unless the backlog is empty and the brick serves. */
 export async function healStatus(client: AgentClient, output: Output, json: boolean): Promise<ExitCode> {
   const heal = await client.get('/v1/heal');
   if (!Check(healSchema, heal))
     throw new AgentError('RpcProtocol', 'the agent answered something else than a heal status');
-  const exit = heal.state === 'Complete' ? 0 : 1;
+  const exit = heal.state === 'Complete' && heal.notServing === null ? 0 : 1;
   if (json) {
     printJson(output, heal);
     return exit;
@@ -39,13 +41,14 @@ export async function healStart(
   json: boolean,
   kind: 'index' | 'full',
 ): Promise<ExitCode> {
-  let { body } = await client.request('POST', '/v1/heal', { kind });
-  for (;;) {
-    if (!Check(healOperationSchema, body))
-      throw new AgentError('RpcProtocol', 'the agent answered something else than an operation');
-    if (body.state !== 'Pending') break;
+  let body = operationOf((await client.request('POST', '/v1/heal', { kind })).body);
+  const { state, answeredAt } = body;
+  // An index heal that is under way is asked once more, and what it says now is what was asked for.
+  const until = state === 'Running' && kind === 'index' ? performance.now() + ONCE_MORE_MS : 0;
+  const isOld = (): boolean => body.state === 'Running' && body.answeredAt === answeredAt && performance.now() < until;
+  while (body.state === 'Pending' || isOld()) {
     await delay(POLL_MS);
-    body = await client.get(`/v1/operations/${body.id}`);
+    body = operationOf(await client.get(`/v1/operations/${body.id}`));
   }
   if (json) printJson(output, body);
   else {
@@ -55,12 +58,23 @@ export async function healStart(
   return body.accepted === true ? 0 : 1;
 }
 
+function operationOf(body: unknown): HealOperationView {
+  if (Check(healOperationSchema, body)) return body;
+  throw new AgentError('RpcProtocol', 'the agent answered something else than an operation');
+}
+
 export function printHeal(output: Output, heal: HealView): void {
   const { pending } = heal;
   output.line(`Heal        ${heal.state}: ${heal.message}`);
   output.line(
     `Pending     ${count(pending.xattrop)} xattrop, ${count(pending.dirty)} dirty, ${count(pending.entryChanges)} entry changes`,
   );
+  if (heal.notServing !== null) {
+    output.line(`Brick       does not serve (${printable(heal.notServing)}): what it misses now, only the others know`);
+  }
+  if (heal.splitBrain !== null && heal.splitBrain > 0) {
+    output.line(`Split-brain ${heal.splitBrain} ${heal.splitBrain === 1 ? 'object' : 'objects'}: see heal split-brain`);
+  }
   if (heal.pendingSince !== null) output.line(`Since       ${heal.pendingSince}`);
   if (heal.oldest !== null) {
     const { gfid, since, sinceFrom, ofAll } = heal.oldest;

@@ -130,6 +130,34 @@ describe('DaemonLinks', () => {
     children = [child(0, 0, false), { ...child(0, 1), isConnected: undefined }];
     await pass();
     expect(links.condition.status).toBe('False');
+    // At least.
+    expect(links.disconnected()).toEqual({ own: 1, other: 0 });
+  });
+
+  it('says of bricks that a daemon tells nothing of what its TCP connections show', async () => {
+    const fragment = (index: number, isReached: boolean): DaemonChild => {
+      const isConnected = isReached ? undefined : false;
+      return {
+        ...child(0, index),
+        isConnected,
+        xlator: `vol1-disperse-${index < 2 ? 0 : 1}`,
+        pendingName: undefined,
+        isReached,
+      };
+    };
+    children = [0, 1, 2].map((index) => fragment(index, true));
+    await pass();
+    expect(links.condition).toMatchObject({
+      status: 'Unknown',
+      message: expect.stringMatching(/has a TCP connection to each of 3 bricks/),
+    });
     expect(links.disconnected()).toBeUndefined();
+    [connections, children] = ['1 2', [fragment(0, true), fragment(1, true), fragment(2, false)]];
+    await pass(5000);
+    expect(links.condition).toMatchObject({
+      status: 'False',
+      message: expect.stringContaining('vol1-client-2 (another set)'),
+    });
+    expect(links.disconnected()).toEqual({ own: 0, other: 1 });
   });
 });

@@ -8,6 +8,12 @@ import { counts } from './counts.ts';
 
 const XLATOR = 'vol1-replicate-0';
 
+/** As that of a disperse set, of which nobody is blamed by name. */
+function fragment(index: number, isConnected: boolean | undefined): DaemonChild {
+  const name = `vol1-client-${index}`;
+  return { xlator: 'vol1-disperse-0', child: index, name, pendingName: undefined, isConnected, needed: 2 };
+}
+
 function brick(index: number, isConnected: boolean | undefined = true): DaemonChild {
   const name = `vol1-client-${index}`;
   return { xlator: XLATOR, child: index, name, pendingName: name, isConnected };
@@ -23,6 +29,9 @@ function situation(fields: Partial<HealSituation> = {}, pending = counts(3)): He
     children: [brick(0), brick(1), brick(2)],
     lastAnswer: [],
     sample: [],
+    notServing: undefined,
+    splitBrains: [],
+    behind: [],
     now: 0,
     useOf: () => undefined,
     otherUses: () => new Map(),
@@ -104,6 +113,73 @@ describe('explainHeal of the backlog', () => {
     const [own] = explainHeal(situation({ children: [brick(0, false), brick(1), brick(2)], self: 'vol1-client-0' }));
     expect(own).toMatchObject({ reason: 'BrickNotConnected', isOwnBrick: true });
     expect(others.map(({ reason }) => reason)).toEqual(['Waiting']);
+  });
+
+  it('says when too few bricks are left to heal anything from, by what is certain', () => {
+    const replicas = [0, 1, 2].map((index) => Object.assign(brick(index, index === 0), { needed: 2 }));
+    expect(explainHeal(situation({ children: replicas }))[0]).toMatchObject({
+      reason: 'TooFewBricks',
+      severity: 'error',
+      message: expect.stringContaining('reaches 1 of the 3 bricks of vol1-replicate-0'),
+      remedy: 'start one more of them at least',
+    });
+    const fragments = [fragment(0, undefined), fragment(1, undefined), fragment(2, false)];
+    expect(reasons(situation({ children: fragments }))).toEqual(['BrickNotConnected', 'Waiting']);
+    fragments[1] = fragment(1, false);
+    expect(reasons(situation({ children: fragments }))).toEqual([
+      'TooFewBricks',
+      'BrickNotConnected',
+      'BrickNotConnected',
+      'Waiting',
+    ]);
+    // Of another set it is said by its own agents.
+    const own = [0, 1, 2].map((index) => fragment(index, undefined));
+    const other = [3, 4, 5].map((index) => Object.assign(fragment(index, false), { xlator: 'vol1-disperse-1' }));
+    expect(reasons(situation({ children: [...own, ...other] }))).not.toContain('TooFewBricks');
+  });
+
+  it('says that this very brick does not serve, and what the others have that it missed', () => {
+    const down = situation({ notServing: 'refused', children: [brick(0, false), brick(1), brick(2)] }, counts(0));
+    const [own, link] = explainHeal(down);
+    expect(own).toMatchObject({
+      reason: 'BrickDown',
+      severity: 'error',
+      message: expect.stringContaining('(refused)'),
+    });
+    expect(link?.message).toContain('vol1-client-0 (this brick)');
+    const behind = situation({ behind: [{ brickIndex: 1, message: '3 objects wait for heal' }] }, counts(0));
+    expect(explainHeal(behind)[0]).toMatchObject({
+      reason: 'BehindOther',
+      severity: 'warning',
+      message: expect.stringMatching(/what brick 1 has: there, 3 objects/),
+    });
+    expect(reasons(behind, entry())).not.toContain('BehindOther');
+  });
+
+  it('says how much is in split-brain, and whether anybody has to decide', () => {
+    const told = explainHeal(situation({ splitBrains: [['entry'], ['data', 'metadata']] }));
+    expect(told[0]).toMatchObject({
+      reason: 'SplitBrain',
+      severity: 'error',
+      message: expect.stringContaining('2 objects are'),
+      remedy: expect.stringContaining('heal resolve'),
+    });
+    expect(told.map(({ reason }) => reason)).not.toContain('WaitsForCrawl');
+    expect(explainHeal(situation({ splitBrains: [['entry']] }))[0]).toMatchObject({
+      severity: 'warning',
+      message: expect.stringContaining('1 object is'),
+      remedy: expect.stringContaining('heal start'),
+    });
+  });
+
+  it('takes no brick of another pod for its own, where the daemon says that it is remote', () => {
+    const lastAnswer = [1, 2].map((child) =>
+      explainStatus({ xlator: 'vol1-disperse-0', child, status: 'Brick is remote' }),
+    );
+    const children = [0, 1, 2].map((index) => fragment(index, undefined));
+    expect(reasons(situation({ children, lastAnswer }))).not.toContain('BrickIsRemote');
+    lastAnswer.push(explainStatus({ xlator: 'vol1-disperse-0', child: 0, status: 'Brick is remote' }));
+    expect(reasons(situation({ children, lastAnswer }))).toContain('BrickIsRemote');
   });
 
   it('makes no alarm of a brick of another set, where nothing of this one waits for it', () => {

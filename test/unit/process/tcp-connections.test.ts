@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { writeFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { tcpConnectionsOf } from '../../../src/process/tcp-connections.ts';
+import { plainAddress, tcpConnectionsOf, tcpPeersOf } from '../../../src/process/tcp-connections.ts';
 import { FakeProc } from './fake-proc.ts';
 
 const TABLE = [
@@ -34,6 +34,25 @@ describe('tcpConnectionsOf', () => {
     expect(await tcpConnectionsOf(6, proc.root)).toBeUndefined();
   });
 
+  it('tells the other ends, of IPv6 and of IPv4 in IPv6, too', async () => {
+    writeFileSync(`${proc.root}/5/net/tcp`, TABLE);
+    const six = [
+      '  sl  local_address rem_address st',
+      '   0: 0:0 B80D0120000000000000000001000000:5DC7 01 0:0 0:0 0 0 0 101 1',
+      '   1: 0:0 0000000000000000FFFF00000100007F:5DC8 01 0:0 0:0 0 0 0 103 1',
+      '   2: 0:0 00ZZ:5DC8 01 0:0 0:0 0 0 0 103 1',
+    ];
+    writeFileSync(`${proc.root}/5/net/tcp6`, six.join('\n'));
+    expect(await tcpPeersOf(5, proc.root)).toEqual([
+      { address: '127.0.0.1', port: 0x5dc7 },
+      { address: '127.0.0.1', port: 0x5dc9 },
+      { address: '2001:db8::1', port: 0x5dc7 },
+      { address: '127.0.0.1', port: 0x5dc8 },
+    ]);
+    expect(await tcpPeersOf(6, proc.root)).toBeUndefined();
+    expect(plainAddress('2001:DB8:0:0:0:0:0:1')).toBe('2001:db8::1');
+  });
+
   it('sees a connection of this very process come and go', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -43,6 +62,7 @@ describe('tcpConnectionsOf', () => {
     const socket = connect(address.port, '127.0.0.1');
     await Promise.all([once(socket, 'connect'), once(server, 'connection')]);
     expect(await tcpConnectionsOf(process.pid)).not.toBe(before);
+    expect(await tcpPeersOf(process.pid)).toContainEqual({ address: '127.0.0.1', port: address.port });
     socket.destroy();
     server.close();
   });

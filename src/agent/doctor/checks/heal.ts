@@ -10,15 +10,18 @@ export const HEAL_CHECKS: readonly DoctorCheck[] = [
     explainedBy: ['shd-volfile', 'shd-process', 'shd-answers'],
     judge: ({ heal: { findings, backlog } }) => {
       if (findings === undefined) return 'the self-heal daemon was not asked';
-      return findings
-        .filter(({ severity }) => severity !== 'info')
-        .map(({ reason, message, remedy, isOwnBrick = false }): Judgement => {
-          // With nothing to heal now, a brick that is away is no fault of this one; it will be one when it returns.
-          const severity = backlog?.state === 'Complete' ? 'warning' : 'error';
-          // The daemon cannot reach a brick that is down; that it is, is told before.
-          const explainedBy = isOwnBrick ? ['brick-process', 'brick-port'] : [];
-          return { severity, reason, message, evidence: ['brick-agent heal explain'], remedy, explainedBy };
-        });
+      return (
+        findings
+          // Whether this brick serves, other checks say.
+          .filter(({ severity, reason }) => severity !== 'info' && reason !== 'BrickDown')
+          .map(({ reason, message, remedy, isOwnBrick = false }): Judgement => {
+            // With nothing to heal now, a brick that is away is no fault of this one; it will be one when it returns.
+            const severity = backlog?.state === 'Complete' ? 'warning' : 'error';
+            // The daemon cannot reach a brick that is down; that it is, is told before.
+            const explainedBy = isOwnBrick ? ['brick-process', 'brick-port'] : [];
+            return { severity, reason, message, evidence: ['brick-agent heal explain'], remedy, explainedBy };
+          })
+      );
     },
   },
   {

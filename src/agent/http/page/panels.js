@@ -160,11 +160,27 @@ function capacityNode({ totalBytes, availableBytes, inodes, inodesFree }) {
 
 /** @param {PageStatus} status @param {number} now */
 function drawHeal({ heal }, now) {
-  const { state, reason, message, objects, inPerSecond, outPerSecond, etaSeconds, pendingSince, history } = heal;
+  const {
+    state,
+    reason,
+    message,
+    objects,
+    inPerSecond,
+    outPerSecond,
+    etaSeconds,
+    pendingSince,
+    splitBrain,
+    connected,
+    history,
+  } = heal;
   /** @type {[string, Child][]} */
   const rates = [['Came, healed', `${rateText(inPerSecond)}, ${rateText(outPerSecond)}`]];
   if (pendingSince !== null) rates.push(['Waiting for', durationText(now - Date.parse(pendingSince))]);
   if (etaSeconds !== null) rates.push(['Done in about', durationText(etaSeconds * 1000)]);
+  if (splitBrain !== null && splitBrain > 0) {
+    rates.push(['Split-brain', tag('error', `${countText(splitBrain)} ${splitBrain === 1 ? 'object' : 'objects'}`)]);
+  }
+  if (connected !== null) rates.push(['Daemon reaches', connectedNode(connected)]);
   fill(
     'heal-body',
     el(
@@ -178,6 +194,19 @@ function drawHeal({ heal }, now) {
     sparkNode(history),
     facts(rates),
   );
+}
+
+/** @type {Record<ShownCondition['status'], [Level, string]>} */
+const CONNECTED_WORDS = {
+  True: ['ok', 'All bricks'],
+  False: ['warning', 'Not all bricks'],
+  Unknown: ['unknown', 'Not known'],
+};
+
+/** @param {ShownCondition} condition @returns {HTMLElement} */
+function connectedNode({ status, message }) {
+  const [level, words] = CONNECTED_WORDS[status];
+  return el('div', {}, tag(level, words), message === '' ? null : el('p', { class: 'message small muted' }, message));
 }
 
 /** The picture begins with ten minutes and grows to an hour. @param {PageStatus['heal']['history']} history @returns {HTMLElement} */

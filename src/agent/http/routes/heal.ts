@@ -21,7 +21,7 @@ export function healRoutes(server: Server, heal: HealService): void {
         tags,
         summary: 'Starts a heal through the self-heal daemon; the same request again returns the running one.',
         body: healStartSchema,
-        response: withProblems({ 202: healOperationSchema }, 409, 422, 503),
+        response: withProblems({ 202: healOperationSchema }, 409, 422, 501, 503),
       },
     },
     async (request, reply) => {
