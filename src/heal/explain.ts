@@ -228,7 +228,7 @@ function childFindings({ children, lastAnswer, self }: HealSituation, entry: Pen
         `the self-heal daemon has no connection to ${name}${isSelf ? ' (this brick)' : ''} of ${xlator}` +
         (isOther ? ', another set: nothing of this brick waits for it' : isBlamed ? ', which missed the changes' : ''),
       remedy: 'start that brick, or check remote-host and remote-port of the volume in the volfile of the daemon',
-      isOwnBrick: pendingName === self,
+      isOwnBrick: isSelf,
     });
   }
   for (const { xlator, child, status, explanation } of lastAnswer) {
