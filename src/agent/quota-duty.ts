@@ -153,20 +153,28 @@ export class QuotaDuty {
   /** Of how many PVs the volume's usage is known, and of how many it is not; empty where the volume is not distributed. */
   volumeUsageStates(): Map<VolumeUsageView['state'], number> {
     const counts = new Map<VolumeUsageView['state'], number>();
+    const usageOf = this.volumeUsages();
+    if (usageOf === undefined) return counts;
     for (const { pv } of this.enforcer.states()) {
-      const state = this.volumeUsageOf(pv)?.state;
+      const state = usageOf(pv)?.state;
       if (state !== undefined) counts.set(state, (counts.get(state) ?? 0) + 1);
     }
     return counts;
   }
 
-  /** What a limit goes by on a distributed volume; undefined: it is not distributed as far as is known, or nobody limits the PV here. */
-  volumeUsageOf(pv: string): VolumeUsageView | undefined {
-    const { usageIntervalMs, peerIntervalMs } = this.#parts.config;
-    if (this.enforcer.state(pv)?.desired.limitBytes === undefined) return undefined;
+  /**
+   * What limits go by on a distributed volume, for use at once: there may be 10,000 PVs to ask for.
+   *
+   * @returns undefined where the volume is not distributed, as far as is known; the function's: nobody limits the PV here
+   */
+  volumeUsages(): ((pv: string) => VolumeUsageView | undefined) | undefined {
     if (!isDistributed(this.subvolume, this.#subvolumes())) return undefined;
-    if (this.usageTeller === undefined) return NO_PEERS;
-    return volumeUsageView(this.usageTeller.usageOf(pv), ROUNDS_MISSED * (usageIntervalMs + peerIntervalMs));
+    const { usageIntervalMs, peerIntervalMs } = this.#parts.config;
+    return (pv) => {
+      if (this.enforcer.state(pv)?.desired.limitBytes === undefined) return undefined;
+      if (this.usageTeller === undefined) return NO_PEERS;
+      return volumeUsageView(this.usageTeller.usageOf(pv), ROUNDS_MISSED * (usageIntervalMs + peerIntervalMs));
+    };
   }
 
   /** Of the clients' volfile and the peers. With the volfile all are known, and a peer that is silent is of one of those. */

@@ -184,10 +184,12 @@ export function volfileListView(agent: Agent): VolfileListView {
 
 export function quotaService({ quota }: Agent): QuotaService {
   const { enforcer } = quota;
-  const shown = (view: QuotaView): ShownQuota => ({
+  type UsageOf = ReturnType<typeof quota.volumeUsages>;
+  const withUsage = (view: QuotaView, usageOf: UsageOf): ShownQuota => ({
     ...view,
-    status: { ...view.status, volumeUsage: quota.volumeUsageOf(view.pv) ?? null },
+    status: { ...view.status, volumeUsage: usageOf?.(view.pv) ?? null },
   });
+  const shown = (view: QuotaView): ShownQuota => withUsage(view, quota.volumeUsages());
   return {
     get hasSynced() {
       return enforcer.hasSynced;
@@ -195,7 +197,10 @@ export function quotaService({ quota }: Agent): QuotaService {
     get refusals() {
       return enforcer.refusals;
     },
-    list: () => enforcer.list().map(shown),
+    list: () => {
+      const usageOf = quota.volumeUsages();
+      return enforcer.list().map((view) => withUsage(view, usageOf));
+    },
     get: (pv) => {
       const view = enforcer.get(pv);
       return view === undefined ? undefined : shown(view);

@@ -94,26 +94,27 @@ export class UsageTeller {
   /** Whether the brick is told in every pass what the PV uses. */
   isTold(pv: string): boolean {
     const usage = this.#usages.get(pv);
-    return usage !== undefined && this.#isToBeTold(usage);
+    return usage !== undefined && this.#isToBeTold(usage, this.#options.subvolumes());
   }
 
   /** @throws AgentError `Aborted`; one PV's failure costs nothing but its turn */
   async pass(signal: AbortSignal): Promise<void> {
     const { brick, targets, subvolumes, growth, clock } = this.#options;
-    if (!brick.isUp || subvolumes().size < 2) return;
+    const there = subvolumes();
+    if (!brick.isUp || there.size < 2) return;
     this.#mark = await growth?.(signal);
     this.#quietAt = clock.monotonic();
     const all = targets();
     const known = new Set(all.map(({ pv }) => pv));
     for (const pv of this.#own.keys()) if (!known.has(pv)) this.#forget(pv);
     this.#firstPassAt ??= clock.monotonic();
-    const failures = await mapPool(all, WIDTH, async ({ pv, gfid }) => await this.#tell(pv, gfid, signal));
+    const failures = await mapPool(all, WIDTH, async ({ pv, gfid }) => await this.#tell(pv, gfid, there, signal));
     this.#report(failures.find((failure) => failure !== undefined));
   }
 
   /** @returns why it failed */
-  async #tell(pv: string, gfid: Gfid, signal: AbortSignal): Promise<string | undefined> {
-    const { brick, clock, ownSubvolume, others, subvolumes } = this.#options;
+  async #tell(pv: string, gfid: Gfid, there: ReadonlySet<number>, signal: AbortSignal): Promise<string | undefined> {
+    const { brick, clock, ownSubvolume, others } = this.#options;
     try {
       const known = this.#own.get(pv);
       const isQuiet =
@@ -121,9 +122,9 @@ export class UsageTeller {
       const own = isQuiet ? known : await this.#ask(gfid, signal);
       if (own === undefined) return undefined;
       this.#own.set(pv, own);
-      const usage = volumeUsage({ subvolume: ownSubvolume, usedBytes: own.usedBytes }, others(pv), subvolumes());
+      const usage = volumeUsage({ subvolume: ownSubvolume, usedBytes: own.usedBytes }, others(pv), there);
       this.#usages.set(pv, usage);
-      if (usage.kind === 'OwnOnly' || !this.#isToBeTold(usage)) return undefined;
+      if (usage.kind === 'OwnOnly' || !this.#isToBeTold(usage, there)) return undefined;
       const now = clock.monotonic();
       if (own.told?.bytes === usage.usedBytes && now - own.told.at < TELL_AGAIN_MS) return undefined;
       await brick.tellUsage(gfid, usage.usedBytes, signal);
@@ -136,10 +137,10 @@ export class UsageTeller {
     }
   }
 
-  #isToBeTold(usage: VolumeUsage): boolean {
+  #isToBeTold(usage: VolumeUsage, there: ReadonlySet<number>): boolean {
     if (usage.kind !== 'Incomplete') return usage.kind === 'Sum';
-    const { ownSubvolume, subvolumes, patienceMs, clock } = this.#options;
-    if (!isDistributed(ownSubvolume, subvolumes()) || this.#firstPassAt === undefined) return false;
+    const { ownSubvolume, patienceMs, clock } = this.#options;
+    if (!isDistributed(ownSubvolume, there) || this.#firstPassAt === undefined) return false;
     return clock.monotonic() - this.#firstPassAt >= patienceMs;
   }
 
