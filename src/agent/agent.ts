@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import { BrickWorker } from '../brick/worker/client.ts';
 import type { DaemonLinks } from '../heal/daemon-links.ts';
 import type { HealTracker } from '../heal/tracker.ts';
+import type { HealUnobstructed } from '../heal/unobstructed.ts';
 import { systemClock, type Clock } from '../lib/clock.ts';
 import { errorMessage } from '../lib/errors.ts';
 import { Loop, type LoopStats } from '../lib/loop.ts';
@@ -87,6 +88,7 @@ export class Agent {
   readonly healInsight: HealInsight;
   /** Undefined where this pod has no self-heal daemon. */
   readonly healLinks: DaemonLinks | undefined;
+  readonly healUnobstructed: HealUnobstructed;
   /** Why the brick does not serve; undefined: it does. */
   readonly notServing: () => string | undefined;
   readonly disruption: DisruptionGuard;
@@ -195,6 +197,7 @@ export class Agent {
     this.heal = this.#healDuty.tracker;
     this.healInsight = this.#healDuty.insight;
     this.healLinks = this.#healDuty.links;
+    this.healUnobstructed = this.#healDuty.unobstructed;
     this.notServing = this.#healDuty.notServing;
     this.disruption = this.#healDuty.disruption;
     this.glance = new DisruptionGlance({

@@ -11,6 +11,7 @@ import { Sightings } from '../heal/sightings.ts';
 import { DaemonLinks } from '../heal/daemon-links.ts';
 import { ShdDaemon } from '../heal/shd-daemon.ts';
 import { HealTracker } from '../heal/tracker.ts';
+import { HealUnobstructed } from '../heal/unobstructed.ts';
 import type { Clock } from '../lib/clock.ts';
 import type { Gfid } from '../lib/gfid.ts';
 import type { Loop } from '../lib/loop.ts';
@@ -63,6 +64,9 @@ export interface HealParts {
 /** Pause between two looks at which objects wait, in milliseconds: a time of first sight is as exact as that. */
 const SIGHTING_INTERVAL_MS = 30_000;
 
+/** Pause between two looks whether what waits is to be explained, in milliseconds. */
+const OBSTRUCTED_CHECK_MS = 5_000;
+
 /** Looks at the backlog for each look at the daemon's connections, which takes 3.5 ms of CPU (measured): every 15 s, and a brick that restarts is away for seconds. */
 const LINKS_EVERY = 3;
 
@@ -76,6 +80,7 @@ export class HealDuty {
   readonly tracker: HealTracker;
   readonly insight: HealInsight;
   readonly disruption: DisruptionGuard;
+  readonly unobstructed: HealUnobstructed;
   /** Undefined on a volume that is not replicated. */
   readonly splitBrain: SplitBrainWatch | undefined;
   /** Names this run of this agent: how it is known among the peers that it asks. */
@@ -123,6 +128,11 @@ export class HealDuty {
     this.resolver = remedies === undefined ? undefined : createResolver(remedies);
     this.insight = this.#createInsight();
     this.disruption = this.#createDisruption();
+    this.unobstructed = new HealUnobstructed({
+      backlog: () => this.tracker.status(),
+      findings: async () => await this.insight.findings(),
+      clock,
+    });
     this.replacement =
       remedies === undefined
         ? undefined
@@ -143,11 +153,12 @@ export class HealDuty {
 
   start(loop: StartLoop): void {
     const { healIntervalMs, splitBrainIntervalMs } = this.#parts.config;
-    const { splitBrain, links } = this;
+    const { splitBrain, links, unobstructed } = this;
     this.#events?.start();
     // Apart from the backlog, which must not wait for the daemon.
     if (links !== undefined)
       loop('heal-links', LINKS_EVERY * healIntervalMs, async (signal) => await links.pass(signal));
+    loop('heal-obstacles', OBSTRUCTED_CHECK_MS, async () => await unobstructed.pass());
     const comparison = (this.#comparison =
       splitBrain !== undefined && splitBrainIntervalMs > 0
         ? loop('split-brain', splitBrainIntervalMs, async (signal) => await splitBrain.pass(signal))

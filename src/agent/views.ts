@@ -66,6 +66,7 @@ export function healView(agent: Agent): HealView {
     etaSeconds: etaSeconds ?? null,
     notServing: agent.notServing() ?? null,
     splitBrain: splitBrainCount(agent),
+    conditions: [agent.healUnobstructed.condition],
     daemon: daemonView(agent),
     operations: operations.map(operationView),
   };

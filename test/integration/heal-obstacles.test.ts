@@ -209,6 +209,10 @@ describe('a distributed volume that misses something in one set', () => {
       message: expect.stringContaining('another set'),
     });
     expect((await second.cli('heal', 'explain')).code).toBe(0);
+    await lab.waitFor('the condition', async () => (await healOf(first)).conditions[0]?.status === 'False');
+    expect((await healOf(first)).conditions).toMatchObject([{ type: 'HealUnobstructed', reason: 'BrickNotConnected' }]);
+    expect((await healOf(second)).conditions).toMatchObject([{ status: 'True', reason: 'NothingPending' }]);
+    expect((await first.cli('heal', 'status')).stdout).toMatch(/^In the way {2}.*no connection to vol1-client-2/m);
   });
 });
 

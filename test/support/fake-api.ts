@@ -256,6 +256,16 @@ export class FakeHeal implements HealService {
       etaSeconds: 61,
       notServing: null,
       splitBrain: 0,
+      conditions: [
+        {
+          type: 'HealUnobstructed',
+          status: 'False',
+          reason: 'SinkDown',
+          message: 'no connection to pool1-client-1: start it',
+          observedGeneration: 0,
+          lastTransitionTime: TIME,
+        },
+      ],
       daemon: {
         state: 'Running',
         pid: 77,

@@ -315,6 +315,10 @@ export const healSchema = Type.Object({
         'Objects in split-brain, confirmed by all bricks of the set, see GET /v1/heal/split-brain; null: not known.',
     }),
   ),
+  conditions: Type.Array(conditionSchema, {
+    description:
+      '`HealUnobstructed`: whether anything is known to stand in the way of what waits, by the gravest finding of GET /v1/heal/explain; looked for 10 s after something began to wait, then every minute.',
+  }),
   daemon: Nullable(
     Type.Object(
       {

@@ -75,6 +75,9 @@ export function printHeal(output: Output, heal: HealView): void {
   if (heal.splitBrain !== null && heal.splitBrain > 0) {
     output.line(`Split-brain ${heal.splitBrain} ${heal.splitBrain === 1 ? 'object' : 'objects'}: see heal split-brain`);
   }
+  for (const { status, message } of heal.conditions) {
+    if (status === 'False') output.line(`In the way  ${printable(message)}`);
+  }
   if (heal.pendingSince !== null) output.line(`Since       ${heal.pendingSince}`);
   if (heal.oldest !== null) {
     const { gfid, since, sinceFrom, ofAll } = heal.oldest;
