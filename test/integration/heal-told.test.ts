@@ -73,7 +73,8 @@ describe('a distributed disperse volume', () => {
   it('has a daemon of which only the TCP connections are known', async () => {
     // Of a disperse volume what is being written stands in the index for a moment, too.
     const wanted = /Complete[\s\S]*Connected +unknown: .* TCP connection to each of 6 bricks/;
-    expect((await told(first, ['heal', 'status'], wanted)).code).toBe(0);
+    // Right after its start the agent may not have heard from the brick yet, and says so.
+    await lab.waitFor('exit 0', async () => (await told(first, ['heal', 'status'], wanted)).code === 0);
     expect(await disconnected(first)).toEqual([]);
   });
 
