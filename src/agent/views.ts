@@ -72,7 +72,7 @@ export function healView(agent: Agent): HealView {
   };
 }
 
-/** Undefined while it is not known. */
+/** Objects in split-brain; null: not known, or there can be none. */
 export function splitBrainCount({ splitBrain }: Pick<Agent, 'splitBrain'>): number | null {
   const status = splitBrain?.status();
   if (status === undefined) return null;

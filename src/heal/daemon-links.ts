@@ -5,7 +5,7 @@
  * pass, and it is asked when they have changed, once more when a log-in has had time to end, and now and then all the same.
  */
 import type { Clock } from '../lib/clock.ts';
-import { updateConditions, type Condition, type ConditionInput } from '../lib/conditions.ts';
+import { SoleCondition, type Condition, type ConditionInput } from '../lib/conditions.ts';
 import { errorMessage, isAgentError } from '../lib/errors.ts';
 import type { DaemonChild } from './ports.ts';
 
@@ -61,11 +61,12 @@ interface Answer {
 export class DaemonLinks {
   readonly #options: DaemonLinksOptions;
   #answer: Answer | undefined;
-  #conditions: readonly Condition[] = [];
+  readonly #condition: SoleCondition;
 
   constructor(options: DaemonLinksOptions) {
     this.#options = options;
-    this.#judge('the self-heal daemon has not been asked yet');
+    const unknown = judgeLinks([], 'the self-heal daemon has not been asked yet');
+    this.#condition = new SoleCondition(unknown, options.clock.now());
   }
 
   /** As it said when it was asked last; empty: not known. */
@@ -74,9 +75,7 @@ export class DaemonLinks {
   }
 
   get condition(): Condition {
-    const [condition] = this.#conditions;
-    if (condition === undefined) throw new Error('judged in the constructor');
-    return condition;
+    return this.#condition.current;
   }
 
   /** Bricks without a connection, at least, of this brick's own set and of the others; undefined: not known. */
@@ -139,7 +138,7 @@ export class DaemonLinks {
   }
 
   #judge(unknown: string | undefined): void {
-    this.#conditions = updateConditions(this.#conditions, [judgeLinks(this.links, unknown)], this.#options.clock.now());
+    this.#condition.say(judgeLinks(this.links, unknown), this.#options.clock.now());
   }
 }
 

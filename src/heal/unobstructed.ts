@@ -4,7 +4,7 @@
  * something waits, and seldom.
  */
 import type { Clock } from '../lib/clock.ts';
-import { updateConditions, type Condition, type ConditionInput } from '../lib/conditions.ts';
+import { SoleCondition, type Condition, type ConditionInput } from '../lib/conditions.ts';
 import { errorMessage, isAgentError } from '../lib/errors.ts';
 import type { BacklogView } from './backlog.ts';
 import type { Finding } from './explain.ts';
@@ -25,20 +25,26 @@ export interface HealUnobstructedOptions {
 
 export class HealUnobstructed {
   readonly #options: HealUnobstructedOptions;
-  #conditions: readonly Condition[] = [];
+  readonly #condition: SoleCondition;
   /** In monotonic milliseconds; undefined: nothing waits. */
   #waitingSince: number | undefined;
   #askedAt: number | undefined;
 
   constructor(options: HealUnobstructedOptions) {
     this.#options = options;
-    this.#say({ status: 'Unknown', reason: 'NotObserved', message: 'the backlog has not been looked at yet' });
+    this.#condition = new SoleCondition(
+      {
+        type: HEAL_UNOBSTRUCTED,
+        status: 'Unknown',
+        reason: 'NotObserved',
+        message: 'the backlog has not been looked at yet',
+      },
+      options.clock.now(),
+    );
   }
 
   get condition(): Condition {
-    const [condition] = this.#conditions;
-    if (condition === undefined) throw new Error('said in the constructor');
-    return condition;
+    return this.#condition.current;
   }
 
   /** @throws AgentError `Aborted` when the agent stops */
@@ -74,8 +80,7 @@ export class HealUnobstructed {
   }
 
   #say(input: Omit<ConditionInput, 'type'>): void {
-    const inputs = [{ type: HEAL_UNOBSTRUCTED, ...input }];
-    this.#conditions = updateConditions(this.#conditions, inputs, this.#options.clock.now());
+    this.#condition.say({ type: HEAL_UNOBSTRUCTED, ...input }, this.#options.clock.now());
   }
 }
 

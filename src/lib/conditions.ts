@@ -54,6 +54,24 @@ function made(
   return shared({ type, status, reason, message, observedGeneration, lastTransitionTime });
 }
 
+/** A condition that stands alone: it is always there, and says that nothing is known until somebody has looked. */
+export class SoleCondition {
+  #current: Condition;
+
+  constructor(input: ConditionInput, now: number) {
+    this.#current = made(input, 0, isoTime(now));
+  }
+
+  get current(): Condition {
+    return this.#current;
+  }
+
+  say(input: ConditionInput, now: number): void {
+    const [next = this.#current] = updateConditions([this.#current], [input], now);
+    this.#current = next;
+  }
+}
+
 /**
  * The new list, with `lastTransitionTime` kept for every condition whose status did not change. Does not alter `old`, and gives it
  * back when nothing has changed: 10,000 PVs are judged every half minute, mostly as before.
