@@ -7,6 +7,7 @@
 import type { Clock } from '../lib/clock.ts';
 import { SoleCondition, type Condition, type ConditionInput } from '../lib/conditions.ts';
 import { errorMessage, isAgentError } from '../lib/errors.ts';
+import { childName } from './child-name.ts';
 import type { DaemonChild } from './ports.ts';
 
 /** A frozen brick keeps the daemon from answering for up to 90 s; meanwhile nothing is known. In milliseconds. */
@@ -127,7 +128,7 @@ export class DaemonLinks {
   }
 
   #linksOf(children: readonly DaemonChild[]): DaemonLink[] {
-    const own = children.find(({ name, pendingName }) => (pendingName ?? name) === this.#options.self);
+    const own = children.find((child) => childName(child) === this.#options.self);
     return children.map(({ xlator, name, isConnected, isReached }) => ({
       xlator,
       name,

@@ -6,6 +6,7 @@
  */
 import { HALTS, type Halt } from '../process/halt.ts';
 import type { BacklogView } from './backlog.ts';
+import { childName } from './child-name.ts';
 import type { ExplainedStatus } from './child-status.ts';
 import type { PendingEntry } from './entry.ts';
 import type { SplitKind } from './split-brain.ts';
@@ -119,7 +120,7 @@ function behindOther({ brickIndex, message }: HealSituation['behind'][number]): 
 /** Too few bricks to compare with, or to make a file of. Other sets of the volume are healed, or not, apart. */
 function setFindings({ children, self }: HealSituation): Finding[] {
   const known = children === undefined || 'error' in children ? [] : children;
-  const own = known.find(({ name, pendingName }) => (pendingName ?? name) === self);
+  const own = known.find((child) => childName(child) === self);
   const set = known.filter(({ xlator }) => xlator === own?.xlator);
   const up = set.filter(({ isConnected }) => isConnected !== false).length;
   if (own?.needed === undefined || up >= own.needed) return [];
@@ -217,10 +218,8 @@ function childFindings({ children, lastAnswer, self }: HealSituation, entry: Pen
     if (isConnected !== false) continue;
     const isBlamed = entry?.blames.some(({ child }) => child === pendingName) === true;
     // The daemon serves all sets of a distributed volume; this brick's objects are healed to and from its own alone.
-    const isOther =
-      self !== undefined &&
-      !known.some((other) => other.xlator === xlator && (other.pendingName ?? other.name) === self);
-    const isSelf = (pendingName ?? name) === self;
+    const isOther = self !== undefined && !known.some((other) => other.xlator === xlator && childName(other) === self);
+    const isSelf = childName({ name, pendingName }) === self;
     findings.push({
       reason: isBlamed ? 'SinkDown' : 'BrickNotConnected',
       severity: isOther ? 'info' : entry === undefined || isBlamed ? 'error' : 'warning',
@@ -234,7 +233,7 @@ function childFindings({ children, lastAnswer, self }: HealSituation, entry: Pen
   for (const { xlator, child, status, explanation } of lastAnswer) {
     if (status !== 'Brick is remote') continue;
     const at = known.find((known) => known.xlator === xlator && known.child === child);
-    if (at === undefined || (at.pendingName ?? at.name) !== self) continue;
+    if (at === undefined || childName(at) !== self) continue;
     findings.push({
       reason: 'BrickIsRemote',
       severity: 'error',
