@@ -25,8 +25,8 @@ import type { Output } from './output.ts';
 import { addQuotaCommands } from './quota-program.ts';
 import { addVolfileCommands } from './volfile-program.ts';
 
-/** 0: fine; 1: a finding, or it failed; 2: used wrongly. */
-export type ExitCode = 0 | 1 | 2;
+/** 0: fine; 1: a finding, or it failed; 2: used wrongly; 3: the doctor's worst finding is an error. */
+export type ExitCode = 0 | 1 | 2 | 3;
 
 export interface ProgramOptions {
   version: string;
@@ -118,7 +118,7 @@ function buildProgram(options: ProgramOptions, setExit: (code: ExitCode) => void
   const doctor = query(
     program,
     'doctor',
-    'What is wrong, the likely cause first, and what to do; works without the agent, too.',
+    'What is wrong, the likely cause first, and what to do; works without the agent, too. Exit 0: nothing; 1: the worst is a warning; 3: an error.',
   );
   // The configuration is for where no agent answers; the socket is there already.
   addConfiguration(doctor, { hidden: true, without: 'socketPath' });

@@ -32,11 +32,6 @@ export function isConsequence({ followsFrom, severity }: Pick<Finding, 'followsF
   return followsFrom.length > 0 || severity === 'info';
 }
 
-/** 0: nothing that needs anybody; 1: there is. */
-export function exitOf(report: Pick<DoctorReport, 'findings'>): 0 | 1 {
-  return report.findings.some(({ severity }) => severity !== 'info') ? 1 : 0;
-}
-
 /** A bug in one check is that check's finding; the others still have their say. */
 function judge(check: DoctorCheck, facts: DoctorFacts): Judgement[] | string {
   try {

@@ -4,6 +4,17 @@ import type { DoctorFacts } from './facts.ts';
 /** `info` is worth knowing and needs nobody. */
 export type FindingSeverity = 'error' | 'warning' | 'info';
 
+/** Exit code of a command whose worst finding is such a one; 2 is a command that was used wrongly. */
+const EXIT_CODES = { info: 0, warning: 1, error: 3 } as const satisfies Record<FindingSeverity, number>;
+
+/** 0: nothing that needs anybody; 1: the worst is a warning; 3: an error, be it a consequence of another. */
+export function exitOf(findings: readonly { severity: FindingSeverity }[]): 0 | 1 | 3 {
+  return findings.reduce<0 | 1 | 3>((worst, { severity }) => {
+    const code = EXIT_CODES[severity];
+    return code > worst ? code : worst;
+  }, 0);
+}
+
 export interface Judgement {
   severity: FindingSeverity;
   /** One CamelCase word for programs. */

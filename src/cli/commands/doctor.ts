@@ -1,5 +1,6 @@
 import { styleText } from 'node:util';
 import { Check } from 'typebox/value';
+import { exitOf } from '../../agent/doctor/finding.ts';
 import { doctorSchema, type DoctorView } from '../../agent/http/doctor-schema.ts';
 import { AgentError, errorMessage, isAgentError } from '../../lib/errors.ts';
 import type { AgentClient } from '../client.ts';
@@ -13,7 +14,8 @@ type Finding = DoctorView['findings'][number];
 const MAX_EVIDENCE = 8;
 
 /**
- * What is wrong, the likely cause first; exit 1 when there is anything that needs somebody.
+ * What is wrong, the likely cause first; the exit code is that of the worst finding. A diagnosis that fails is none: it exits as an
+ * error does, since 1 would call it a mere warning.
  *
  * @param offline looks without the agent, which does not answer for the reason given
  */
@@ -23,10 +25,17 @@ export async function doctorCommand(
   json: boolean,
   offline: (down: string) => Promise<DoctorView>,
 ): Promise<ExitCode> {
-  const view = await ask(client, offline);
+  let view: DoctorView;
+  try {
+    view = await ask(client, offline);
+  } catch (error) {
+    if (!(error instanceof AgentError) || isAgentError(error, 'ConfigInvalid')) throw error;
+    output.error(`brick-agent: ${errorMessage(error)}`);
+    return exitOf([{ severity: 'error' }]);
+  }
   if (json) printJson(output, view);
   else print(output, view);
-  return view.findings.some(({ severity }) => severity !== 'info') ? 1 : 0;
+  return exitOf(view.findings);
 }
 
 async function ask(client: AgentClient, offline: (down: string) => Promise<DoctorView>): Promise<DoctorView> {

@@ -64,7 +64,23 @@ Not checked:
 
 0 of 1 checks are fine, 1 could not be made: 1 to see to.
 `);
-    expect([code, downs]).toEqual([1, []]);
+    expect([code, downs]).toEqual([3, []]);
+  });
+
+  it.each([
+    [[], 0],
+    [['info'], 0],
+    [['info', 'warning'], 1],
+    [['warning', 'error', 'info'], 3],
+  ] as const)('ends by the worst finding: %s is %s', async (severities, exit) => {
+    const [finding] = services.diagnosis.findings;
+    if (finding === undefined) throw new TypeError('no finding to change');
+    services.diagnosis.findings = severities.map((severity) => ({ ...finding, severity }));
+    expect((await doctor(socketPath)).code).toBe(exit);
+  });
+
+  it('ends with 2 when it is used wrongly', async () => {
+    expect((await doctor(socketPath, '--nothing')).code).toBe(2);
   });
 
   it('lets no control character of a name reach the terminal', async () => {
@@ -84,7 +100,7 @@ Not checked:
   it('believes an agent that refuses, and does not look behind its back', async () => {
     services.doctorFailure = new Error('a bug');
     const { code, out, downs } = await doctor(socketPath);
-    expect([code, downs]).toEqual([1, []]);
+    expect([code, downs]).toEqual([3, []]);
     expect(out).toContain('Internal');
   });
 });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { DOCTOR_CHECKS } from '../../../../src/agent/doctor/checks.ts';
-import { diagnose, exitOf } from '../../../../src/agent/doctor/diagnose.ts';
+import { diagnose } from '../../../../src/agent/doctor/diagnose.ts';
+import { exitOf } from '../../../../src/agent/doctor/finding.ts';
 import { troubleOf } from '../../../../src/agent/kubernetes/trouble.ts';
 import type { TlsStatus } from '../../../../src/agent/tls/keeper.ts';
 import type { TlsUse } from '../../../../src/agent/tls/material.ts';
@@ -295,7 +296,7 @@ describe('diagnose', () => {
     expect(report.findings).toEqual([]);
     expect(report.checks.filter(({ result }) => result !== 'Ok')).toEqual([]);
     expect(report.checks).toHaveLength(DOCTOR_CHECKS.length);
-    expect(exitOf(report)).toBe(0);
+    expect(exitOf(report.findings)).toBe(0);
   });
 
   it.each(CASES)('%s: the cause is told first', (_what, make, first, severity = 'error') => {
@@ -308,7 +309,8 @@ describe('diagnose', () => {
     expect(cause?.followsFrom).toEqual([]);
     expect(cause?.evidence.length).toBeGreaterThan(0);
     expect(cause?.remedy).toBeTruthy();
-    expect(exitOf(report)).toBe(1);
+    const isError = report.findings.some((finding) => finding.severity === 'error');
+    expect(exitOf(report.findings)).toBe(isError ? 3 : 1);
   });
 
   it('tells consequences after the causes, with what they follow from', () => {
@@ -382,7 +384,7 @@ describe('diagnose', () => {
         followsFrom: [],
       },
     ]);
-    expect(exitOf(report)).toBe(0);
+    expect(exitOf(report.findings)).toBe(0);
     facts.disruption = { ...facts.disruption, verdict: 'Unknown' };
     expect(diagnose(facts).findings[0]?.message).toMatch(/^this brick is not known to be safe to stop: /);
   });
