@@ -347,7 +347,11 @@ export class QuotaDuty {
       fence: () => monitor.fence,
       targets: enforcer.repairTargets,
       take: (pv, view) => enforcer.takeRepair(pv, view),
-      scans: { request: (pv) => scanner.request(pv), isPending: (pv) => scanner.isPending(pv) },
+      scans: {
+        request: (pv) => scanner.request(pv),
+        isPending: (pv) => scanner.isPending(pv),
+        isCancelled: (pv) => scanner.isCancelled(pv),
+      },
       heldBytes: async (signal) => {
         const bytes = await worker.call('heldBytes', {}, { signal });
         if (bytes === undefined) throw new AgentError('Conflict', 'too many files of the brick are open and deleted');

@@ -183,7 +183,11 @@ function apiServices(agent: Agent, recent: RecentLog): ApiServices {
     doctor: async () => doctorView(diagnose(agentFacts(agent, await askedFacts(agent)))),
     status: () => statusView(agent, AGENT_VERSION),
     quotas: quotaService(agent),
-    scans: { status: () => scanStatusView(agent), request: (pv) => agent.quota.scanner.request(pv) },
+    scans: {
+      status: () => scanStatusView(agent),
+      request: (pv) => agent.quota.scanner.request(pv),
+      cancel: async (pv) => await agent.quota.scanner.cancel(pv),
+    },
     repairs: agent.quota.repairer,
     adoptions: adoptionService(agent),
     heal: {

@@ -102,7 +102,7 @@ function linksView({ healLinks }: Agent): Pick<NonNullable<HealView['daemon']>, 
 }
 
 export function scanStatusView({ quota: { scanner } }: Agent): ScanStatusView {
-  const { running, requested, failed } = scanner.status();
+  const { running, requested, failed, cancelled } = scanner.status();
   return {
     running:
       running === undefined
@@ -118,6 +118,7 @@ export function scanStatusView({ quota: { scanner } }: Agent): ScanStatusView {
           },
     requested,
     failed,
+    cancelled: cancelled.map(({ pv, at }) => ({ pv, at: new Date(at).toISOString() })),
   };
 }
 

@@ -7,7 +7,7 @@ import { quotaGet, quotaList, quotaRemove, quotaSet } from './commands/quota.ts'
 import { quotaAdopt } from './commands/quota-adopt.ts';
 import { quotaExplain } from './commands/quota-explain.ts';
 import { quotaRepair } from './commands/quota-repair.ts';
-import { quotaScan } from './commands/quota-scan.ts';
+import { quotaScan, quotaScanCancel } from './commands/quota-scan.ts';
 import type { Output } from './output.ts';
 import type { ExitCode } from './program.ts';
 
@@ -49,8 +49,13 @@ export function addQuotaCommands(quota: Command, options: QuotaCommandOptions): 
   query(quota, 'scan', "Measure what a PV, or every PV, really uses, and compare the brick's counter with it.")
     .argument('[pv]', 'name of the PV', parsePv)
     .addOption(timeoutOption())
-    .action(async (pv: string | undefined, flags: WaitFlags, command: Command) =>
-      setExit(await quotaScan(client(command), output, format(command), pv, flags.timeout)),
+    .option('--cancel', 'give up scans that run or wait, whoever asked for them; Ctrl-C gives up those of this command')
+    .action(async (pv: string | undefined, flags: WaitFlags & { cancel?: boolean }, command: Command) =>
+      setExit(
+        flags.cancel === true
+          ? await quotaScanCancel(client(command), output, format(command), pv)
+          : await quotaScan(client(command), output, format(command), pv, flags.timeout),
+      ),
     );
   ofPv('adopt', 'Make the running bricks count all of a PV that had files before it became a quota.')
     .addOption(timeoutOption())

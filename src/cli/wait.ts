@@ -1,4 +1,4 @@
-/** Waiting for work of the agent that may take hours. The work is the agent's: it goes on whatever becomes of the command that waits. */
+/** Waiting for work of the agent that may take hours. The work is the agent's: it goes on whatever becomes of the command that waits, unless that takes it back. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { AgentError } from '../lib/errors.ts';
 import { formatDuration } from '../lib/units.ts';
@@ -19,13 +19,18 @@ export interface Patience {
   stallMs?: number;
   /** Before the process ends by a signal, or an error is thrown: what is shown of the progress ends here. */
   leave?: () => void;
+  /** After Ctrl-C, before the process ends: takes back what the command has begun, and says so. A second Ctrl-C does not wait for it. */
+  takeBack?: () => Promise<void>;
   /** Ends the process by that signal, for its caller to see. */
   endBy?: (signal: NodeJS.Signals) => void;
 }
 
-/** @throws AgentError `Timeout` when the time is over or nothing moves, `Aborted` after a signal, and what `look` throws */
-export async function waitWhile<T>(look: () => Promise<Look<T>>, patience: Patience): Promise<T> {
-  const { leave, endBy = (signal: NodeJS.Signals) => void process.kill(process.pid, signal) } = patience;
+/**
+ * @param look its signal aborts when nobody waits any more
+ * @throws AgentError `Timeout` when the time is over or nothing moves, `Aborted` after a signal, and what `look` throws
+ */
+export async function waitWhile<T>(look: (signal: AbortSignal) => Promise<Look<T>>, patience: Patience): Promise<T> {
+  const { leave, takeBack, endBy = (signal: NodeJS.Signals) => void process.kill(process.pid, signal) } = patience;
   const stop = new AbortController();
   const interrupted = Promise.withResolvers<never>();
   let by: NodeJS.Signals | undefined;
@@ -40,17 +45,23 @@ export async function waitWhile<T>(look: () => Promise<Look<T>>, patience: Patie
   } finally {
     for (const signal of SIGNALS) process.removeListener(signal, take);
     leave?.();
+    // Not when its terminal or its pod goes away: then nobody has said that it is not wanted.
+    if (by === 'SIGINT') await takeBack?.();
     if (by !== undefined) endBy(by);
   }
 }
 
-async function looks<T>(look: () => Promise<Look<T>>, patience: Patience, signal: AbortSignal): Promise<T> {
+async function looks<T>(
+  look: (signal: AbortSignal) => Promise<Look<T>>,
+  patience: Patience,
+  signal: AbortSignal,
+): Promise<T> {
   const { timeoutMs, pollMs = POLL_MS, stallMs = STALL_MS } = patience;
   const started = performance.now();
   let mark: string | undefined;
   let movedAt = started;
   for (;;) {
-    const seen = await look();
+    const seen = await look(signal);
     if ('done' in seen) return seen.done;
     const now = performance.now();
     if (seen.mark !== mark) {

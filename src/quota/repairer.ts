@@ -40,6 +40,8 @@ export interface RepairerOptions {
     /** @throws AgentError `NotFound`, `BrickFenced` */
     request: (pv: string) => void;
     isPending: (pv: string) => boolean;
+    /** The last one was given up by request. */
+    isCancelled: (pv: string) => boolean;
   };
   /** Bytes in files of the brick that are open and deleted. */
   heldBytes: (signal: AbortSignal) => Promise<bigint>;
@@ -181,6 +183,7 @@ export class CounterRepairer {
     const { pv, scan } = target;
     const memo = this.#memo(pv);
     if (scan === undefined || scan.at === memo.judgedAt) {
+      if (scans.isCancelled(pv)) this.#giveUp(pv, memo);
       this.#tryAgain(pv, memo);
       if (memo.asked > 0 && !scans.isPending(pv)) this.#end(pv, 'Failed', 'ScanFailed', 'the PV could not be scanned');
       return;
@@ -208,6 +211,12 @@ export class CounterRepairer {
       verdict.kind === 'Drifted' ? { driftBytes: verdict.driftBytes, generation: brick.generation } : undefined;
     if (verdict.kind === 'Drifted' || memo.requested) this.#scanAgain(target, memo, verdict);
     else if (verdict.certain) this.#wait(pv, verdict.reason, verdict.message, pauseAfter(scan));
+  }
+
+  /** Somebody does not want it scanned: nor is it by another try. */
+  #giveUp(pv: string, memo: Memo): void {
+    memo.tryAt = undefined;
+    if (memo.asked > 0) this.#end(pv, 'Failed', 'ScanCancelled', 'the scan that it needs was cancelled');
   }
 
   #tryAgain(pv: string, memo: Memo): void {

@@ -1,4 +1,5 @@
 import type { Clock } from '../lib/clock.ts';
+import { withDeadline } from '../lib/deadline.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import type { Gfid } from '../lib/gfid.ts';
 import type { Log } from '../lib/log.ts';
@@ -20,6 +21,8 @@ const RETRY_MS = 60_000;
 const GAP = 20;
 /** PVs that have become due since are found after this, in milliseconds, however long the line is. */
 const PLAN_MS = 10_000;
+/** A scan that is cancelled ends within milliseconds; longer than this, in milliseconds, nobody waits for a disk that does not answer. */
+const END_MS = 10_000;
 /** Times that the brick's answer may differ from what it has flushed before the answer is believed. */
 const LOOKS = 3;
 
@@ -60,6 +63,8 @@ export interface ScanStatus {
   requested: string[];
   /** PVs whose last scan failed, and why. */
   failed: { pv: string; message: string }[];
+  /** PVs whose last scan somebody cancelled: wall-clock milliseconds. */
+  cancelled: { pv: string; at: number }[];
 }
 
 export interface ScannerOptions {
@@ -84,6 +89,7 @@ interface Running {
   totals: ScanTotals | undefined;
   /** Asked for since it began. */
   again: boolean;
+  cancelled: boolean;
   stop: AbortController;
   done: Promise<void>;
 }
@@ -97,6 +103,8 @@ export class UsageScanner {
   readonly #options: ScannerOptions;
   readonly #requested = new Set<string>();
   readonly #failed = new Map<string, { at: number; message: string }>();
+  /** Until they are scanned again; wall-clock milliseconds, and the brick's connection at that time. */
+  readonly #cancelled = new Map<string, { at: number; generation: number }>();
   /** Due when it was made, the next one last. */
   #line: string[] = [];
   #plannedAt = Number.NEGATIVE_INFINITY;
@@ -131,7 +139,38 @@ export class UsageScanner {
     if (!fence.open) throw new AgentError('BrickFenced', `the brick is fenced: ${fence.reason}`);
     if (this.#running?.target.pv === pv) this.#running.again = true;
     this.#requested.add(pv);
+    this.#cancelled.delete(pv);
     this.#options.wake(pv);
+  }
+
+  /**
+   * Gives up the scan of a PV that runs or waits for its turn; what was measured before stays. By itself the PV is scanned again when
+   * the interval is over, or when the brick may be another process. Resolves when that scan runs no more.
+   *
+   * @returns false when there was none
+   * @throws AgentError `NotFound`; `Timeout` when the disk keeps the scan from ending
+   */
+  async cancel(pv: string): Promise<boolean> {
+    const wasAsked = this.#requested.delete(pv);
+    const running = this.#running?.target.pv === pv ? this.#running : undefined;
+    if (running === undefined && !wasAsked) {
+      if (this.#options.targets.get(pv) !== undefined) return false;
+      throw new AgentError('NotFound', `no PV "${pv}" to scan on this brick`);
+    }
+    const { clock, brick, wake } = this.#options;
+    this.#cancelled.set(pv, { at: clock.now(), generation: brick.generation });
+    wake(pv);
+    if (running === undefined) return true;
+    running.again = false;
+    running.cancelled = true;
+    running.stop.abort();
+    await withDeadline(END_MS, `the end of the scan of ${pv}`, async () => await running.done);
+    return true;
+  }
+
+  /** Whether the last one that ran or waited was cancelled. */
+  isCancelled(pv: string): boolean {
+    return this.#cancelled.has(pv);
   }
 
   /** Whether a scan of it runs or waits for its turn. */
@@ -142,7 +181,8 @@ export class UsageScanner {
   status(): ScanStatus {
     const running = this.#running === undefined ? undefined : this.#progress(this.#running);
     const requested = [...this.#requested];
-    return { running, requested, failed: [...this.#failed].map(([pv, { message }]) => ({ pv, message })) };
+    const failed = [...this.#failed].map(([pv, { message }]) => ({ pv, message }));
+    return { running, requested, failed, cancelled: [...this.#cancelled].map(([pv, { at }]) => ({ pv, at })) };
   }
 
   /** Resolves when no scan runs any more. Never rejects. */
@@ -169,7 +209,9 @@ export class UsageScanner {
   #plan(): void {
     const { targets, clock } = this.#options;
     this.#plannedAt = clock.monotonic();
-    for (const pv of this.#failed.keys()) if (targets.get(pv) === undefined) this.#failed.delete(pv);
+    for (const memory of [this.#failed, this.#cancelled]) {
+      for (const pv of memory.keys()) if (targets.get(pv) === undefined) memory.delete(pv);
+    }
     const due = targets.all().filter((target) => this.#isDue(target));
     // Those with equal times in the order in which they came: the line is taken from its end.
     this.#line = due
@@ -183,6 +225,8 @@ export class UsageScanner {
     if (intervalMs === 0) return false;
     const failed = this.#failed.get(pv);
     if (failed !== undefined && clock.monotonic() - failed.at < RETRY_MS) return false;
+    const cancelled = this.#cancelled.get(pv);
+    if (cancelled?.generation === brick.generation && clock.now() - cancelled.at < intervalMs) return false;
     if (last === undefined) return true;
     const ageMs = clock.now() - last.at;
     if (ageMs < GAP * last.durationMs) return false;
@@ -203,13 +247,18 @@ export class UsageScanner {
       startedMonotonic: clock.monotonic(),
       totals: undefined,
       again: false,
+      cancelled: false,
       stop,
       done: Promise.resolve(),
     };
     this.#running = running;
     running.done = this.#run(running, stop.signal)
       .then(
-        () => void this.#failed.delete(target.pv),
+        () => {
+          this.#failed.delete(target.pv);
+          // Also of one that was at its end when somebody cancelled it.
+          this.#cancelled.delete(target.pv);
+        },
         (error: unknown) => {
           if (stop.signal.aborted && isAgentError(error, 'Aborted')) return;
           const message = errorMessage(error);

@@ -44,7 +44,7 @@ async function du(brick: number, pv: Pv): Promise<bigint> {
 }
 
 /** Scans the PV now and answers what the agent says then. */
-async function scan(agent: LabAgent, pv: Pv): Promise<QuotaItem> {
+async function scan(agent: LabAgent, pv: Pick<Pv, 'name'>): Promise<QuotaItem> {
   const before = (await quotaOf(agent, pv.name))?.status.usage.scannedAt;
   expect((await agent.api('POST', `/v1/quotas/${pv.name}/scan`)).status).toBe(202);
   return await lab.waitFor(`scan of ${pv.name}`, async () => {
@@ -163,6 +163,49 @@ describe('usage on a replica-3 volume', () => {
       brick.signal('SIGCONT');
     }
     await lab.waitFor('the scan', async () => (await quotaOf(agent, 'pvc-plain'))?.status.usage.scannedAt !== before);
+  });
+
+  it('is taken back by Ctrl-C, or by request, and what was measured before stands', async () => {
+    const agent = first();
+    const before = (await quotaOf(agent, 'pvc-plain'))?.status.usage;
+    const brick = volume.brick(0);
+    const scans = async (): Promise<unknown> => (await agent.api('GET', '/v1/scan')).json;
+    const untilItRuns = async (): Promise<void> => {
+      await lab.waitFor('the scan to begin', async () => {
+        return expect
+          .objectContaining({ running: expect.objectContaining({ pv: 'pvc-plain' }) })
+          .asymmetricMatch(await scans());
+      });
+    };
+    // It waits for the brick's counter.
+    brick.signal('SIGSTOP');
+    try {
+      const { signal, stderr } = await agent.cliInterrupted(untilItRuns, 'quota', 'scan', 'pvc-plain');
+      expect(signal).toBe('SIGINT');
+      expect(stderr).toContain('pvc-plain: its scan is cancelled');
+      const cancelled = [{ pv: 'pvc-plain', at: expect.any(String) }];
+      expect(await scans()).toMatchObject({ running: null, requested: [], cancelled });
+
+      await agent.api('POST', '/v1/quotas/pvc-plain/scan');
+      await untilItRuns();
+      expect(await agent.cli('quota', 'scan', '--cancel')).toMatchObject({
+        code: 0,
+        stdout: 'pvc-plain: its scan is cancelled; what was measured before stands\n',
+      });
+      expect(await scans()).toMatchObject({ running: null, requested: [], cancelled });
+    } finally {
+      brick.signal('SIGCONT');
+    }
+    expect(await agent.cli('quota', 'scan', 'pvc-plain', '--cancel')).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('no such scan'),
+    });
+    expect((await agent.cli('quota', 'scan', 'pvc-none', '--cancel')).code).toBe(1);
+    expect((await quotaOf(agent, 'pvc-plain'))?.status.usage.scannedAt).toBe(before?.scannedAt);
+    const audits = (await agent.logs()).filter((line) => JSON.stringify(line).includes('CancelScan'));
+    expect(audits).toHaveLength(2);
+    await scan(agent, { name: 'pvc-plain' });
+    expect(await scans()).toMatchObject({ cancelled: [] });
   });
 
   it('survives a restart of the brick: scanned again, never called true by an old count', async () => {

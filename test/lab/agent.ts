@@ -1,7 +1,10 @@
 /** The agent beside a lab brick, configured by environment and flags as in a pod. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import os from 'node:os';
 import { resolve } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { AgentError } from '../../src/lib/errors.ts';
 import type { Brick } from './brick.ts';
 import { runCommand, type CommandResult } from './command.ts';
@@ -17,6 +20,8 @@ const PROJECT = resolve(import.meta.dirname, '../..');
 /** Includes the start of Node without a bundle on a busy machine. */
 const READY_DEADLINE_MS = 30_000;
 const PROBE_TIMEOUT_MS = 2_000;
+/** A command that is interrupted ends in a moment. */
+const INTERRUPT_DEADLINE_MS = 60_000;
 
 export interface AgentOptions {
   /** Added to, or in place of, what the lab sets; undefined takes a variable away. */
@@ -36,6 +41,12 @@ export interface AgentOptions {
 export interface AgentExit extends ExitStatus {
   /** From the signal to the end. */
   durationMs: number;
+}
+
+export interface CommandSignalled {
+  /** By which it ended; null: by itself. */
+  signal: NodeJS.Signals | null;
+  stderr: string;
 }
 
 export interface ApiOptions {
@@ -189,6 +200,22 @@ export class LabAgent {
   async cliInShell(...args: string[]): Promise<CommandResult> {
     const { main, env } = this.#places;
     return await runCommand(['sh', '-c', '"$@"; exit $?', 'sh', ...program(main), ...args], { env });
+  }
+
+  /** By Ctrl-C as soon as `seen` resolves. */
+  async cliInterrupted(seen: () => Promise<unknown>, ...args: string[]): Promise<CommandSignalled> {
+    const { main, env } = this.#places;
+    const [file = '', ...rest] = [...program(main), ...args];
+    const child = spawn(file, rest, { env, stdio: ['ignore', 'ignore', 'pipe'], timeout: INTERRUPT_DEADLINE_MS });
+    const closed = once(child, 'close');
+    const stderr = text(child.stderr);
+    try {
+      await seen();
+    } finally {
+      child.kill('SIGINT');
+    }
+    await closed;
+    return { signal: child.signalCode, stderr: await stderr };
   }
 
   /** With its standard output in a file. */

@@ -151,6 +151,7 @@ export function operationView(id: string, kind: 'index' | 'full' = 'index'): Hea
 
 export class FakeScans implements ScanService {
   readonly requested: string[] = [];
+  readonly cancelled: string[] = [];
   failure: Error | undefined;
 
   status(): ScanStatusView {
@@ -166,12 +167,22 @@ export class FakeScans implements ScanService {
       },
       requested: this.requested,
       failed: [{ pv: 'pvc-free', message: 'a scan hangs' }],
+      cancelled: this.cancelled.map((pv) => ({ pv, at: TIME })),
     };
   }
 
   request(pv: string): void {
     if (this.failure !== undefined) throw this.failure;
     this.requested.push(pv);
+  }
+
+  async cancel(pv: string): Promise<boolean> {
+    if (this.failure !== undefined) throw this.failure;
+    const place = this.requested.indexOf(pv);
+    if (place === -1) return false;
+    this.requested.splice(place, 1);
+    this.cancelled.push(pv);
+    return true;
   }
 }
 

@@ -210,6 +210,9 @@ export const scanStatusSchema = Type.Object({
   ),
   requested: Type.Array(Type.String(), { description: 'PVs that were asked for and are not done.' }),
   failed: Type.Array(Type.Object({ pv: Type.String(), message: Type.String() })),
+  cancelled: Type.Array(Type.Object({ pv: Type.String(), at: Time }), {
+    description: 'PVs whose last scan was cancelled, until they are scanned again; what was measured before stands.',
+  }),
 });
 
 export const pvParamsSchema = Type.Object({

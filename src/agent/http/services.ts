@@ -56,6 +56,8 @@ export interface ScanService {
   status(): ScanStatusView;
   /** @throws AgentError `NotFound` */
   request(pv: string): void;
+  /** @returns false when none ran or waited. @throws AgentError `NotFound`, `Timeout` */
+  cancel(pv: string): Promise<boolean>;
 }
 
 export interface RepairService {

@@ -13,7 +13,7 @@ const RUNNING: NonNullable<ScanStatusView['running']> = {
 };
 
 function status(running: ScanStatusView['running']): ScanStatusView {
-  return { running, requested: [], failed: [] };
+  return { running, requested: [], failed: [], cancelled: [] };
 }
 
 describe('progressLine', () => {

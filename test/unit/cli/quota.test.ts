@@ -3,12 +3,12 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { ShownQuota } from '../../../src/agent/http/services.ts';
 import { AgentClient } from '../../../src/cli/client.ts';
 import { measuredText, quotaList, quotaRemove } from '../../../src/cli/commands/quota.ts';
 import { quotaExplain } from '../../../src/cli/commands/quota-explain.ts';
-import { quotaScan } from '../../../src/cli/commands/quota-scan.ts';
+import { quotaScan, quotaScanCancel } from '../../../src/cli/commands/quota-scan.ts';
 import { quotaVerify } from '../../../src/cli/commands/quota-verify.ts';
 import type { Output } from '../../../src/cli/output.ts';
 import { condition, quotaView } from '../../support/fake-api.ts';
@@ -21,6 +21,9 @@ let client: AgentClient;
 let view: ShownQuota;
 /** Of the scan that was asked for. */
 let running: string[];
+let cancelled: { pv: string; at: string }[];
+let deleted: string[];
+let asked: string[];
 let printed: string;
 
 const output: Output = {
@@ -33,13 +36,15 @@ const output: Output = {
 beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'cli-'));
   printed = '';
-  running = [];
+  [running, cancelled, deleted, asked] = [[], [], [], []];
   view = quotaView('pvc-1', 1024n);
   view.status.volumeUsage = null;
   view.status.conditions = GOOD;
   server = createServer((request, response) => {
     const { url = '' } = request;
-    const scan = { running: null, requested: running, failed: [] };
+    const scan = { running: null, requested: running, failed: [], cancelled };
+    if (request.method === 'DELETE') deleted.push(url);
+    if (request.method === 'POST') asked.push(url);
     const list = { items: [view], refused: [], synced: true };
     response.end(JSON.stringify(url.endsWith('/scan') ? scan : url === '/v1/quotas' ? list : view));
   });
@@ -134,6 +139,37 @@ describe('quota scan', () => {
   it('names what was cut short', async () => {
     expect(await quotaScan(client, output, false, undefined, 0)).toBe(1);
     expect(text()).toContain('pvc-1: its scan was cut short; ask again');
+  });
+
+  it('says that a scan was cancelled', async () => {
+    cancelled = [{ pv: 'pvc-1', at: '2026-01-02T03:04:05.000Z' }];
+    expect(await quotaScan(client, output, false, 'pvc-1', 0)).toBe(1);
+    expect(text()).toContain('pvc-1: its scan was cancelled; ask again');
+  });
+
+  it('leaves what somebody else waits for when Ctrl-C ends it', async () => {
+    running = ['pvc-1'];
+    const kill = vi.spyOn(process, 'kill').mockReturnValue(true);
+    const scan = quotaScan(client, output, false, 'pvc-1', 0);
+    await vi.waitUntil(() => asked.length > 0);
+    process.emit('SIGINT', 'SIGINT');
+    await expect(scan).rejects.toMatchObject({ code: 'Aborted' });
+    expect(kill).toHaveBeenCalledWith(process.pid, 'SIGINT');
+    kill.mockRestore();
+    expect(deleted).toEqual([]);
+    expect(text()).toContain('pvc-1: somebody else had asked for its scan, which goes on');
+  });
+
+  it('cancels all that wait, or one, and says when there is none', async () => {
+    running = ['pvc-1', 'pvc-2'];
+    expect(await quotaScanCancel(client, output, false, undefined)).toBe(0);
+    expect(deleted).toEqual(['/v1/quotas/pvc-1/scan', '/v1/quotas/pvc-2/scan']);
+    deleted = [];
+    expect(await quotaScanCancel(client, output, false, 'pvc-2')).toBe(0);
+    expect(deleted).toEqual(['/v1/quotas/pvc-2/scan']);
+    running = [];
+    expect(await quotaScanCancel(client, output, false, 'pvc-1')).toBe(0);
+    expect(text()).toContain('no such scan runs or waits');
   });
 
   it('does not wait for longer than it was asked to', async () => {

@@ -53,6 +53,26 @@ describe('waitWhile', () => {
     expect(process.listenerCount('SIGHUP')).toBe(before);
   });
 
+  it.each([
+    ['SIGINT', ['left', 'taken back', 'SIGINT']],
+    ['SIGHUP', ['left', 'SIGHUP']],
+    ['SIGTERM', ['left', 'SIGTERM']],
+  ] as const)('takes back what it waits for by Ctrl-C only: %s', async (by, expected) => {
+    const ends: string[] = [];
+    let given: AbortSignal | undefined;
+    const look = async (signal: AbortSignal): Promise<Look<never>> => {
+      given = signal;
+      return await new Promise<never>(() => undefined);
+    };
+    const takeBack = async (): Promise<void> => void ends.push('taken back');
+    const leave = (): void => void ends.push('left');
+    const waiting = waitWhile(look, { ...QUICK, leave, takeBack, endBy: (signal) => ends.push(signal) });
+    process.emit(by, by);
+    await expect(waiting).rejects.toMatchObject({ code: 'Aborted' });
+    expect(ends).toEqual(expected);
+    expect(given?.aborted).toBe(true);
+  });
+
   it('tells what went wrong with a look', async () => {
     const look = async (): Promise<Look<never>> => await Promise.reject(new Error('no agent'));
     await expect(waitWhile(look, QUICK)).rejects.toThrow('no agent');

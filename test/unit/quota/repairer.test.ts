@@ -54,6 +54,7 @@ let brick: FakeCounter;
 let truth: bigint;
 let scan: UsageScan | undefined;
 let pending: boolean;
+let cancelled: boolean;
 let scansAsked: number;
 let held: bigint;
 let healing: string | undefined;
@@ -73,6 +74,7 @@ function create(options: { automatic?: boolean; refusal?: string } = {}): Counte
         scansAsked += 1;
       },
       isPending: () => pending,
+      isCancelled: () => cancelled,
     },
     heldBytes: async () => held,
     healing: () => healing,
@@ -86,6 +88,7 @@ function create(options: { automatic?: boolean; refusal?: string } = {}): Counte
 beforeEach(() => {
   brick = new FakeCounter();
   clock = new ManualClock();
+  cancelled = false;
   [truth, scan, pending, scansAsked, held, healing, view] = [0n, undefined, false, 0, 0n, undefined, undefined];
   repairer = create();
 });
@@ -289,5 +292,23 @@ describe('CounterRepairer', () => {
     brick.left = true;
     await repairer.pass(signal);
     expect(brick.left).toBe(true);
+  });
+
+  it('ends with the scan that it needs when that is cancelled, and does not ask for it again by itself', async () => {
+    brick.bytes = 5n * MiB;
+    repairer.request('pvc-1');
+    [pending, cancelled] = [false, true];
+    await repairer.pass(signal);
+    expect(view).toMatchObject({ state: 'Failed', reason: 'ScanCancelled', requested: false, shiftedBytes: undefined });
+    cancelled = false;
+    healing = 'a heal is pending';
+    await scanAndPass();
+    expect(view).toMatchObject({ state: 'Waiting', reason: 'HealPending' });
+    healing = undefined;
+    cancelled = true;
+    const before = scansAsked;
+    await clock.advance(60_000);
+    await repairer.pass(signal);
+    expect(scansAsked).toBe(before);
   });
 });

@@ -281,7 +281,106 @@ describe('UsageScanner', () => {
     fence = { open: false, reason: 'gone' };
     await subject.pass(signal);
     await subject.settled();
-    expect(subject.status()).toEqual({ running: undefined, requested: [], failed: [] });
+    expect(subject.status()).toEqual({ running: undefined, requested: [], failed: [], cancelled: [] });
     expect(taken.size).toBe(0);
+  });
+
+  describe('a scan that is cancelled', () => {
+    /** Scans that end only when they are given up. */
+    function endless(): void {
+      work = async (_path, options) =>
+        await new Promise((_resolve, reject) => {
+          const giveUp = (): void => reject(new AgentError('Aborted', 'given up'));
+          if (options.signal.aborted) giveUp();
+          options.signal.addEventListener('abort', giveUp);
+        });
+    }
+
+    it('ends, leaves what was measured before, and is not begun again by itself until the interval is over', async () => {
+      const subject = scanner();
+      await drain(subject);
+      const before = taken.get('pvc-1');
+      endless();
+      subject.request('pvc-1');
+      await subject.pass(signal);
+      subject.request('pvc-1');
+      expect(await subject.cancel('pvc-1')).toBe(true);
+      const at = clock.now();
+      expect(subject.isPending('pvc-1')).toBe(false);
+      expect(subject.status()).toEqual({
+        running: undefined,
+        requested: [],
+        failed: [],
+        cancelled: [{ pv: 'pvc-1', at }],
+      });
+      expect(taken.get('pvc-1')).toBe(before);
+      expect(await subject.cancel('pvc-1')).toBe(false);
+      work = async () => result();
+      age('pvc-1', 7 * HOUR);
+      expect(await drain(subject)).toEqual([]);
+      await clock.advance(6 * HOUR);
+      expect(await drain(subject)).toContain('pvc-1');
+      expect(subject.status().cancelled).toEqual([]);
+    });
+
+    it('that was the first of its PV stays away, too', async () => {
+      const subject = scanner();
+      endless();
+      await subject.pass(signal);
+      await subject.cancel('pvc-1');
+      work = async () => result();
+      expect(await drain(subject)).toEqual(['pvc-2', 'pvc-3']);
+    });
+
+    it('begins again when it is asked for, or when the brick may be another process', async () => {
+      const subject = scanner();
+      subject.request('pvc-3');
+      expect(await subject.cancel('pvc-3')).toBe(true);
+      subject.request('pvc-3');
+      expect(subject.isCancelled('pvc-3')).toBe(false);
+      expect(await drain(subject)).toEqual(['pvc-3', 'pvc-1', 'pvc-2']);
+      subject.request('pvc-2');
+      await subject.cancel('pvc-2');
+      expect(subject.isCancelled('pvc-2')).toBe(true);
+      brick.generation += 1;
+      await clock.advance(80);
+      expect(await drain(subject)).toContain('pvc-2');
+    });
+
+    it('while it waits for its turn leaves the one that runs', async () => {
+      const subject = scanner(0);
+      endless();
+      subject.request('pvc-1');
+      subject.request('pvc-2');
+      await subject.pass(signal);
+      await subject.cancel('pvc-2');
+      expect(subject.status()).toMatchObject({ running: { pv: 'pvc-1' }, requested: ['pvc-1'] });
+      await subject.cancel('pvc-1');
+    });
+
+    it('at its end is done', async () => {
+      const subject = scanner(0);
+      let finish: (value: ScanResult) => void = () => undefined;
+      work = async () => await new Promise<ScanResult>((resolve) => (finish = resolve));
+      subject.request('pvc-1');
+      await subject.pass(signal);
+      await clock.advance(0);
+      const cancelled = subject.cancel('pvc-1');
+      finish(result());
+      await cancelled;
+      expect(subject.status().cancelled).toEqual(taken.has('pvc-1') ? [] : [{ pv: 'pvc-1', at: clock.now() }]);
+    });
+
+    it('must be of a PV that is there, and is forgotten with it', async () => {
+      const subject = scanner(0);
+      await expect(subject.cancel('pvc-9')).rejects.toMatchObject({ code: 'NotFound' });
+      expect(await subject.cancel('pvc-1')).toBe(false);
+      subject.request('pvc-1');
+      await subject.cancel('pvc-1');
+      for (const path of brick.directories.keys()) if (path.endsWith('pvc-1')) brick.directories.delete(path);
+      await clock.advance(10_000);
+      await drain(subject);
+      expect(subject.status().cancelled).toEqual([]);
+    });
   });
 });

@@ -36,4 +36,21 @@ export function scanRoutes(server: Server, scans: ScanService): void {
       return await reply.code(202).send(scans.status());
     },
   );
+
+  server.delete(
+    '/v1/quotas/:pv/scan',
+    {
+      schema: {
+        tags,
+        summary: 'Gives up the scan of a PV that runs or waits, whoever asked for it; what was measured before stands.',
+        params: pvParamsSchema,
+        response: withProblems({ 200: scanStatusSchema }, 404, 504),
+      },
+    },
+    async (request) => {
+      const { pv } = request.params;
+      if (await scans.cancel(pv)) auditLine(request, { action: 'CancelScan', pv });
+      return scans.status();
+    },
+  );
 }

@@ -25,6 +25,19 @@ describe('scans over the API', () => {
     expect(status).toEqual(services.scans.status());
   });
 
+  it('gives one up, whether it is there or not, and says so in the log once', async () => {
+    services.scans.requested.push('pvc-2');
+    for (const at of ['first', 'again']) {
+      const answer = await server.inject({ method: 'DELETE', url: '/v1/quotas/pvc-2/scan' });
+      expect(answer.statusCode, at).toBe(200);
+      expect(Check(scanStatusSchema, answer.json())).toBe(true);
+      expect(answer.json()).toEqual(services.scans.status());
+    }
+    expect(services.scans.cancelled).toEqual(['pvc-2']);
+    services.scans.failure = new AgentError('Timeout', 'no');
+    expect((await server.inject({ method: 'DELETE', url: '/v1/quotas/pvc-2/scan' })).statusCode).toBe(504);
+  });
+
   it.each([
     ['NotFound', 404],
     ['BrickFenced', 503],
