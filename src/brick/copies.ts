@@ -5,6 +5,7 @@
 import fs from 'node:fs';
 import { getAttributeSync, listAttributesSync } from 'fs-xattr';
 import { gfidFromBytes, ROOT_GFID, type Gfid } from '../lib/gfid.ts';
+import { descriptorPath } from './descriptor-path.ts';
 import { GFID2PATH, GfidPaths, MAX_NAMES, type NameRecord } from './gfid-path.ts';
 import type { DirectoryHandle } from './handle.ts';
 import {
@@ -77,7 +78,7 @@ export function readSymlinks(root: DirectoryHandle, directories: readonly Gfid[]
     if (path === undefined) continue;
     const full = Buffer.from(path === '' ? root.path : `${root.path}/${path}`, 'latin1');
     withDescriptor(full, O_PATH | O_DIRECTORY | (path === '' ? 0 : O_NOFOLLOW), (fd) => {
-      if (ownGfid(fd) === gfid) collectSymlinks(`/proc/self/fd/${fd}`, limit, found);
+      if (ownGfid(fd) === gfid) collectSymlinks(descriptorPath(fd), limit, found);
       return undefined;
     });
   }
@@ -122,7 +123,7 @@ function readCopy(root: DirectoryHandle, paths: GfidPaths, gfid: Gfid): BrickCop
 }
 
 function describe(fd: number, stat: fs.Stats): BrickCopy {
-  const at = `/proc/self/fd/${fd}`;
+  const at = descriptorPath(fd);
   const keys = listAttributesSync(at);
   const records = keys.filter((key) => key.startsWith(GFID2PATH)).slice(0, MAX_NAMES);
   const { size, mtimeMs: modifiedAt, mode, uid, gid } = stat;
@@ -131,6 +132,6 @@ function describe(fd: number, stat: fs.Stats): BrickCopy {
 }
 
 function ownGfid(fd: number): Gfid | undefined {
-  const value = getAttributeSync(`/proc/self/fd/${fd}`, 'trusted.gfid');
+  const value = getAttributeSync(descriptorPath(fd), 'trusted.gfid');
   return value.length === 16 ? gfidFromBytes(value) : undefined;
 }

@@ -9,6 +9,7 @@ import fs from 'node:fs';
 import { getAttributeSync, listAttributesSync } from 'fs-xattr';
 import { errnoOf } from '../lib/errors.ts';
 import { ROOT_GFID, type Gfid } from '../lib/gfid.ts';
+import { descriptorPath } from './descriptor-path.ts';
 import { brickIo, NOT_ASCII, type DirectoryHandle } from './handle.ts';
 
 /** O_PATH on Linux (asm-generic): opens nothing, follows nothing, cannot block. */
@@ -152,7 +153,7 @@ export class GfidPaths {
       throw brickIo(handle, cause);
     }
     try {
-      const path = `/proc/self/fd/${fd}`;
+      const path = descriptorPath(fd);
       const keys = listAttributesSync(path).filter((key) => key.startsWith(GFID2PATH));
       return keys.slice(0, MAX_NAMES).flatMap((key) => parseGfid2Path(getAttributeSync(path, key)) ?? []);
     } catch (cause) {

@@ -1,5 +1,6 @@
 import fs from 'node:fs';
 import { AgentError, errnoOf, errorMessage } from '../lib/errors.ts';
+import { descriptorPath } from './descriptor-path.ts';
 
 /** open(2)'s O_PATH on Linux (asm-generic); Node does not name it. Such a descriptor opens nothing and cannot block on a FIFO. */
 const O_PATH = 0o10000000;
@@ -21,7 +22,7 @@ export class DirectoryHandle implements Disposable {
 
   private constructor(fd: number) {
     this.#fd = fd;
-    this.path = `/proc/self/fd/${fd}`;
+    this.path = descriptorPath(fd);
   }
 
   /**

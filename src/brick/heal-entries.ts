@@ -9,6 +9,7 @@ import fs from 'node:fs';
 import { getAttributeSync, listAttributesSync } from 'fs-xattr';
 import { AgentError, errnoOf, isAgentError } from '../lib/errors.ts';
 import { gfidFromBytes, ROOT_GFID, type Gfid } from '../lib/gfid.ts';
+import { descriptorPath } from './descriptor-path.ts';
 import { GFID2PATH, GfidPaths, MAX_NAMES, parseGfid2Path, type NameRecord } from './gfid-path.ts';
 import { brickIo, type DirectoryHandle } from './handle.ts';
 import { GFID_INDICES, type GfidIndex, type HealWindow } from './heal-window.ts';
@@ -112,7 +113,7 @@ function gfidAt(root: DirectoryHandle, path: string): Gfid | undefined {
   if (path === '') return ROOT_GFID;
   // A symlink on the way may lead out of the brick, where nothing has a gfid.
   return withDescriptor(Buffer.from(`${root.path}/${path}`, 'latin1'), O_PATH | O_NOFOLLOW, (fd) => {
-    const value = getAttributeSync(`/proc/self/fd/${fd}`, 'trusted.gfid');
+    const value = getAttributeSync(descriptorPath(fd), 'trusted.gfid');
     return value.length === 16 ? gfidFromBytes(value) : undefined;
   });
 }
@@ -138,7 +139,7 @@ function readDirectory(root: DirectoryHandle, paths: GfidPaths, gfid: Gfid): Hea
   const full = Buffer.from(path === '' ? base : `${base}/${path}`, 'latin1');
   // The root's path may be a link to what we hold, the only one to follow.
   return withDescriptor(full, O_PATH | O_DIRECTORY | (path === '' ? 0 : O_NOFOLLOW), (fd) => {
-    const at = `/proc/self/fd/${fd}`;
+    const at = descriptorPath(fd);
     const keys = listAttributesSync(at);
     const ownGfid = keys.includes('trusted.gfid') ? getAttributeSync(at, 'trusted.gfid') : undefined;
     if (ownGfid?.length !== 16 || gfidFromBytes(ownGfid) !== gfid) return undefined;
@@ -170,7 +171,7 @@ function readHandle(
     }
     if (stat.nlink === 1) return 'directory';
     return withDescriptor(handle, O_PATH | O_NOFOLLOW, (fd) =>
-      describeObject(paths, fs.fstatSync(fd), readAttributes(`/proc/self/fd/${fd}`, known)),
+      describeObject(paths, fs.fstatSync(fd), readAttributes(descriptorPath(fd), known)),
     );
   });
 }

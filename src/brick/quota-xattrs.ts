@@ -18,7 +18,7 @@ export const QUOTA_RECORD_XATTR = 'trusted.brick-agent.quota';
 export const ADOPTION_XATTR = 'trusted.brick-agent.adopt';
 
 /** What stands on a directory that somebody has begun to make a quota. */
-const OF_QUOTAS = [NAMESPACE_XATTR, LIMIT_XATTR, SIZE_XATTR, QUOTA_RECORD_XATTR, ADOPTION_XATTR];
+const OF_QUOTAS = new Set([NAMESPACE_XATTR, LIMIT_XATTR, SIZE_XATTR, QUOTA_RECORD_XATTR, ADOPTION_XATTR]);
 
 /** A record is some 50 bytes; anything much larger is not ours. */
 const MAX_RECORD_BYTES = 1024;
@@ -93,13 +93,13 @@ export function readOrWriteQuotas(
   return claims.map((claim) => {
     const { path } = claim;
     return readHeld(root, path, (directory) => {
-      const names = new Set(listXattrs(directory));
-      const isBare = !OF_QUOTAS.some((name) => names.has(name));
+      const names = listXattrs(directory);
+      const isBare = !names.some((name) => OF_QUOTAS.has(name));
       if (!isBare) return { path, kind: 'present', quota: readQuota(directory, path, closely, names) };
       writeQuota(directory, claim);
       // What was there is there still. To ask for what was written takes less than to list all again; the limit's value is read anyway.
-      names.add(LIMIT_XATTR);
-      if (getXattr(directory, NAMESPACE_XATTR) !== undefined) names.add(NAMESPACE_XATTR);
+      names.push(LIMIT_XATTR);
+      if (getXattr(directory, NAMESPACE_XATTR) !== undefined) names.push(NAMESPACE_XATTR);
       return { path, kind: 'present', quota: readQuota(directory, path, closely, names), written: true };
     });
   });
@@ -137,18 +137,18 @@ function readQuota(
   directory: DirectoryHandle,
   path: string,
   closely: boolean,
-  names: ReadonlySet<string> = new Set(listXattrs(directory)),
+  names: readonly string[] = listXattrs(directory),
 ): BackendQuota {
-  const get = (name: string): Buffer | undefined => (names.has(name) ? getXattr(directory, name) : undefined);
+  const get = (name: string): Buffer | undefined => (names.includes(name) ? getXattr(directory, name) : undefined);
   const gfid = get('trusted.gfid');
   const record = get(QUOTA_RECORD_XATTR);
   return {
     path,
     gfid: gfidOrNone(gfid),
-    namespace: names.has(NAMESPACE_XATTR),
+    namespace: names.includes(NAMESPACE_XATTR),
     limitBytes: decimal(get(LIMIT_XATTR)),
     sizeBytes: decimal(get(SIZE_XATTR)),
-    adopting: names.has(ADOPTION_XATTR),
+    adopting: names.includes(ADOPTION_XATTR),
     record: record === undefined ? undefined : record.subarray(0, MAX_RECORD_BYTES).toString('utf8'),
     hasEntries: closely ? directory.hasEntries() : undefined,
     parentGfid: closely ? gfidOrNone(getParentXattr(directory, 'trusted.gfid')) : undefined,

@@ -2,7 +2,7 @@
  * Extended attributes of a held directory.
  *
  * Only the Sync functions of fs-xattr: the others can store garbage and leak (docs/adr/0001). It follows symlinks and cuts
- * paths at NUL, so it is only ever given `/proc/self/fd/N`, or `..` below it.
+ * paths at NUL, so it is only ever given the path of a descriptor, or `..` below it.
  */
 import { getAttributeSync, listAttributesSync, removeAttributeSync, setAttributeSync } from 'fs-xattr';
 import { brickIo, type DirectoryHandle } from './handle.ts';

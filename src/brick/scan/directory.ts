@@ -6,6 +6,7 @@
  */
 import fs, { type Stats } from 'node:fs';
 import { errnoOf } from '../../lib/errors.ts';
+import { descriptorPath } from '../descriptor-path.ts';
 import { brickIo } from '../handle.ts';
 import { counterBytes, diskBytes, isDirectory } from './count.ts';
 
@@ -88,7 +89,7 @@ export class ScanDirectory implements Disposable {
 
   /** Through which the entries can be listed without a path. */
   get handlePath(): string {
-    return `/proc/self/fd/${this.#fd}`;
+    return descriptorPath(this.#fd);
   }
 
   [Symbol.dispose](): void {
@@ -174,7 +175,7 @@ function statOf(path: string | Buffer): Stats | undefined {
 }
 
 function realPath(fd: number): string {
-  return fs.readlinkSync(`/proc/self/fd/${fd}`, 'latin1');
+  return fs.readlinkSync(descriptorPath(fd), 'latin1');
 }
 
 /** Node writes strings as UTF-8; bytes beyond ASCII must go as bytes. */
