@@ -2,8 +2,8 @@ import { Check } from 'typebox/value';
 import type { Clock } from '../lib/clock.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import type { PeerLimit, PeerWish } from '../quota/desired.ts';
-import { UNKNOWN_SUBVOLUME, type BrickUsage } from '../quota/volume-usage.ts';
+import type { PeerLimit, PeerWish, PeerWord } from '../quota/desired.ts';
+import { UNKNOWN_SUBVOLUME, type BrickUsage, type PeerTeller } from '../quota/volume-usage.ts';
 import { peerQuotasSchema, type PeerQuotas } from './http/schemas.ts';
 import { askPeer, type PeerAccess } from './peer-http.ts';
 
@@ -72,6 +72,11 @@ export class Peers {
     return this.#peers.map(({ address, answeredAt, error }) => ({ address, answeredAt, error }));
   }
 
+  /** Of whom counts are heard, and of whom not. */
+  tellers(): PeerTeller[] {
+    return this.#peers.map(({ address, subvolume, error }) => ({ address, subvolume, error }));
+  }
+
   /**
    * What the peers want for a PV: the highest source counts; where peers differ, the larger limit, since a brick below the
    * others refuses what they accept and never finishes its heals. A removal counts where none wants a limit.
@@ -89,13 +94,25 @@ export class Peers {
     return best ?? (isRemoved ? REMOVED : undefined);
   }
 
+  /** Whose word `wishFor` gives, for people. Undefined where they want nothing, or no limit. */
+  wordOf(pv: string): PeerWord | undefined {
+    const wish = this.wishFor(pv);
+    if (wish?.limitBytes === undefined) return undefined;
+    const { source, limitBytes } = wish;
+    const agents = this.#peers.filter(({ wishes }) => {
+      const own = wishes.get(pv);
+      return own?.source === source && own.limitBytes === limitBytes;
+    });
+    return { source, limitBytes, agents: agents.map(({ address, error }) => ({ address, error })) };
+  }
+
   /** What the other bricks count for a PV. */
   usageOf(pv: string): BrickUsage[] {
     const now = this.#options.clock.monotonic();
-    return this.#peers.flatMap(({ usage, subvolume, heardAt }) => {
+    return this.#peers.flatMap(({ address, usage, subvolume, heardAt }) => {
       const told = usage.get(pv);
       if (told === undefined || subvolume === undefined) return [];
-      return [{ subvolume, usedBytes: told.usedBytes, ageMs: told.ageMs + (now - heardAt) }];
+      return [{ subvolume, usedBytes: told.usedBytes, ageMs: told.ageMs + (now - heardAt), address }];
     });
   }
 

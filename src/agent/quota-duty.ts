@@ -19,6 +19,7 @@ import {
   isDistributed,
   subvolumeOf,
   UNKNOWN_SUBVOLUME,
+  volumeUsageState,
   volumeUsageView,
   type VolumeUsageView,
 } from '../quota/volume-usage.ts';
@@ -153,11 +154,13 @@ export class QuotaDuty {
   /** Of how many PVs the volume's usage is known, and of how many it is not; empty where the volume is not distributed. */
   volumeUsageStates(): Map<VolumeUsageView['state'], number> {
     const counts = new Map<VolumeUsageView['state'], number>();
-    const usageOf = this.volumeUsages();
-    if (usageOf === undefined) return counts;
-    for (const { pv } of this.enforcer.states()) {
-      const state = usageOf(pv)?.state;
-      if (state !== undefined) counts.set(state, (counts.get(state) ?? 0) + 1);
+    if (!this.#isDistributed()) return counts;
+    for (const { pv, desired } of this.enforcer.states()) {
+      if (desired.limitBytes === undefined) continue;
+      const { usageTeller } = this;
+      const state =
+        usageTeller === undefined ? NO_PEERS.state : volumeUsageState(usageTeller.usageOf(pv), this.#staleMs);
+      counts.set(state, (counts.get(state) ?? 0) + 1);
     }
     return counts;
   }
@@ -168,13 +171,25 @@ export class QuotaDuty {
    * @returns undefined where the volume is not distributed, as far as is known; the function's: nobody limits the PV here
    */
   volumeUsages(): ((pv: string) => VolumeUsageView | undefined) | undefined {
-    if (!isDistributed(this.subvolume, this.#subvolumes())) return undefined;
-    const { usageIntervalMs, peerIntervalMs } = this.#parts.config;
+    if (!this.#isDistributed()) return undefined;
+    const { usageTeller, peers, subvolume } = this;
+    const agents = peers?.tellers() ?? [];
     return (pv) => {
       if (this.enforcer.state(pv)?.desired.limitBytes === undefined) return undefined;
-      if (this.usageTeller === undefined) return NO_PEERS;
-      return volumeUsageView(this.usageTeller.usageOf(pv), ROUNDS_MISSED * (usageIntervalMs + peerIntervalMs));
+      if (usageTeller === undefined) return NO_PEERS;
+      const told = { own: subvolume, bricks: peers?.usageOf(pv) ?? [], agents };
+      return volumeUsageView(usageTeller.usageOf(pv), this.#staleMs, told);
     };
+  }
+
+  #isDistributed(): boolean {
+    return isDistributed(this.subvolume, this.#subvolumes());
+  }
+
+  /** Older than this is no word of an agent that still answers; milliseconds. */
+  get #staleMs(): number {
+    const { usageIntervalMs, peerIntervalMs } = this.#parts.config;
+    return ROUNDS_MISSED * (usageIntervalMs + peerIntervalMs);
   }
 
   /** Of the clients' volfile and the peers. With the volfile all are known, and a peer that is silent is of one of those. */
@@ -267,6 +282,7 @@ export class QuotaDuty {
     return new QuotaEnforcer({
       quotaFile,
       peerWish: peers === undefined ? undefined : (pv) => peers.wishFor(pv),
+      peerWord: peers === undefined ? undefined : (pv) => peers.wordOf(pv),
       backend: new WorkerQuotaBackend(worker, readKadalu, () => monitor.place, log),
       brick: new WireQuotaBrick(this.#parts.brick),
       layout,
@@ -448,4 +464,6 @@ const NO_PEERS: VolumeUsageView = {
   ageSeconds: null,
   message:
     'the volume is distributed, and this agent knows none of the other subvolumes: each of them lets the whole limit be stored; configure peers and apiTokenFile',
+  parts: [],
+  silent: [],
 };

@@ -15,6 +15,21 @@ export interface PeerLimit {
 /** What the agents of the other bricks want of one PV. `Removed`: one was told through its API that there is to be no limit, and none wants any. */
 export type PeerWish = PeerLimit | { source: 'Removed'; limitBytes: undefined };
 
+/** Whose word a peer's wish is. */
+export interface PeerWord {
+  /** Where these agents have it from. */
+  source: PeerLimit['source'];
+  limitBytes: bigint;
+  agents: PeerAgent[];
+}
+
+export interface PeerAgent {
+  /** `host:port` of its API. */
+  address: string;
+  /** Why it did not answer when it was asked last; undefined: it did. */
+  error: string | undefined;
+}
+
 /** What others than the API want for one PV. */
 export interface Wishes {
   /** Limit in the mounted quota file, in bytes of the volume. */

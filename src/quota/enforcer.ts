@@ -4,7 +4,7 @@ import type { Gfid } from '../lib/gfid.ts';
 import type { Log } from '../lib/log.ts';
 import { Mutex } from '../lib/mutex.ts';
 import type { AdoptionTarget } from './adopter.ts';
-import type { PeerWish, Wishes } from './desired.ts';
+import type { PeerWish, PeerWord, Wishes } from './desired.ts';
 import type { AuditTarget, PvAudit } from './audit.ts';
 import { FileWishes } from './file-wishes.ts';
 import { isQuietSince, type GrowthMark } from './growth.ts';
@@ -48,6 +48,8 @@ export interface EnforcerOptions {
   quotaFile?: QuotaFile | undefined;
   /** What the agents of the other bricks want for a PV. */
   peerWish?: ((pv: string) => PeerWish | undefined) | undefined;
+  /** Whose word that is. */
+  peerWord?: ((pv: string) => PeerWord | undefined) | undefined;
   /** Undefined: nothing tells. */
   refusedWrites?: RefusedWriteSource | undefined;
   clock: Clock;
@@ -124,7 +126,8 @@ export class QuotaEnforcer {
   }
 
   #viewOf(state: PvState): QuotaView {
-    return viewOf(state, this.#options.layout, this.#options.refusedWrites);
+    const { layout, refusedWrites, peerWord } = this.#options;
+    return viewOf(state, layout, refusedWrites, peerWord);
   }
 
   /** PVs that are known, with or without a limit. */

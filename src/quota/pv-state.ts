@@ -3,7 +3,7 @@ import { updateConditions, type Condition, type ConditionInput } from '../lib/co
 import type { PvPlace } from '../brick/pv-inventory.ts';
 import type { BackendQuota } from '../brick/quota-xattrs.ts';
 import type { PvAudit } from './audit.ts';
-import type { Desired, LimitSource, Wishes } from './desired.ts';
+import type { Desired, LimitSource, PeerWord, Wishes } from './desired.ts';
 import { judgeEnforced } from './enforced.ts';
 import { brickLimit, type QuotaLayout } from './layout.ts';
 import { shownLimit, shownUsage } from './live-limit.ts';
@@ -126,6 +126,13 @@ export class PvState {
   }
 }
 
+export interface SourceView {
+  source: LimitSource;
+  limitBytes: string;
+  /** Of the source `Peer`: whose word it is, and where they have it from; null: of another source, or they say something else by now. */
+  peer: { source: PeerWord['source']; agents: { address: string; error: string | null }[] } | null;
+}
+
 /** One PV as the API and the command line show it. Byte counts are decimal strings: they can pass 2^53. */
 export interface QuotaView {
   pv: string;
@@ -134,7 +141,7 @@ export interface QuotaView {
     limitBytes: string | null;
     source: LimitSource | null;
     /** Every source that has an opinion, the one that counts first. */
-    sources: { source: LimitSource; limitBytes: string }[];
+    sources: SourceView[];
   };
   status: {
     gfid: Gfid | null;
@@ -156,13 +163,18 @@ export interface QuotaView {
   };
 }
 
-export function viewOf(state: PvState, layout: QuotaLayout, refused?: RefusedWriteSource): QuotaView {
+export function viewOf(
+  state: PvState,
+  layout: QuotaLayout,
+  refused?: RefusedWriteSource,
+  peerWord?: (pv: string) => PeerWord | undefined,
+): QuotaView {
   const { desired } = state;
   const quota = state.backend.kind === 'present' ? state.backend.quota : undefined;
   return {
     pv: state.pv,
     path: state.path,
-    spec: { limitBytes: text(desired.limitBytes), source: desired.source ?? null, sources: sourcesOf(state) },
+    spec: { limitBytes: text(desired.limitBytes), source: desired.source ?? null, sources: sourcesOf(state, peerWord) },
     status: {
       gfid: quota?.gfid ?? null,
       brickLimitBytes: desired.limitBytes === undefined ? null : brickLimit(desired.limitBytes, layout).toString(),
@@ -238,7 +250,7 @@ export function showsLess(state: PvState): boolean {
   return shown !== undefined && shown + statfs.blockSize <= counted;
 }
 
-function sourcesOf({ desired, wishes }: PvState): { source: LimitSource; limitBytes: string }[] {
+function sourcesOf({ pv, desired, wishes }: PvState, peerWord?: (pv: string) => PeerWord | undefined): SourceView[] {
   const { fileBytes, kadaluBytes, peer } = wishes;
   const all: [LimitSource, bigint | undefined][] = [
     ['Api', desired.source === 'Api' ? desired.limitBytes : undefined],
@@ -248,10 +260,19 @@ function sourcesOf({ desired, wishes }: PvState): { source: LimitSource; limitBy
     ['Disk', desired.source === 'Disk' ? desired.limitBytes : undefined],
   ];
   const sources = all.flatMap(([source, bytes]) =>
-    bytes === undefined ? [] : [{ source, limitBytes: bytes.toString() }],
+    bytes === undefined
+      ? []
+      : [{ source, limitBytes: bytes.toString(), peer: source === 'Peer' ? peerView(peerWord?.(pv), bytes) : null }],
   );
   // The one that counts stands first; a peer's place depends on where it has its wish from.
   return sources.toSorted((a, b) => Number(b.source === desired.source) - Number(a.source === desired.source));
+}
+
+/** @param limitBytes that was taken from them; null when they want another one since */
+function peerView(word: PeerWord | undefined, limitBytes: bigint): SourceView['peer'] {
+  if (word?.limitBytes !== limitBytes) return null;
+  const agents = word.agents.map(({ address, error = null }) => ({ address, error }));
+  return { source: word.source, agents };
 }
 
 /** Makes the next pass work on this PV. */

@@ -14,6 +14,8 @@ export interface BrickUsage {
   usedBytes: bigint;
   /** Age of the figure in milliseconds. */
   ageMs: number;
+  /** Of the agent that has told it. */
+  address: string;
 }
 
 export type VolumeUsage =
@@ -40,8 +42,7 @@ export function volumeUsage(
   let oldestMs = 0;
   const missing: number[] = [];
   for (const subvolume of foreign) {
-    const bricks = others.filter((brick) => brick.subvolume === subvolume);
-    const fullest = bricks.toSorted((a, b) => Number(b.usedBytes - a.usedBytes))[0];
+    const fullest = fullestOf(subvolume, others);
     if (fullest === undefined) {
       missing.push(subvolume);
       continue;
@@ -52,6 +53,12 @@ export function volumeUsage(
   return missing.length > 0
     ? { kind: 'Incomplete', missing, usedBytes, oldestMs }
     : { kind: 'Sum', usedBytes, oldestMs };
+}
+
+function fullestOf(subvolume: number, bricks: readonly BrickUsage[]): BrickUsage | undefined {
+  return bricks
+    .filter((brick) => brick.subvolume === subvolume)
+    .toSorted((a, b) => Number(b.usedBytes - a.usedBytes))[0];
 }
 
 /** Whether the volume is distributed beyond doubt: a peer that has never answered may be of our own set. */
@@ -68,29 +75,82 @@ export interface VolumeUsageView {
   /** Of the oldest part. */
   ageSeconds: number | null;
   message: string;
+  /** What each other subvolume has told last, by which agent. */
+  parts: { subvolume: number; usedBytes: string; ageSeconds: number; agent: string }[];
+  /** For want of whose word it is no sum. Subvolume: null where it is not known. */
+  silent: { agent: string; subvolume: number | null; message: string }[];
+}
+
+/** An agent that is asked for what its brick counts. */
+export interface PeerTeller {
+  address: string;
+  /** Undefined: it has never answered. */
+  subvolume: number | undefined;
+  /** Why it does not answer now; undefined: it does. */
+  error: string | undefined;
+}
+
+/** What there is to add up, and from whom. */
+export interface Told {
+  /** Our own subvolume. */
+  own: number;
+  bricks: readonly BrickUsage[];
+  agents: readonly PeerTeller[];
 }
 
 /** @param staleMs older than this is no word of an agent that still answers */
-export function volumeUsageView(usage: VolumeUsage | undefined, staleMs: number): VolumeUsageView {
+export function volumeUsageState(usage: VolumeUsage | undefined, staleMs: number): VolumeUsageView['state'] {
+  if (usage === undefined || usage.kind === 'OwnOnly') return 'Unknown';
+  if (usage.kind === 'Incomplete') return 'Incomplete';
+  return usage.oldestMs > staleMs ? 'Stale' : 'Sum';
+}
+
+/** @param staleMs older than this is no word of an agent that still answers */
+export function volumeUsageView(usage: VolumeUsage | undefined, staleMs: number, told: Told): VolumeUsageView {
+  const state = volumeUsageState(usage, staleMs);
+  const parts = partsOf(told);
+  const shown = parts.map(({ subvolume, usedBytes, ageMs, address }) => {
+    return { subvolume, usedBytes: usedBytes.toString(), ageSeconds: Math.round(ageMs / 1000), agent: address };
+  });
   if (usage === undefined || usage.kind === 'OwnOnly') {
-    return { state: 'Unknown', usedBytes: null, ageSeconds: null, message: 'not added up yet' };
+    return { state, usedBytes: null, ageSeconds: null, message: 'not added up yet', parts: shown, silent: [] };
   }
-  const usedBytes = usage.usedBytes.toString();
-  const ageSeconds = Math.round(usage.oldestMs / 1000);
+  const sum = {
+    state,
+    usedBytes: usage.usedBytes.toString(),
+    ageSeconds: Math.round(usage.oldestMs / 1000),
+    parts: shown,
+  };
   if (usage.kind === 'Incomplete') {
+    const silent = silentOf(new Set(usage.missing), told);
     const numbers = usage.missing.filter((subvolume) => subvolume !== UNKNOWN_SUBVOLUME);
     const which = numbers.length === 0 ? 'a peer' : `subvolume ${numbers.join(', ')}`;
-    const message = `${which} has never told what it uses, and the limit holds without that: more can be stored than it says`;
-    return { state: 'Incomplete', usedBytes, ageSeconds, message };
+    const why = silent.length === 0 ? ' (no agent of it is among the peers)' : '';
+    const message = `${which} has never told what it uses${why}, and the limit holds without that: more can be stored than it says`;
+    return { ...sum, message, silent };
   }
-  return usage.oldestMs > staleMs
-    ? {
-        state: 'Stale',
-        usedBytes,
-        ageSeconds,
-        message: `a part of the sum is ${ageSeconds} s old: agents of another subvolume do not answer, and their last word counts`,
-      }
-    : { state: 'Sum', usedBytes, ageSeconds, message: 'the sum of all subvolumes' };
+  if (state === 'Sum') return { ...sum, message: 'the sum of all subvolumes', silent: [] };
+  const old = parts.filter(({ ageMs }) => ageMs > staleMs).map(({ subvolume }) => subvolume);
+  const message = `a part of the sum is ${sum.ageSeconds} s old: agents of another subvolume do not answer, and their last word counts`;
+  return { ...sum, message, silent: silentOf(new Set(old), told) };
+}
+
+/** Of each other subvolume, what counts. */
+function partsOf({ own, bricks }: Told): BrickUsage[] {
+  const subvolumes = [...new Set(bricks.map(({ subvolume }) => subvolume))].filter((subvolume) => subvolume !== own);
+  return subvolumes.toSorted((a, b) => a - b).flatMap((subvolume) => fullestOf(subvolume, bricks) ?? []);
+}
+
+/** All agents of these subvolumes, and those that may be of any, with why they are not heard. */
+function silentOf(subvolumes: ReadonlySet<number>, { own, agents }: Told): VolumeUsageView['silent'] {
+  return agents.flatMap(({ address, subvolume, error }): VolumeUsageView['silent'] => {
+    if (subvolume === undefined) {
+      return [{ agent: address, subvolume: null, message: `has never answered: ${error ?? 'not asked yet'}` }];
+    }
+    if (subvolume === own || !subvolumes.has(subvolume)) return [];
+    const message = error === undefined ? 'answers, but has no fresh count of its brick' : `does not answer: ${error}`;
+    return [{ agent: address, subvolume, message }];
+  });
 }
 
 /** Bricks of one subvolume, by volume type; bricks are listed set by set. */

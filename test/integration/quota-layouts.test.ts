@@ -128,6 +128,10 @@ describe('a distributed volume of which a subvolume is silent', () => {
     expect(Number(await volumeBytes(first))).toBeGreaterThan(2 * MiB);
     const list = await first.cli('quota', 'list');
     expect(list).toMatchObject({ code: 1, stdout: expect.stringContaining('VolumeUsageStale') });
+    const address = second.variable('BRICK_AGENT_API_LISTEN') ?? '';
+    const stale = await first.cli('quota', 'explain', pv.name);
+    expect(stale.stdout).toMatch(new RegExp(`subvolume 1: 2(\\.\\d)? MiB, by the agent at ${address} \\d+ s ago`));
+    expect(stale.stdout).toContain(`the agent at ${address} (subvolume 1) does not answer: `);
 
     // An agent that starts now has never heard it; the brick was told before, and does not add up by itself any more.
     await first.stop();
@@ -142,6 +146,7 @@ describe('a distributed volume of which a subvolume is silent', () => {
     const explained = await next.cli('quota', 'explain', pv.name);
     expect(explained.code).toBe(1);
     expect(explained.stdout).toContain('subvolume 1 has never told');
+    expect(explained.stdout).toContain(`the agent at ${address} has never answered: `);
     expect((await next.cli('quota', 'verify')).stdout).toMatch(/pvc-silent +Volume/);
     const { text } = await next.ops('/metrics');
     expect(text).toMatch(/^gluster_quota_volume_usage_pvs\{.*state="Incomplete".*\} 1$/m);

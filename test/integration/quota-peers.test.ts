@@ -41,6 +41,10 @@ describe('a limit that was set through the API of one agent', () => {
     await waitLimit(lab, agents, pv.name, 4 * MiB);
     const sources = await Promise.all(agents.map(async (agent) => (await quotaOf(agent, pv.name))?.spec.source));
     expect(sources).toEqual(['Api', 'Peer', 'Peer']);
+    const explained = await agents[1]?.cli('quota', 'explain', pv.name);
+    expect(explained?.stdout).toContain(
+      `Wanted: 4 MiB by the agent of another brick (${first?.variable('BRICK_AGENT_API_LISTEN')}), which has it from the API.`,
+    );
     expect((await writeUntilError(`${pv.path}/a`, 64 * 1024, 8 * MiB)).errno).toBe('EDQUOT');
 
     const removed = await first?.cli('quota', 'rm', pv.name);

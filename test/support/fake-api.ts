@@ -65,7 +65,7 @@ export function quotaView(pv: string, limitBytes: bigint | null): ShownQuota {
     spec: {
       limitBytes: limit,
       source: limit === null ? null : 'Api',
-      sources: limit === null ? [] : [{ source: 'Api', limitBytes: limit }],
+      sources: limit === null ? [] : [{ source: 'Api', limitBytes: limit, peer: null }],
     },
     status: {
       gfid: '11111111-1111-4111-8111-111111111111',
@@ -74,7 +74,14 @@ export function quotaView(pv: string, limitBytes: bigint | null): ShownQuota {
       liveLimitBytes: limit,
       usedBytes: '4096',
       usage: usageView(undefined, 4096n),
-      volumeUsage: { state: 'Stale', usedBytes: '8192', ageSeconds: 42, message: 'a part of the sum is 42 s old' },
+      volumeUsage: {
+        state: 'Stale',
+        usedBytes: '8192',
+        ageSeconds: 42,
+        message: 'a part of the sum is 42 s old',
+        parts: [{ subvolume: 1, usedBytes: '4096', ageSeconds: 42, agent: '10.0.0.2:9746' }],
+        silent: [{ agent: '10.0.0.2:9746', subvolume: 1, message: 'does not answer: ECONNREFUSED' }],
+      },
       repair: {
         state: 'Repaired',
         reason: 'CounterShifted',

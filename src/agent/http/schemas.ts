@@ -89,6 +89,23 @@ export const volumeUsageSchema = Type.Object(
     usedBytes: Nullable(Bytes),
     ageSeconds: Nullable(Type.Integer({ minimum: 0, description: 'Of the oldest part.' })),
     message: Type.String(),
+    parts: Type.Array(
+      Type.Object({
+        subvolume: Type.Integer({ minimum: 0 }),
+        usedBytes: Bytes,
+        ageSeconds: Type.Integer({ minimum: 0 }),
+        agent: Type.String({ description: 'Address of the agent that has told it.' }),
+      }),
+      { description: 'What each other subvolume has told last, of its fullest brick.' },
+    ),
+    silent: Type.Array(
+      Type.Object({
+        agent: Type.String(),
+        subvolume: Nullable(Type.Integer({ minimum: 0, description: 'Null: it has never answered.' })),
+        message: Type.String(),
+      }),
+      { description: 'Of Stale and Incomplete: the peers for want of whose word it is that.' },
+    ),
   },
   {
     description:
@@ -102,9 +119,27 @@ export const quotaViewSchema = Type.Object({
   spec: Type.Object({
     limitBytes: Nullable(Bytes),
     source: Nullable(limitSourceSchema),
-    sources: Type.Array(Type.Object({ source: limitSourceSchema, limitBytes: Bytes }), {
-      description: 'Every source that has an opinion, the one that counts first.',
-    }),
+    sources: Type.Array(
+      Type.Object({
+        source: limitSourceSchema,
+        limitBytes: Bytes,
+        peer: Nullable(
+          Type.Object(
+            {
+              source: Type.Enum(['Api', 'File', 'Kadalu']),
+              agents: Type.Array(
+                Type.Object({
+                  address: Type.String(),
+                  error: Nullable(Type.String({ description: 'Why it does not answer now; its last word counts.' })),
+                }),
+              ),
+            },
+            { description: 'Of the source Peer: the agents that want it, and where they have it from.' },
+          ),
+        ),
+      }),
+      { description: 'Every source that has an opinion, the one that counts first.' },
+    ),
   }),
   status: Type.Object({
     gfid: Nullable(Type.String()),

@@ -59,9 +59,10 @@ function print(output: Output, view: QuotaItem, advice: readonly string[]): void
   const { spec, status } = view;
   output.line(`${printable(view.pv)} is ${printable(view.path)} on this brick (gfid ${status.gfid ?? 'unknown'}).`);
   if (spec.sources.length === 0) output.line('Nobody wants a limit for it.');
-  for (const [index, { source, limitBytes }] of spec.sources.entries()) {
+  for (const [index, { source, limitBytes, peer }] of spec.sources.entries()) {
     const verb = index === 0 ? 'Wanted' : 'Outweighed';
-    output.line(`${verb}: ${formatBytes(BigInt(limitBytes))} by ${sourceText(source)}.`);
+    const by = peer === null ? sourceText(source) : peerText(peer);
+    output.line(`${verb}: ${formatBytes(BigInt(limitBytes))} by ${by}.`);
   }
   if (status.brickLimitBytes !== null && status.brickLimitBytes !== spec.limitBytes) {
     output.line(`Of that this brick carries its share: ${formatBytes(BigInt(status.brickLimitBytes))}.`);
@@ -72,6 +73,7 @@ function print(output: Output, view: QuotaItem, advice: readonly string[]): void
   output.line(`Used by the brick's own count: ${amount(status.usedBytes, 'not known')}.`);
   const volume = volumeText(status.volumeUsage);
   if (volume !== undefined) output.line(`On the whole volume: ${volume}.`);
+  for (const line of volumeLines(status.volumeUsage)) output.line(`  ${line}.`);
   const measured = measuredText(status.usage, Date.now());
   output.line(measured === undefined ? 'Not measured yet.' : `Measured, as du counts: ${measured}.`);
   const drift = driftText(status.usage.driftBytes);
@@ -83,6 +85,29 @@ function print(output: Output, view: QuotaItem, advice: readonly string[]): void
   }
   output.line(advice.length === 0 ? nothingToDo(view) : 'To do:');
   for (const line of advice) output.line(`  ${line}`);
+}
+
+/** `the agent of another brick (10.0.0.1:9746), by the quota file`. */
+function peerText({ source, agents }: NonNullable<QuotaItem['spec']['sources'][number]['peer']>): string {
+  const names = agents.map(({ address, error }) =>
+    printable(error === null ? address : `${address}, which does not answer now: ${error}`),
+  );
+  const who = agents.length === 1 ? 'the agent of another brick' : 'the agents of other bricks';
+  return `${who} (${names.join('; ')}), which ${agents.length === 1 ? 'has' : 'have'} it from ${PEER_SOURCES[source]}`;
+}
+
+const PEER_SOURCES = { Api: 'the API', File: 'the quota file', Kadalu: "Kadalu's info file" };
+
+/** Whose word the sum is made of, and whose is missing. */
+function volumeLines(usage: QuotaItem['status']['volumeUsage']): string[] {
+  if (usage === null) return [];
+  const parts = usage.parts.map(({ subvolume, usedBytes, ageSeconds, agent }) => {
+    return `subvolume ${subvolume}: ${formatBytes(BigInt(usedBytes))}, by the agent at ${agent} ${ageSeconds} s ago`;
+  });
+  const silent = usage.silent.map(({ agent, subvolume, message }) => {
+    return `the agent at ${agent}${subvolume === null ? '' : ` (subvolume ${subvolume})`} ${message}`;
+  });
+  return [...parts, ...silent].map(printable);
 }
 
 /** What is not known yet is looked at by the agent itself. */

@@ -79,10 +79,24 @@ describe('Peers', () => {
     expect(peers.wishFor('b')).toEqual({ source: 'Api', limitBytes: 7n });
     expect(peers.wishFor('c')).toBeUndefined();
     expect(peers.usageOf('a')).toEqual([
-      { subvolume: 1, usedBytes: 77n, ageMs: 5 },
-      { subvolume: 1, usedBytes: 77n, ageMs: 5 },
+      { subvolume: 1, usedBytes: 77n, ageMs: 5, address: expect.stringContaining('127.0.0.1:') },
+      { subvolume: 1, usedBytes: 77n, ageMs: 5, address: expect.stringContaining('127.0.0.1:') },
     ]);
     expect([...peers.subvolumes()]).toEqual([1]);
+  });
+
+  it('says whose word it is', async () => {
+    const [says, agrees, differs] = [
+      await peer(telling([{ pv: 'a', source: 'File', limitBytes: '9' }])),
+      await peer(telling([{ pv: 'a', source: 'File', limitBytes: '9' }])),
+      await peer(telling([{ pv: 'a', source: 'File', limitBytes: '8' }], VOLUME, { removed: ['b'] })),
+    ];
+    const peers = peersOf([says, agrees, differs]);
+    await peers.pass(never);
+    const agents = [says, agrees].map((address) => ({ address, error: undefined }));
+    expect(peers.wordOf('a')).toEqual({ source: 'File', limitBytes: 9n, agents });
+    expect(peers.wordOf('b')).toBeUndefined();
+    expect(peers.wordOf('c')).toBeUndefined();
   });
 
   it('takes a removal where no peer wants a limit', async () => {

@@ -94,14 +94,35 @@ describe('quota explain', () => {
 
   it('takes a limit that goes by an incomplete sum for a finding, as list and verify do', async () => {
     const message = 'subvolume 1 has never told what it uses';
-    view.status.volumeUsage = { state: 'Incomplete', usedBytes: '2048', ageSeconds: 0, message };
+    const parts = [{ subvolume: 2, usedBytes: '1024', ageSeconds: 3, agent: '10.0.0.3:9746' }];
+    const silent = [{ agent: '10.0.0.2:9746', subvolume: null, message: 'has never answered: ECONNREFUSED' }];
+    view.status.volumeUsage = { state: 'Incomplete', usedBytes: '2048', ageSeconds: 0, message, parts, silent };
     expect(await quotaExplain(client, output, false, 'pvc-1')).toBe(1);
-    expect(text()).toContain(`On the whole volume: 2 KiB, Incomplete: ${message}.`);
+    expect(text()).toContain(
+      `On the whole volume: 2 KiB, Incomplete: ${message}.
+  subvolume 2: 1 KiB, by the agent at 10.0.0.3:9746 3 s ago.
+  the agent at 10.0.0.2:9746 has never answered: ECONNREFUSED.
+`,
+    );
     expect(await quotaList(client, output, false)).toBe(1);
     expect(text()).toContain('VolumeUsageIncomplete');
     printed = '';
     expect(await quotaVerify(client, output, false)).toBe(1);
     expect(text()).toMatch(/pvc-1 +Volume .*Incomplete/);
+  });
+});
+
+describe('quota explain of a limit from a peer', () => {
+  it('names the agents, what they have it from, and which does not answer', async () => {
+    const agents = [
+      { address: '10.0.0.2:9746', error: null },
+      { address: '10.0.0.3:9746', error: 'ECONNREFUSED' },
+    ];
+    view.spec.sources = [{ source: 'Peer', limitBytes: '1024', peer: { source: 'File', agents } }];
+    await quotaExplain(client, output, false, 'pvc-1');
+    expect(text()).toContain(
+      'Wanted: 1 KiB by the agents of other bricks (10.0.0.2:9746; 10.0.0.3:9746, which does not answer now: ECONNREFUSED), which have it from the quota file.',
+    );
   });
 });
 

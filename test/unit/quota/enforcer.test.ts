@@ -529,8 +529,8 @@ describe('the quota file', () => {
       limitBytes: String(20n * MiB),
       source: 'File',
       sources: [
-        { source: 'File', limitBytes: String(20n * MiB) },
-        { source: 'Kadalu', limitBytes: String(10n * MiB) },
+        { source: 'File', limitBytes: String(20n * MiB), peer: null },
+        { source: 'Kadalu', limitBytes: String(10n * MiB), peer: null },
       ],
     });
     expect(condition('pvc-1', 'BelowSoftLimit')).toBe('False Above');

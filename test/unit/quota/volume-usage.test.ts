@@ -2,10 +2,20 @@ import { describe, expect, it } from 'vitest';
 import { silentLog } from '../../../src/lib/log.ts';
 import type { GrowthMark } from '../../../src/quota/growth.ts';
 import { UsageTeller, type UsageBrick } from '../../../src/quota/usage-teller.ts';
-import { subvolumeOf, volumeUsage, volumeUsageView, type BrickUsage } from '../../../src/quota/volume-usage.ts';
+import {
+  subvolumeOf,
+  volumeUsage,
+  volumeUsageView,
+  type BrickUsage,
+  type Told,
+  type VolumeUsage,
+} from '../../../src/quota/volume-usage.ts';
 import { ManualClock } from '../../support/manual-clock.ts';
 
-const of = (subvolume: number, usedBytes: bigint, ageMs = 10): BrickUsage => ({ subvolume, usedBytes, ageMs });
+const of = (subvolume: number, usedBytes: bigint, ageMs = 10): BrickUsage => {
+  return { subvolume, usedBytes, ageMs, address: `agent-${subvolume}:1` };
+};
+const nobody: Told = { own: 0, bricks: [], agents: [] };
 const never = new AbortController().signal;
 
 describe('volumeUsage', () => {
@@ -38,23 +48,58 @@ describe('volumeUsage', () => {
 
   it('is shown with what it is made of', () => {
     const oldestMs = 12_000;
-    expect(volumeUsageView({ kind: 'Sum', usedBytes: 5n, oldestMs }, 30_000)).toMatchObject({
+    expect(volumeUsageView({ kind: 'Sum', usedBytes: 5n, oldestMs }, 30_000, nobody)).toMatchObject({
       state: 'Sum',
       usedBytes: '5',
       ageSeconds: 12,
     });
-    expect(volumeUsageView({ kind: 'Sum', usedBytes: 5n, oldestMs }, 10_000)).toMatchObject({
+    expect(volumeUsageView({ kind: 'Sum', usedBytes: 5n, oldestMs }, 10_000, nobody)).toMatchObject({
       state: 'Stale',
       usedBytes: '5',
     });
-    expect(volumeUsageView({ kind: 'Incomplete', missing: [1, 2], usedBytes: 5n, oldestMs }, 10_000)).toMatchObject({
+    expect(
+      volumeUsageView({ kind: 'Incomplete', missing: [1, 2], usedBytes: 5n, oldestMs }, 10_000, nobody),
+    ).toMatchObject({
       state: 'Incomplete',
       message: expect.stringContaining('subvolume 1, 2 has never told'),
     });
-    expect(volumeUsageView({ kind: 'Incomplete', missing: [-1], usedBytes: 5n, oldestMs }, 10_000).message).toContain(
-      'a peer has never told',
+    expect(
+      volumeUsageView({ kind: 'Incomplete', missing: [-1], usedBytes: 5n, oldestMs }, 10_000, nobody).message,
+    ).toContain('a peer has never told');
+    expect(volumeUsageView(undefined, 10_000, nobody)).toMatchObject({ state: 'Unknown', usedBytes: null });
+  });
+
+  it('names the agents whose word it is, and those that are silent', () => {
+    const told: Told = {
+      own: 0,
+      bricks: [of(0, 99n), of(1, 7n, 2_000), of(1, 3n), of(2, 1n, 60_000)],
+      agents: [
+        { address: 'brother:1', subvolume: 0, error: 'ECONNREFUSED' },
+        { address: 'agent-1:1', subvolume: 1, error: undefined },
+        { address: 'agent-2:1', subvolume: 2, error: 'ECONNREFUSED' },
+        { address: 'never:1', subvolume: undefined, error: 'ENOTFOUND' },
+      ],
+    };
+    const parts = [
+      { subvolume: 1, usedBytes: '7', ageSeconds: 2, agent: 'agent-1:1' },
+      { subvolume: 2, usedBytes: '1', ageSeconds: 60, agent: 'agent-2:1' },
+    ];
+    const sum = { kind: 'Sum', usedBytes: 13n, oldestMs: 2_000 } as const;
+    expect(volumeUsageView(sum, 10_000, told)).toMatchObject({ state: 'Sum', parts, silent: [] });
+    const never = { agent: 'never:1', subvolume: null, message: 'has never answered: ENOTFOUND' };
+    expect(volumeUsageView({ ...sum, oldestMs: 60_000 }, 10_000, told)).toMatchObject({
+      state: 'Stale',
+      parts,
+      silent: [{ agent: 'agent-2:1', subvolume: 2, message: 'does not answer: ECONNREFUSED' }, never],
+    });
+    const missing: VolumeUsage = { kind: 'Incomplete', missing: [1], usedBytes: 5n, oldestMs: 0 };
+    expect(volumeUsageView(missing, 10_000, told).silent).toEqual([
+      { agent: 'agent-1:1', subvolume: 1, message: 'answers, but has no fresh count of its brick' },
+      never,
+    ]);
+    expect(volumeUsageView(missing, 10_000, { ...told, agents: [] }).message).toContain(
+      'no agent of it is among the peers',
     );
-    expect(volumeUsageView(undefined, 10_000)).toMatchObject({ state: 'Unknown', usedBytes: null });
   });
 
   it('numbers subvolumes set by set', () => {
