@@ -51,10 +51,13 @@ asks for it (\`Accept\`), else Prometheus' own text format.
 * Operations and latencies need \`count-fop-hits\` and \`latency-measurement\` of the brick's io-stats (lint hint VF150); sizes and clients do not.
   A brick tells means, no distributions, so there are no quantiles of latencies. Its counters begin anew with it, as Prometheus expects.
 * The claim of a PV (PVC) is not known on a brick: Kadalu's records have name, size and path of the PV and nothing of the claim, and the agent does not
-  speak to Kubernetes. kube-state-metrics knows (\`kube_persistentvolume_claim_ref\`, with \`persistentvolume\`, \`claim_namespace\`, \`name\`), and the rules in
-  \`deploy/prometheus/rules.yaml\` record, where it runs, \`pv:kube_persistentvolume_claim_ref:max{pv,namespace,persistentvolumeclaim}\` for the PVs of Gluster, and with it
-  \`volume_pv_claim:gluster_quota_used:ratio_max\`. Any other series is joined in the same way:
-  \`gluster_quota_used_bytes * on (pv) group_left (namespace, persistentvolumeclaim) pv:kube_persistentvolume_claim_ref:max\`
+  speak to Kubernetes. Where the quota [was told it](quota.md#the-claim-of-a-pv), it is \`gluster_quota_pv_info{pv,namespace,persistentvolumeclaim}\`, with the label names
+  of kube-state-metrics, on every brick that knows. Prometheus puts the namespace of a target in the place of such a label and renames ours \`exported_namespace\`, unless the scrape has
+  \`honor_labels: true\` (\`honorLabels\` of a PodMonitor); the rules in \`deploy/prometheus/rules.yaml\` take both, and record \`pv:gluster_quota_pv_info:max{pv,namespace,persistentvolumeclaim}\`,
+  one a PV. Of PVs whose quota was told none, kube-state-metrics knows (\`kube_persistentvolume_claim_ref\`, with \`persistentvolume\`, \`claim_namespace\`, \`name\`), and the rules
+  record, where it runs, \`pv:kube_persistentvolume_claim_ref:max{pv,namespace,persistentvolumeclaim}\` for the PVs of Gluster. With both they record
+  \`volume_pv_claim:gluster_quota_used:ratio_max\`. Any other series is joined in the same way, with one of the two or with both:
+  \`gluster_quota_used_bytes * on (pv) group_left (namespace, persistentvolumeclaim) (pv:gluster_quota_pv_info:max or on (pv) pv:kube_persistentvolume_claim_ref:max)\`
 * PV names are labels. A PV with a limit takes about a dozen series; \`metricsMaxPvs\` bounds how many PVs have them, and
   \`gluster_quota_pvs_left_out\` tells how many have not.
 * The metrics of PVs come after all others, in slices that leave room for probes, within 80 % of the time that Prometheus gives

@@ -1,7 +1,8 @@
 /** Makes what the status page is told from what the parts know; bounded, however many PVs there are. */
 import type { Condition } from '../lib/conditions.ts';
 import { brickLimit, layoutOf, type QuotaLayout } from '../quota/layout.ts';
-import { liveLimitBytes, usedBytes, type PvState } from '../quota/pv-state.ts';
+import { claimText } from '../quota/claim.ts';
+import { claimOf, liveLimitBytes, usedBytes, type PvState } from '../quota/pv-state.ts';
 import { POINT_MS } from '../heal/backlog-history.ts';
 import type { Agent } from './agent.ts';
 import { agentFacts } from './doctor/agent-facts.ts';
@@ -140,8 +141,10 @@ function pvView({ state, severity, fullness }: RankedPv, layout: QuotaLayout): P
   const { pv, desired, backend, conditions } = state;
   const onDisk = backend.kind === 'present' ? backend.quota.limitBytes : undefined;
   const wanted = desired.limitBytes === undefined ? undefined : brickLimit(desired.limitBytes, layout);
+  const claim = claimOf(state);
   return {
     pv,
+    claim: claim === undefined ? null : claimText(claim),
     wantedBytes: number(wanted),
     onDiskBytes: typeof onDisk === 'bigint' ? Number(onDisk) : null,
     liveBytes: number(liveLimitBytes(state)),

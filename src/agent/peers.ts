@@ -2,6 +2,7 @@ import { Check } from 'typebox/value';
 import type { Clock } from '../lib/clock.ts';
 import { AgentError, errorMessage, isAgentError } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
+import { readClaim, type PvClaim } from '../quota/claim.ts';
 import type { PeerLimit, PeerWish, PeerWord } from '../quota/desired.ts';
 import { UNKNOWN_SUBVOLUME, type BrickUsage, type PeerTeller } from '../quota/volume-usage.ts';
 import { peerQuotasSchema, type PeerQuotas } from './http/schemas.ts';
@@ -83,6 +84,7 @@ export class Peers {
    */
   wishFor(pv: string): PeerWish | undefined {
     let best: PeerLimit | undefined;
+    let claimed: { rank: number; claim: PvClaim } | undefined;
     let isRemoved = false;
     for (const { wishes, removed } of this.#peers) {
       if (removed.has(pv)) isRemoved = true;
@@ -90,8 +92,13 @@ export class Peers {
       if (wish === undefined) continue;
       if (best === undefined || rank(wish) < rank(best)) best = wish;
       else if (rank(wish) === rank(best) && wish.limitBytes > best.limitBytes) best = wish;
+      const { claim } = wish;
+      if (claim !== undefined && (claimed === undefined || rank(wish) < claimed.rank))
+        claimed = { rank: rank(wish), claim };
     }
-    return best ?? (isRemoved ? REMOVED : undefined);
+    if (best === undefined) return isRemoved ? REMOVED : undefined;
+    // Whoever has the limit need not have been told the claim.
+    return claimed === undefined || best.claim !== undefined ? best : { ...best, claim: claimed.claim };
   }
 
   /** Whose word `wishFor` gives, for people. Undefined where they want nothing, or no limit. */
@@ -137,7 +144,11 @@ export class Peers {
       const isOurs = answer.brickIndex === brickIndex;
       const quotas = isOurs ? [] : answer.quotas;
       peer.wishes = new Map(
-        quotas.map(({ pv, source, limitBytes }) => [pv, { source, limitBytes: BigInt(limitBytes) }]),
+        quotas.map(({ pv, source, limitBytes, claim }) => {
+          const limit = { source, limitBytes: BigInt(limitBytes) };
+          const told = claim === undefined ? undefined : readClaim(claim);
+          return [pv, typeof told === 'object' ? { ...limit, claim: told } : limit];
+        }),
       );
       peer.removed = new Set(isOurs ? [] : answer.removed);
       peer.usage = new Map(

@@ -207,8 +207,8 @@ export function quotaService({ quota }: Agent): QuotaService {
       const view = enforcer.get(pv);
       return view === undefined ? undefined : shown(view);
     },
-    setLimit: async (pv, limitBytes, signal) => {
-      const { view, created } = await enforcer.setLimit(pv, limitBytes, signal);
+    setLimit: async (pv, wanted, signal) => {
+      const { view, created } = await enforcer.setLimit(pv, wanted, signal);
       return { view: shown(view), created };
     },
     removeLimit: async (pv, signal) => shown(await enforcer.removeLimit(pv, signal)),
@@ -216,11 +216,10 @@ export function quotaService({ quota }: Agent): QuotaService {
 }
 
 export function peerQuotasView({ config, quota: { enforcer, subvolume, usageTeller } }: Agent): PeerQuotas {
-  const quotas = enforcer
-    .ownWishes()
-    .flatMap(({ pv, source, limitBytes }) =>
-      limitBytes === undefined ? [] : [{ pv, source, limitBytes: String(limitBytes) }],
-    );
+  const quotas = enforcer.ownWishes().map(({ pv, source, limitBytes, claim }) => {
+    const told = { pv, source, limitBytes: String(limitBytes) };
+    return claim === undefined ? told : Object.assign(told, { claim });
+  });
   const removed = [...enforcer.states()].filter(isRemovedHere).map(({ pv }) => pv);
   const usage = (usageTeller?.ownUsage() ?? []).map(({ pv, usedBytes, ageMs }) => ({
     pv,

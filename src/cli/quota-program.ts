@@ -2,6 +2,7 @@
 import { InvalidArgumentError, Option, type Command } from 'commander';
 import { errorMessage } from '../lib/errors.ts';
 import { parseBytes, parseDuration } from '../lib/units.ts';
+import { parseClaim, type PvClaim } from '../quota/claim.ts';
 import type { AgentClient } from './client.ts';
 import { quotaGet, quotaList, quotaRemove, quotaSet } from './commands/quota.ts';
 import { quotaAdopt } from './commands/quota-adopt.ts';
@@ -34,9 +35,13 @@ export function addQuotaCommands(quota: Command, options: QuotaCommandOptions): 
   );
   ofPv('set', 'Set a limit.')
     .argument('<size>', 'bytes, or a quantity such as 10Gi', parseLimit)
-    .action(async (pv: string, size: string, _flags, command: Command) =>
-      setExit(await quotaSet(client(command), output, format(command), pv, size)),
-    );
+    .option('--claim <namespace/name>', 'the PersistentVolumeClaim that the PV is of', parseClaimFlag)
+    .option('--no-claim', 'forget the claim that was told before')
+    .action(async (pv: string, size: string, flags: { claim?: PvClaim | false }, command: Command) => {
+      const { claim } = flags;
+      const wanted = { limitBytes: size, ...(claim === undefined ? {} : { claim: claim === false ? null : claim }) };
+      setExit(await quotaSet(client(command), output, format(command), pv, wanted));
+    });
   ofPv('rm', 'Take back a limit that was set here or through the API.').action(
     async (pv: string, _flags, command: Command) =>
       setExit(await quotaRemove(client(command), output, format(command), pv)),
@@ -85,6 +90,12 @@ function parsePv(text: string): string {
   const isName = text !== '' && text.length <= 255 && !/[/\u0000-\u001f\u007f-\u009f]/.test(text);
   if (isName && text !== '.' && text !== '..') return text;
   throw new InvalidArgumentError('Not the name of a PV; quota list shows them.');
+}
+
+function parseClaimFlag(text: string): PvClaim {
+  const claim = parseClaim(text);
+  if (typeof claim === 'string') throw new InvalidArgumentError(`Not a claim: ${claim}.`);
+  return claim;
 }
 
 function parseLimit(text: string): string {

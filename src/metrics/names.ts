@@ -210,6 +210,11 @@ export const METRICS = {
     help: 'Threads of the process that wait in the kernel for a disk and cannot be interrupted (state D).',
     labels: ['process'],
   },
+  gluster_quota_pv_info: {
+    type: 'gauge',
+    help: 'The PersistentVolumeClaim that a PV is of, as its quota was told; always 1, absent where nobody has told. Prometheus makes exported_namespace of the label where the target has a namespace, unless its honor_labels is set.',
+    labels: ['pv', 'namespace', 'persistentvolumeclaim'],
+  },
   gluster_quota_limit_bytes: {
     type: 'gauge',
     help: 'Limit of a PV in bytes of the whole volume, as wanted.',

@@ -1,6 +1,7 @@
 import type { BackendQuota } from '../brick/quota-xattrs.ts';
+import type { PvClaim } from './claim.ts';
 import { volumeBytes, type QuotaLayout } from './layout.ts';
-import { decodeRecord } from './record.ts';
+import { decodeRecord, recordedClaim } from './record.ts';
 
 /** Where a limit comes from. `Peer` is the agent of another brick, `File` is the mounted quota file. `Disk`: nobody asked, but the brick carries one; it is adopted and shown as such. */
 export type LimitSource = 'Api' | 'Peer' | 'File' | 'Kadalu' | 'Disk';
@@ -10,6 +11,8 @@ export interface PeerLimit {
   source: 'Api' | 'File' | 'Kadalu';
   /** Bytes of the volume. */
   limitBytes: bigint;
+  /** Absent where none is told, as of most PVs. */
+  claim?: PvClaim;
 }
 
 /** What the agents of the other bricks want of one PV. `Removed`: one was told through its API that there is to be no limit, and none wants any. */
@@ -36,6 +39,8 @@ export interface Wishes {
   fileBytes: bigint | undefined;
   /** Part of the limit from which on to warn; from the quota file. */
   softRatio: number | undefined;
+  /** From the quota file; absent where it has none. */
+  fileClaim?: PvClaim;
   /** Limit in Kadalu's info file, in bytes of the volume. */
   kadaluBytes: bigint | undefined;
   peer: PeerWish | undefined;
@@ -91,4 +96,20 @@ function merged(backend: BackendQuota, wishes: Wishes, layout: QuotaLayout): Des
     return { ...none, limitBytes: volumeBytes(backend.limitBytes, layout), source: 'Disk' };
   }
   return none;
+}
+
+/** The claim that this agent knows at first hand, from its own API or its own file. @param record of the API, as it stands on the directory */
+export function ownClaim(record: string | undefined, { fileClaim }: Wishes): PvClaim | undefined {
+  return recordedClaim(record) ?? fileClaim;
+}
+
+/** In the order in which limits count, whoever has the limit: a source without a claim has no opinion of it. @param record as for `ownClaim` */
+export function knownClaim(record: string | undefined, wishes: Wishes): PvClaim | undefined {
+  const { peer, fileClaim } = wishes;
+  const told = peerClaim(wishes);
+  return recordedClaim(record) ?? (peer?.source === 'Api' ? told : undefined) ?? fileClaim ?? told;
+}
+
+export function peerClaim({ peer }: Wishes): PvClaim | undefined {
+  return peer === undefined || peer.source === 'Removed' ? undefined : peer.claim;
 }

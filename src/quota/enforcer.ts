@@ -4,7 +4,8 @@ import type { Gfid } from '../lib/gfid.ts';
 import type { Log } from '../lib/log.ts';
 import { Mutex } from '../lib/mutex.ts';
 import type { AdoptionTarget } from './adopter.ts';
-import type { PeerWish, PeerWord, Wishes } from './desired.ts';
+import { isSameClaim, type PvClaim } from './claim.ts';
+import { ownClaim, peerClaim, type PeerLimit, type PeerWish, type PeerWord, type Wishes } from './desired.ts';
 import type { AuditTarget, PvAudit } from './audit.ts';
 import { FileWishes } from './file-wishes.ts';
 import { isQuietSince, type GrowthMark } from './growth.ts';
@@ -16,6 +17,7 @@ import {
   foundLive,
   isSettled,
   judge,
+  recordOf,
   showsLess,
   unsettle,
   viewOf,
@@ -26,7 +28,7 @@ import {
   type UnknownView,
 } from './pv-state.ts';
 import type { QuotaFileContent } from './quota-file.ts';
-import { encodeRecord, type QuotaRecord } from './record.ts';
+import { encodeRecord, recordedClaim, type QuotaRecord } from './record.ts';
 import { Reconciler } from './reconciler.ts';
 import type { RepairTarget, RepairView } from './repairer.ts';
 import type { ScanTarget } from './scanner.ts';
@@ -144,14 +146,12 @@ export class QuotaEnforcer {
   }
 
   /** The limits that this agent has at first hand, for the agents of the other bricks. */
-  ownWishes(): (PeerWish & { pv: string })[] {
-    return [...this.#states.values()].flatMap(({ pv, desired, wishes }): (PeerWish & { pv: string })[] => {
-      const { fileBytes, kadaluBytes } = wishes;
-      if (desired.source === 'Api' && desired.limitBytes !== undefined) {
-        return [{ pv, source: 'Api', limitBytes: desired.limitBytes }];
-      }
-      if (fileBytes !== undefined) return [{ pv, source: 'File', limitBytes: fileBytes }];
-      return kadaluBytes === undefined ? [] : [{ pv, source: 'Kadalu', limitBytes: kadaluBytes }];
+  ownWishes(): (PeerLimit & { pv: string })[] {
+    return [...this.#states.values()].flatMap((state): (PeerLimit & { pv: string })[] => {
+      const wish = ownWish(state);
+      if (wish === undefined) return [];
+      const claim = ownClaim(recordOf(state), state.wishes);
+      return [claim === undefined ? { pv: state.pv, ...wish } : { pv: state.pv, ...wish, claim }];
     });
   }
 
@@ -301,13 +301,19 @@ export class QuotaEnforcer {
   /**
    * Sets a PV's limit, in bytes of the volume, and brings it in force as far as that is possible now; the view tells how far.
    *
+   * @param claim that the PV is of; undefined: as it was told before, null: none any more
    * @throws AgentError `NotFound`, `BrickFenced`, `BrickHung`, `BrickIo`
    */
-  async setLimit(pv: string, limitBytes: bigint, signal: AbortSignal): Promise<{ view: QuotaView; created: boolean }> {
+  async setLimit(
+    pv: string,
+    { limitBytes, claim }: { limitBytes: bigint; claim?: PvClaim | null | undefined },
+    signal: AbortSignal,
+  ): Promise<{ view: QuotaView; created: boolean }> {
     return await this.#exclusive(async () => {
       const state = await this.#requireState(pv, signal);
       const created = state.desired.source !== 'Api';
-      await this.#writeRecord(state, { kind: 'limit', limitBytes }, signal);
+      const told = claim === undefined ? await this.#recordedClaim(state, signal) : (claim ?? undefined);
+      await this.#writeRecord(state, { kind: 'limit', limitBytes, claim: told }, signal);
       await this.#reconciler.reconcile([state], signal);
       return { view: this.#viewOf(state), created };
     });
@@ -422,6 +428,7 @@ export class QuotaEnforcer {
         kadaluBytes: place.kadaluBytes,
         peer,
       };
+      if (entry?.claim !== undefined) own.fileClaim = entry.claim;
       const wishes = last !== undefined && isSameWish(last, own) ? last : own;
       last = wishes;
       const known = this.#states.get(place.pv);
@@ -500,6 +507,13 @@ export class QuotaEnforcer {
     return state;
   }
 
+  /** As the disk has it: what is kept of it here may be older. */
+  async #recordedClaim({ path }: PvState, signal: AbortSignal): Promise<PvClaim | undefined> {
+    const [read] = await this.#options.backend.read([path], signal);
+    if (read?.kind === 'failed') throw new AgentError('BrickIo', `the quota record was not read: ${read.message}`);
+    return read?.kind === 'present' ? recordedClaim(read.quota.record) : undefined;
+  }
+
   async #writeRecord(state: PvState, record: QuotaRecord | undefined, signal: AbortSignal): Promise<void> {
     const text = record === undefined ? null : encodeRecord(record);
     const [written] = await this.#options.backend.write([{ path: state.path, record: text }], signal);
@@ -507,6 +521,15 @@ export class QuotaEnforcer {
       throw new AgentError('BrickIo', `${state.path}: the quota record was not written: ${written?.message}`);
     }
   }
+}
+
+function ownWish({ desired, wishes }: PvState): PeerLimit | undefined {
+  const { fileBytes, kadaluBytes } = wishes;
+  if (desired.source === 'Api' && desired.limitBytes !== undefined) {
+    return { source: 'Api', limitBytes: desired.limitBytes };
+  }
+  if (fileBytes !== undefined) return { source: 'File', limitBytes: fileBytes };
+  return kadaluBytes === undefined ? undefined : { source: 'Kadalu', limitBytes: kadaluBytes };
 }
 
 /** A PV whose limit is in force in the running brick, for all who work on such. */
@@ -556,6 +579,8 @@ function isSameWish(a: Wishes, b: Wishes): boolean {
     a.fileBytes === b.fileBytes &&
     a.kadaluBytes === b.kadaluBytes &&
     a.softRatio === b.softRatio &&
+    isSameClaim(a.fileClaim, b.fileClaim) &&
+    isSameClaim(peerClaim(a), peerClaim(b)) &&
     a.peer?.source === b.peer?.source &&
     a.peer?.limitBytes === b.peer?.limitBytes
   );

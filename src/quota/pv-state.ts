@@ -3,7 +3,8 @@ import { updateConditions, type Condition, type ConditionInput } from '../lib/co
 import type { PvPlace } from '../brick/pv-inventory.ts';
 import type { BackendQuota } from '../brick/quota-xattrs.ts';
 import type { PvAudit } from './audit.ts';
-import type { Desired, LimitSource, PeerWord, Wishes } from './desired.ts';
+import { knownClaim, type Desired, type LimitSource, type PeerWord, type Wishes } from './desired.ts';
+import type { PvClaim } from './claim.ts';
 import { judgeEnforced } from './enforced.ts';
 import { brickLimit, type QuotaLayout } from './layout.ts';
 import { shownLimit, shownUsage } from './live-limit.ts';
@@ -142,6 +143,8 @@ export interface QuotaView {
     source: LimitSource | null;
     /** Every source that has an opinion, the one that counts first. */
     sources: SourceView[];
+    /** The PersistentVolumeClaim that it is of, as somebody has told; null: nobody has. */
+    claim: PvClaim | null;
   };
   status: {
     gfid: Gfid | null;
@@ -174,7 +177,12 @@ export function viewOf(
   return {
     pv: state.pv,
     path: state.path,
-    spec: { limitBytes: text(desired.limitBytes), source: desired.source ?? null, sources: sourcesOf(state, peerWord) },
+    spec: {
+      limitBytes: text(desired.limitBytes),
+      source: desired.source ?? null,
+      sources: sourcesOf(state, peerWord),
+      claim: claimOf(state) ?? null,
+    },
     status: {
       gfid: quota?.gfid ?? null,
       brickLimitBytes: desired.limitBytes === undefined ? null : brickLimit(desired.limitBytes, layout).toString(),
@@ -213,6 +221,16 @@ export function softLimitBytes(state: PvState, layout: QuotaLayout): bigint | un
   const { softRatio } = state.wishes;
   if (softRatio === undefined || state.desired.limitBytes === undefined) return undefined;
   return BigInt(Math.floor(Number(brickLimit(state.desired.limitBytes, layout)) * softRatio));
+}
+
+/** What the API has asked for, as it stands on the directory. */
+export function recordOf({ backend }: PvState): string | undefined {
+  return backend.kind === 'present' ? backend.quota.record : undefined;
+}
+
+/** The PersistentVolumeClaim that the PV is of, as somebody has told. */
+export function claimOf(state: PvState): PvClaim | undefined {
+  return knownClaim(recordOf(state), state.wishes);
 }
 
 /** The brick's counter to the byte, as of its last flush. */

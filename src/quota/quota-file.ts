@@ -6,14 +6,16 @@
  *   - pv: pvc-1            # or path: subvol/ab/cd/pvc-1
  *     limit: 10Gi          # bytes or a quantity
  *     soft: 0.8            # optional: warn from this part of the limit on
+ *     claim: {namespace: shop, name: data-db-0}   # optional: the PersistentVolumeClaim that it is of
  * ```
  *
- * An entry that is wrong is refused with its line and the reason; the others count.
+ * An entry that is wrong is refused with its line and the reason; the others count. Of an entry whose claim alone is wrong the limit counts.
  */
 import { isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, type Document, type YAMLMap } from 'yaml';
 import { errorMessage } from '../lib/errors.ts';
 import { sharedBigint } from '../lib/shared-bigint.ts';
 import { parseBytes } from '../lib/units.ts';
+import { readClaim, type PvClaim } from './claim.ts';
 import { PIECE_LINES, quotaFilePieces } from './quota-file-pieces.ts';
 
 export interface QuotaFileEntry {
@@ -24,6 +26,8 @@ export interface QuotaFileEntry {
   limitBytes: bigint;
   /** Part of the limit, above 0 and below 1. */
   softRatio: number | undefined;
+  /** Absent where none is told, as of most PVs. */
+  claim?: PvClaim;
   line: number;
 }
 
@@ -36,7 +40,7 @@ export interface QuotaFileContent {
 
 /** A ConfigMap holds at most 1 MiB. */
 export const MAX_QUOTA_FILE_BYTES = 1024 * 1024;
-const KNOWN_KEYS = new Set(['pv', 'path', 'limit', 'soft']);
+const KNOWN_KEYS = new Set(['pv', 'path', 'limit', 'soft', 'claim']);
 
 /** @param pieceLines lines that are parsed at a time, at least, where the file's shape allows it */
 export function parseQuotaFile(text: string, pieceLines: number = PIECE_LINES): QuotaFileContent {
@@ -85,20 +89,25 @@ class EntryReader {
       const line = lines.linePos(isNode(item) ? (item.range?.[0] ?? 0) : 0).line + lineOffset;
       const entry = isMap(item) ? readEntry(item, line) : 'is not a mapping';
       if (typeof entry === 'string') this.content.refusals.push({ line, reason: entry });
-      else takeEntry(this.content, this.#seen, entry);
+      else this.#take(entry, isMap(item) ? item.get('claim') : undefined);
     }
     return undefined;
   }
-}
 
-function takeEntry(content: QuotaFileContent, seen: Map<string, number>, entry: QuotaFileEntry): void {
-  const key = entry.pv ?? entry.path?.split('/').at(-1) ?? '';
-  const first = seen.get(key);
-  if (first === undefined) {
-    seen.set(key, entry.line);
-    content.entries.push(entry);
-  } else {
-    content.refusals.push({ line: entry.line, reason: `"${key}" has a limit in line ${first} already` });
+  #take(entry: QuotaFileEntry, claimed: unknown): void {
+    const { entries, refusals } = this.content;
+    const { line } = entry;
+    const key = entry.pv ?? entry.path?.split('/').at(-1) ?? '';
+    const first = this.#seen.get(key);
+    if (first !== undefined) {
+      refusals.push({ line, reason: `"${key}" has a limit in line ${first} already` });
+      return;
+    }
+    this.#seen.set(key, line);
+    const claim = claimed === undefined ? undefined : readClaim(isMap(claimed) ? claimed.toJSON() : claimed);
+    if (typeof claim === 'string') refusals.push({ line, reason: `"claim" is left out, the limit counts: ${claim}` });
+    if (typeof claim === 'object') entry.claim = { namespace: copyOf(claim.namespace), name: copyOf(claim.name) };
+    entries.push(entry);
   }
 }
 

@@ -1,4 +1,5 @@
 import { MAX_BYTES } from '../lib/units.ts';
+import { readClaim, type PvClaim } from './claim.ts';
 
 /**
  * What the API asked for, kept in an xattr of our own on the PV directory, so that it lives and dies with the data and a
@@ -8,16 +9,16 @@ import { MAX_BYTES } from '../lib/units.ts';
  * xattrs of a directory when it heals metadata, and equal text is what keeps it quiet.
  */
 export type QuotaRecord =
-  | { kind: 'limit'; limitBytes: bigint }
+  | { kind: 'limit'; limitBytes: bigint; claim?: PvClaim | undefined }
   /** The limit was removed through the API; kept until the running brick has forgotten it. */
   | { kind: 'removed' };
 
 const VERSION = 1;
 
 export function encodeRecord(record: QuotaRecord): string {
-  return JSON.stringify(
-    record.kind === 'limit' ? { v: VERSION, limitBytes: record.limitBytes.toString() } : { v: VERSION, removed: true },
-  );
+  if (record.kind === 'removed') return JSON.stringify({ v: VERSION, removed: true });
+  const { limitBytes, claim } = record;
+  return JSON.stringify({ v: VERSION, limitBytes: limitBytes.toString(), claim });
 }
 
 /** Undefined when the text is not a record that this version understands; the caller reports that and leaves it alone. */
@@ -33,5 +34,16 @@ export function decodeRecord(text: string): QuotaRecord | undefined {
   if (!('limitBytes' in value) || typeof value.limitBytes !== 'string') return undefined;
   if (!/^[1-9]\d{0,18}$/.test(value.limitBytes)) return undefined;
   const limitBytes = BigInt(value.limitBytes);
-  return limitBytes <= MAX_BYTES ? { kind: 'limit', limitBytes } : undefined;
+  if (limitBytes > MAX_BYTES) return undefined;
+  // A claim that is none takes no limit from anybody.
+  const claim = 'claim' in value ? readClaim(value.claim) : undefined;
+  return typeof claim === 'object' ? { kind: 'limit', limitBytes, claim } : { kind: 'limit', limitBytes };
+}
+
+/** The claim that the API was told. */
+export function recordedClaim(record: string | undefined): PvClaim | undefined {
+  // Of most PVs none is known, and there may be 10,000 records.
+  if (record?.includes('"claim"') !== true) return undefined;
+  const decoded = decodeRecord(record);
+  return decoded?.kind === 'limit' ? decoded.claim : undefined;
 }

@@ -37,8 +37,21 @@ describe('a limit that was set through the API of one agent', () => {
   it('is followed by the others, and removed there it is gone from all bricks', async () => {
     const pv = await createPv(client, 'pvc-one', undefined);
     const [first] = agents;
-    expect((await first?.cli('quota', 'set', pv.name, '4Mi'))?.code).toBe(0);
+    expect((await first?.cli('quota', 'set', pv.name, '4Mi', '--claim', 'shop/data-db-0'))?.code).toBe(0);
     await waitLimit(lab, agents, pv.name, 4 * MiB);
+    const info = `gluster_quota_pv_info{pv="${pv.name}",namespace="shop",persistentvolumeclaim="data-db-0",`;
+    for (const agent of agents) {
+      expect((await quotaOf(agent, pv.name))?.spec.claim).toEqual({ namespace: 'shop', name: 'data-db-0' });
+      expect((await agent.ops('/metrics')).text).toContain(info);
+    }
+    // Nobody who changes the limit need know it.
+    expect((await first?.cli('quota', 'set', pv.name, '5Mi'))?.stdout).toMatch(/^Claim {7}shop\/data-db-0$/m);
+    expect((await first?.cli('quota', 'set', pv.name, '4Mi', '--no-claim'))?.stdout).not.toContain('Claim');
+    await waitLimit(lab, agents, pv.name, 4 * MiB);
+    await lab.waitFor('the claim to be forgotten', async () => {
+      const texts = await Promise.all(agents.map(async (agent) => (await agent.ops('/metrics')).text));
+      return !texts.some((text) => text.includes('gluster_quota_pv_info'));
+    });
     const sources = await Promise.all(agents.map(async (agent) => (await quotaOf(agent, pv.name))?.spec.source));
     expect(sources).toEqual(['Api', 'Peer', 'Peer']);
     const explained = await agents[1]?.cli('quota', 'explain', pv.name);

@@ -47,6 +47,7 @@ import type {
 } from '../../src/agent/http/volfile-plan-schemas.ts';
 import type { Condition } from '../../src/lib/conditions.ts';
 import { AgentError } from '../../src/lib/errors.ts';
+import { claimText, type PvClaim } from '../../src/quota/claim.ts';
 import { usageView } from '../../src/quota/usage.ts';
 
 const TIME = '2026-01-02T03:04:05.000Z';
@@ -66,6 +67,7 @@ export function quotaView(pv: string, limitBytes: bigint | null): ShownQuota {
       limitBytes: limit,
       source: limit === null ? null : 'Api',
       sources: limit === null ? [] : [{ source: 'Api', limitBytes: limit, peer: null }],
+      claim: limit === null ? null : { namespace: 'shop', name: `data-${pv}` },
     },
     status: {
       gfid: '11111111-1111-4111-8111-111111111111',
@@ -118,8 +120,12 @@ export class FakeQuotas implements QuotaService {
     return limit === undefined ? undefined : quotaView(pv, limit);
   }
 
-  async setLimit(pv: string, limitBytes: bigint): Promise<{ view: ShownQuota; created: boolean }> {
-    const before = await this.#change(`set ${pv} ${limitBytes}`, pv);
+  async setLimit(
+    pv: string,
+    { limitBytes, claim }: { limitBytes: bigint; claim?: PvClaim | null | undefined },
+  ): Promise<{ view: ShownQuota; created: boolean }> {
+    const told = claim === undefined ? '' : ` ${claim === null ? 'unclaimed' : claimText(claim)}`;
+    const before = await this.#change(`set ${pv} ${limitBytes}${told}`, pv);
     this.limits.set(pv, limitBytes);
     return { view: quotaView(pv, limitBytes), created: before === null };
   }

@@ -8,6 +8,8 @@ export type ShownCondition = Pick<Condition, 'type' | 'status' | 'reason' | 'mes
 
 export interface PagePv {
   pv: string;
+  /** `namespace/name`; null: nobody has told. */
+  claim: string | null;
   /** Bytes of this brick; null: none, or not known. */
   wantedBytes: number | null;
   onDiskBytes: number | null;

@@ -113,6 +113,15 @@ export const volumeUsageSchema = Type.Object(
   },
 );
 
+/** What else is wrong with one, its reader tells in words. */
+const claimSchema = Type.Object(
+  {
+    namespace: Type.String({ description: 'A label of RFC 1123, at most 63 characters.' }),
+    name: Type.String({ description: 'A subdomain of RFC 1123, at most 253 characters.' }),
+  },
+  { description: 'The PersistentVolumeClaim that the PV is of, as somebody has told; no brick knows it.' },
+);
+
 export const quotaViewSchema = Type.Object({
   pv: Type.String(),
   path: Type.String({ description: 'Directory below the brick root.' }),
@@ -140,6 +149,7 @@ export const quotaViewSchema = Type.Object({
       }),
       { description: 'Every source that has an opinion, the one that counts first.' },
     ),
+    claim: Nullable(claimSchema),
   }),
   status: Type.Object({
     gfid: Nullable(Type.String()),
@@ -172,7 +182,12 @@ export const peerQuotasSchema = Type.Object({
   volumeId: Type.String(),
   brickIndex: Type.Integer(),
   quotas: Type.Array(
-    Type.Object({ pv: Type.String(), source: Type.Enum(['Api', 'File', 'Kadalu']), limitBytes: Bytes }),
+    Type.Object({
+      pv: Type.String(),
+      source: Type.Enum(['Api', 'File', 'Kadalu']),
+      limitBytes: Bytes,
+      claim: Type.Optional(claimSchema),
+    }),
   ),
   removed: Type.Optional(
     Type.Array(Type.String(), {
@@ -227,6 +242,13 @@ export const quotaPutSchema = Type.Object(
       description: 'Bytes of the volume, decimal, or a quantity such as 10Gi.',
       examples: ['10737418240', '10Gi'],
     }),
+    claim: Type.Optional(
+      Nullable({
+        ...claimSchema,
+        description:
+          'The PersistentVolumeClaim that the PV is of. Left out: what this API was told before stays. null: it is forgotten.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );

@@ -1,5 +1,6 @@
 import type { HealthCheck } from '../health.ts';
 import type { ScrapeRequest } from '../../metrics/registry.ts';
+import type { PvClaim } from '../../quota/claim.ts';
 import type { QuotaView } from '../../quota/pv-state.ts';
 import type { VolumeUsageView } from '../../quota/volume-usage.ts';
 import type { Refusal } from '../../brick/pv-inventory.ts';
@@ -48,7 +49,12 @@ export interface QuotaService {
   readonly refusals: readonly Refusal[];
   list(): ShownQuota[];
   get(pv: string): ShownQuota | undefined;
-  setLimit(pv: string, limitBytes: bigint, signal: AbortSignal): Promise<{ view: ShownQuota; created: boolean }>;
+  /** @param wanted without a claim the one that is known stays, null takes it away */
+  setLimit(
+    pv: string,
+    wanted: { limitBytes: bigint; claim?: PvClaim | null | undefined },
+    signal: AbortSignal,
+  ): Promise<{ view: ShownQuota; created: boolean }>;
   removeLimit(pv: string, signal: AbortSignal): Promise<ShownQuota>;
 }
 

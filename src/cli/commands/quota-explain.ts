@@ -2,6 +2,7 @@ import { Check } from 'typebox/value';
 import { quotaViewSchema, type QuotaList } from '../../agent/http/schemas.ts';
 import { AgentError } from '../../lib/errors.ts';
 import { formatBytes } from '../../lib/units.ts';
+import { claimText } from '../../quota/claim.ts';
 import type { AgentClient } from '../client.ts';
 import { printJson, type Output } from '../output.ts';
 import type { ExitCode } from '../program.ts';
@@ -58,6 +59,8 @@ export async function quotaExplain(client: AgentClient, output: Output, json: bo
 function print(output: Output, view: QuotaItem, advice: readonly string[]): void {
   const { spec, status } = view;
   output.line(`${printable(view.pv)} is ${printable(view.path)} on this brick (gfid ${status.gfid ?? 'unknown'}).`);
+  if (spec.claim !== null)
+    output.line(`It is of the claim ${printable(claimText(spec.claim))}, as its quota was told.`);
   if (spec.sources.length === 0) output.line('Nobody wants a limit for it.');
   for (const [index, { source, limitBytes, peer }] of spec.sources.entries()) {
     const verb = index === 0 ? 'Wanted' : 'Outweighed';

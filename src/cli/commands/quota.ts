@@ -2,6 +2,7 @@ import { Check } from 'typebox/value';
 import { quotaListSchema, quotaViewSchema, type QuotaList } from '../../agent/http/schemas.ts';
 import { AgentError } from '../../lib/errors.ts';
 import { formatBytes, formatDuration } from '../../lib/units.ts';
+import { claimText, type PvClaim } from '../../quota/claim.ts';
 import type { AgentClient } from '../client.ts';
 import { printJson, type Output } from '../output.ts';
 import type { ExitCode } from '../program.ts';
@@ -23,6 +24,7 @@ export async function quotaList(client: AgentClient, output: Output, json: boole
     formatTable<QuotaItem>(
       [
         { title: 'PV', cell: (item) => printable(item.pv) },
+        ...(list.items.some(({ spec }) => spec.claim !== null) ? [{ title: 'CLAIM', cell: claimCell }] : []),
         { title: 'LIMIT', cell: (item) => bytes(item.spec.limitBytes), align: 'right' },
         { title: 'USED', cell: (item) => bytes(item.status.usedBytes), align: 'right' },
         { title: 'USE%', cell: usePercent, align: 'right' },
@@ -49,9 +51,9 @@ export async function quotaSet(
   output: Output,
   json: boolean,
   pv: string,
-  size: string,
+  wanted: { limitBytes: string; claim?: PvClaim | null },
 ): Promise<ExitCode> {
-  const { body } = await client.request('PUT', pathOf(pv), { limitBytes: size });
+  const { body } = await client.request('PUT', pathOf(pv), wanted);
   return showOne(body, output, json);
 }
 
@@ -76,6 +78,7 @@ function showOne(body: unknown, output: Output, json: boolean): ExitCode {
   const { spec } = body;
   const { status: now } = body;
   output.line(`PV          ${printable(body.pv)}`);
+  if (spec.claim !== null) output.line(`Claim       ${printable(claimText(spec.claim))}`);
   output.line(`Directory   ${printable(body.path)}`);
   output.line(`Limit       ${bytes(spec.limitBytes) ?? 'none'}${spec.source === null ? '' : ` (from ${spec.source})`}`);
   output.line(`  on disk   ${bytes(now.onDiskLimitBytes) ?? '-'}`);
@@ -129,6 +132,10 @@ function bytes(text: string | null): string | undefined {
 /** When a write was refused last, as the brick's log tells. */
 function refused({ lastAt, since }: QuotaItem['status']['refusedWrites']): string {
   return lastAt === null ? (since === null ? '- (no log of the brick)' : `none since ${since}`) : `last at ${lastAt}`;
+}
+
+function claimCell({ spec }: QuotaItem): string | undefined {
+  return spec.claim === null ? undefined : printable(claimText(spec.claim));
 }
 
 function usePercent(item: QuotaItem): string | undefined {

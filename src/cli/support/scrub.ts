@@ -17,6 +17,8 @@ const SECRET_LINE =
 const PV_PATH = /\b((?:info\/)?subvol\/[0-9a-f]{2}\/[0-9a-f]{2}\/)[^\n"]*/g;
 /** As CSI provisioners name PVs; some that are deleted are still spoken of. */
 const CSI_NAME = /\bpvc-[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}\b/g;
+/** Of a claim, in the series that has it: names like `data` and `default`, which stand in many other words. */
+const CLAIM_LABEL = /\b(namespace|persistentvolumeclaim)="([^"]*)"/g;
 
 export interface ScrubberOptions {
   /** Values that must not be seen. */
@@ -42,7 +44,8 @@ export class Scrubber {
     if (!this.hidesNames) return clean;
     return this.#names
       .replace(clean.replaceAll(PV_PATH, (_, prefix: string) => `${prefix}[name]`))
-      .replaceAll(CSI_NAME, (name) => this.#pseudonym(name));
+      .replaceAll(CSI_NAME, (name) => this.#pseudonym(name))
+      .replaceAll(CLAIM_LABEL, (_, label: string, name: string) => `${label}="${this.#pseudonym(name, 'claim')}"`);
   }
 
   /** The same for every text in a value that becomes JSON; keys are ours. */
@@ -50,11 +53,20 @@ export class Scrubber {
     if (typeof value === 'string') return this.text(value);
     if (Array.isArray(value)) return value.map((item) => this.value(item));
     if (typeof value !== 'object' || value === null) return value;
-    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, this.value(item)]));
+    return Object.fromEntries(
+      Object.entries(value).map(([key, item]) => [key, key === 'claim' ? this.#claim(item) : this.value(item)]),
+    );
   }
 
-  #pseudonym(name: string): string {
-    return `pv-${createHmac('sha256', this.#key).update(name).digest('hex').slice(0, 12)}`;
+  #claim(value: unknown): unknown {
+    if (!this.hidesNames || typeof value !== 'object' || value === null) return value;
+    return Object.fromEntries(
+      Object.entries(value).map(([key, name]) => [key, this.#pseudonym(String(name), 'claim')]),
+    );
+  }
+
+  #pseudonym(name: string, kind = 'pv'): string {
+    return `${kind}-${createHmac('sha256', this.#key).update(name).digest('hex').slice(0, 12)}`;
   }
 }
 

@@ -1,4 +1,4 @@
-import { liveLimitBytes, usedBytes, type PvState } from '../../quota/pv-state.ts';
+import { claimOf, liveLimitBytes, usedBytes, type PvState } from '../../quota/pv-state.ts';
 import type { Refusal } from '../../brick/pv-inventory.ts';
 import { systemClock, type Clock } from '../../lib/clock.ts';
 import { estimateUsage } from '../../quota/usage.ts';
@@ -78,6 +78,7 @@ const NUMBERS = [
 ] as const satisfies MetricName[];
 type NumberName = (typeof NUMBERS)[number];
 const CONDITION = 'gluster_quota_condition';
+const INFO = 'gluster_quota_pv_info';
 
 /** Numbers of rows by metric; NaN is not known. */
 class Columns {
@@ -90,6 +91,8 @@ class Columns {
   readonly #revisions: Int32Array;
   readonly #labels: string[] = [];
   readonly #sources: string[] = [];
+  /** Of the rows that have one. */
+  readonly #claims = new Map<number, string>();
   readonly #numbers: Record<NumberName, Float64Array>;
   /** A bit for each type of condition. */
   readonly #known: Int32Array;
@@ -134,7 +137,11 @@ class Columns {
       rows: this.rows,
       prepare: (row) => this.#readRow(row),
       label: (row) => this.#labels[row] ?? '',
-      metrics: [...numbers, { name: CONDITION, samples: (row, put) => this.#putConditions(row, put) }],
+      metrics: [
+        { name: INFO, samples: (row, put) => this.#putClaim(row, put) },
+        ...numbers,
+        { name: CONDITION, samples: (row, put) => this.#putConditions(row, put) },
+      ],
     };
   }
 
@@ -154,6 +161,7 @@ class Columns {
       this.kept.dropRow(row);
     }
     const { desired, wishes, backend, conditions } = state;
+    this.#readClaim(row, state);
     this.#readScan(row, scan);
     const isLimited = desired.limitBytes !== undefined;
     const onDisk = isLimited && backend.kind === 'present' ? backend.quota.limitBytes : undefined;
@@ -169,6 +177,26 @@ class Columns {
     this.#set('gluster_quota_live_limit_bytes', row, isLimited ? number(liveLimitBytes(state)) : Number.NaN);
     this.#set('gluster_quota_used_bytes', row, isLimited ? number(usedBytes(state)) : Number.NaN);
     this.#readConditions(row, isLimited ? conditions : []);
+  }
+
+  #readClaim(row: number, state: PvState): void {
+    const claim = claimOf(state);
+    const label =
+      claim === undefined
+        ? undefined
+        : `,${labelText([
+            ['namespace', claim.namespace],
+            ['persistentvolumeclaim', claim.name],
+          ])}`;
+    if (this.#claims.get(row) === label) return;
+    if (label === undefined) this.#claims.delete(row);
+    else this.#claims.set(row, label);
+    this.kept.drop(INFO, row);
+  }
+
+  #putClaim(row: number, put: Put): void {
+    const label = this.#claims.get(row);
+    if (label !== undefined) put(label, 1);
   }
 
   #readScan(row: number, scan: PvState['scan']): void {

@@ -26,7 +26,7 @@ async function peer(listener: RequestListener): Promise<string> {
 }
 
 function telling(
-  quotas: { pv: string; source: string; limitBytes: string }[],
+  quotas: { pv: string; source: string; limitBytes: string; claim?: unknown }[],
   volumeId = VOLUME,
   more: object = {},
 ): RequestListener {
@@ -58,6 +58,22 @@ function peersOf(addresses: string[], token = 'secret-of-the-pod'): Peers {
 }
 
 describe('Peers', () => {
+  it('takes the claim of whoever has been told it, and a limit without one that is none', async () => {
+    const claim = { namespace: 'shop', name: 'data' };
+    const peers = peersOf([
+      await peer(
+        telling([
+          { pv: 'a', source: 'Api', limitBytes: '900' },
+          { pv: 'b', source: 'Api', limitBytes: '5', claim: { namespace: 'Shop', name: '../etc' } },
+        ]),
+      ),
+      await peer(telling([{ pv: 'a', source: 'File', limitBytes: '1', claim }])),
+    ]);
+    await peers.pass(never);
+    expect(peers.wishFor('a')).toEqual({ source: 'Api', limitBytes: 900n, claim });
+    expect(peers.wishFor('b')).toEqual({ source: 'Api', limitBytes: 5n });
+  });
+
   it('takes the highest source, and the larger limit where peers differ', async () => {
     const peers = peersOf([
       await peer(

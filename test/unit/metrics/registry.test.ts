@@ -84,6 +84,25 @@ describe('a value that is not known', () => {
     expect(text).not.toMatch(/condition\{pv="pvc-unknown"/);
   });
 
+  it('names the claim of a PV while one is known, and of no other', async () => {
+    const [told, other] = [pvState('pvc-told', 4096n, true), pvState('pvc-other', 4096n, true)];
+    const collector = quotaCollector({ hasSynced: true, refusals: [], states: () => [other, told] });
+    const registry = new MetricsRegistry([collector], {}, silentLog);
+    const infos = async (): Promise<string[]> =>
+      (await rendered(registry)).split('\n').filter((line) => line.startsWith('gluster_quota_pv_info{'));
+    expect(await infos()).toEqual([]);
+    told.wishes = { ...told.wishes, fileClaim: { namespace: 'shop', name: 'data' } };
+    expect(await infos()).toEqual([
+      'gluster_quota_pv_info{pv="pvc-told",namespace="shop",persistentvolumeclaim="data"} 1',
+    ]);
+    told.wishes = { ...told.wishes, fileClaim: { namespace: 'shop', name: 'more' } };
+    expect(await infos()).toEqual([
+      'gluster_quota_pv_info{pv="pvc-told",namespace="shop",persistentvolumeclaim="more"} 1',
+    ]);
+    told.wishes = other.wishes;
+    expect(await infos()).toEqual([]);
+  });
+
   it('may be NaN as well', async () => {
     const text = await render([{ name: 'x', collect: (emit) => emit('gluster_brick_up', {}, Number.NaN) }]);
     expect(text).not.toContain('gluster_brick_up');

@@ -74,7 +74,7 @@ describe('QuotaEnforcer', () => {
     const before = lists();
     await enforcer.pass(never);
     for (const [index, list] of lists().entries()) expect(list).toBe(before[index]);
-    await enforcer.setLimit('pvc-1', 20n * MiB, never);
+    await enforcer.setLimit('pvc-1', { limitBytes: 20n * MiB }, never);
     expect(enforcer.limitedTargets()).toMatchObject([{ pv: 'pvc-1', limitBytes: 20n * MiB }]);
     for (const [index, list] of lists().entries()) expect(list).not.toBe(before[index]);
     brick.isUp = false;
@@ -335,9 +335,9 @@ describe('QuotaEnforcer', () => {
 
   it('keeps the API above Kadalu, across an agent restart, and falls back when it is taken away', async () => {
     brick.addPv('pvc-1', { kadaluBytes: 10n * MiB });
-    const first = await enforcer.setLimit('pvc-1', 30n * MiB, never);
+    const first = await enforcer.setLimit('pvc-1', { limitBytes: 30n * MiB }, never);
     expect(first.created).toBe(true);
-    expect((await enforcer.setLimit('pvc-1', 30n * MiB, never)).created).toBe(false);
+    expect((await enforcer.setLimit('pvc-1', { limitBytes: 30n * MiB }, never)).created).toBe(false);
     enforcer = newEnforcer();
     await enforcer.pass(never);
     expect(enforcer.get('pvc-1')?.spec).toMatchObject({ limitBytes: String(30n * MiB), source: 'Api' });
@@ -347,9 +347,46 @@ describe('QuotaEnforcer', () => {
     expect(brick.at('pvc-1').disk.record).toBeUndefined();
   });
 
+  it('keeps the claim that the API was told until it is told otherwise', async () => {
+    const claim = { namespace: 'shop', name: 'data-db-0' };
+    brick.addPv('pvc-1');
+    brick.addPv('pvc-2', { kadaluBytes: 10n * MiB });
+    await enforcer.pass(never);
+    expect((await enforcer.setLimit('pvc-1', { limitBytes: 5n * MiB, claim }, never)).view.spec.claim).toEqual(claim);
+    expect(enforcer.ownWishes()).toEqual([
+      { pv: 'pvc-1', source: 'Api', limitBytes: 5n * MiB, claim },
+      { pv: 'pvc-2', source: 'Kadalu', limitBytes: 10n * MiB },
+    ]);
+    // Another life of the agent, which has not looked yet.
+    enforcer = newEnforcer();
+    const { view } = await enforcer.setLimit('pvc-1', { limitBytes: 6n * MiB }, never);
+    expect(view.spec).toMatchObject({ limitBytes: String(6n * MiB), claim });
+    expect((await enforcer.setLimit('pvc-1', { limitBytes: 6n * MiB, claim: null }, never)).view.spec.claim).toBeNull();
+    expect(brick.at('pvc-1').disk.record).toBe(`{"v":1,"limitBytes":"${6n * MiB}"}`);
+    await enforcer.setLimit('pvc-1', { limitBytes: 6n * MiB, claim }, never);
+    expect((await enforcer.removeLimit('pvc-1', never)).spec.claim).toBeNull();
+  });
+
+  it('learns the claim with the limit of a peer, and forgets it with it', async () => {
+    const claim = { namespace: 'shop', name: 'data-db-0' };
+    let wish: PeerWish | undefined = { source: 'Api', limitBytes: 5n * MiB };
+    enforcer = newEnforcer(1, undefined, () => wish);
+    brick.addPv('pvc-1');
+    await enforcer.pass(never);
+    expect(enforcer.get('pvc-1')?.spec.claim).toBeNull();
+    wish = { ...wish, claim };
+    await enforcer.pass(never);
+    expect(enforcer.get('pvc-1')?.spec).toMatchObject({ source: 'Peer', claim });
+    // Told on by nobody who has it second hand.
+    expect(enforcer.ownWishes()).toEqual([]);
+    wish = undefined;
+    await enforcer.pass(never);
+    expect(enforcer.get('pvc-1')?.spec.claim).toBeNull();
+  });
+
   it('lifts a removed limit at once and forgets it with the brick process', async () => {
     brick.addPv('pvc-1');
-    await enforcer.setLimit('pvc-1', 5n * MiB, never);
+    await enforcer.setLimit('pvc-1', { limitBytes: 5n * MiB }, never);
     await enforcer.removeLimit('pvc-1', never);
     expect(brick.at('pvc-1').live?.limit).toBe(LIFTED_LIMIT);
     expect(brick.at('pvc-1').disk.limit).toBeUndefined();
@@ -371,7 +408,7 @@ describe('QuotaEnforcer', () => {
     expect(brick.at('pvc-1').live?.limit).toBe(5n * MiB);
     wish = { source: 'Removed', limitBytes: undefined };
     await enforcer.pass(never);
-    expect(enforcer.get('pvc-1')?.spec).toEqual({ limitBytes: null, source: null, sources: [] });
+    expect(enforcer.get('pvc-1')?.spec).toEqual({ limitBytes: null, source: null, sources: [], claim: null });
     expect(brick.at('pvc-1').live?.limit).toBe(LIFTED_LIMIT);
     expect(brick.at('pvc-1').disk).toMatchObject({ limit: undefined, record: undefined });
     wish = undefined;
@@ -385,7 +422,7 @@ describe('QuotaEnforcer', () => {
 
   it('removes a limit while the brick is down', async () => {
     brick.addPv('pvc-1');
-    await enforcer.setLimit('pvc-1', 5n * MiB, never);
+    await enforcer.setLimit('pvc-1', { limitBytes: 5n * MiB }, never);
     brick.isUp = false;
     await enforcer.removeLimit('pvc-1', never);
     expect(brick.at('pvc-1').disk.limit).toBeUndefined();
@@ -420,7 +457,7 @@ describe('QuotaEnforcer', () => {
     expect(brick.calls).toEqual([]);
     expect(condition('pvc-1', 'OnDisk')).toBe('Unknown BrickFenced');
     expect(condition('pvc-1', 'Live')).toBe('Unknown BrickFenced');
-    await expect(enforcer.setLimit('pvc-1', MiB, never)).rejects.toMatchObject({ code: 'BrickFenced' });
+    await expect(enforcer.setLimit('pvc-1', { limitBytes: MiB }, never)).rejects.toMatchObject({ code: 'BrickFenced' });
   });
 
   it('records, and does not claim to enforce, on a brick without simple-quota', async () => {
@@ -476,12 +513,12 @@ describe('QuotaEnforcer', () => {
     directory.disk.size = 6n * MiB;
     await enforcer.pass(never);
     expect(enforcer.get('pvc-1')?.status.usedBytes).toBe(String(6n * MiB));
-    await enforcer.setLimit('pvc-1', 4n * MiB, never);
+    await enforcer.setLimit('pvc-1', { limitBytes: 4n * MiB }, never);
     expect(enforcer.get('pvc-1')?.status).toMatchObject({ usedBytes: String(6n * MiB) });
   });
 
   it('does not know a PV that is not there', async () => {
-    await expect(enforcer.setLimit('nope', MiB, never)).rejects.toMatchObject({ code: 'NotFound' });
+    await expect(enforcer.setLimit('nope', { limitBytes: MiB }, never)).rejects.toMatchObject({ code: 'NotFound' });
   });
 
   it('forgets a deleted PV', async () => {
@@ -528,6 +565,7 @@ describe('the quota file', () => {
     expect(enforcer.get('pvc-1')?.spec).toEqual({
       limitBytes: String(20n * MiB),
       source: 'File',
+      claim: null,
       sources: [
         { source: 'File', limitBytes: String(20n * MiB), peer: null },
         { source: 'Kadalu', limitBytes: String(10n * MiB), peer: null },
@@ -544,7 +582,7 @@ describe('the quota file', () => {
       file: 'quotaFile',
       reason: 'ENOENT: the last good one stays in force',
     });
-    await enforcer.setLimit('pvc-1', 40n * MiB, never);
+    await enforcer.setLimit('pvc-1', { limitBytes: 40n * MiB }, never);
     expect(enforcer.get('pvc-1')?.spec.source).toBe('Api');
     expect(logged.filter((line) => line.includes('soft')).slice(1)).toEqual([
       `uses less than its soft limit again ${15n * MiB}`,

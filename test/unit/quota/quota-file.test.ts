@@ -42,6 +42,22 @@ describe('quota file', () => {
     expect(refusals).toEqual([{ line: 2, reason: expect.stringContaining(reason) }]);
   });
 
+  it('reads claims, and of a wrong one leaves out the claim alone', () => {
+    const good = 'claim:\n      namespace: shop\n      name: data-db-0\n';
+    const text = `quotas:\n  - pv: a\n    limit: 1\n    ${good}  - pv: b\n    limit: 2\n    claim: {namespace: Shop, name: x}\n  - pv: c\n    limit: 3\n    claim: shop/x\n`;
+    for (const content of [parseQuotaFile(text, 2), parseWhole(text)]) {
+      expect(content.entries.map(({ pv, limitBytes, claim }) => [pv, limitBytes, claim])).toEqual([
+        ['a', 1n, { namespace: 'shop', name: 'data-db-0' }],
+        ['b', 2n, undefined],
+        ['c', 3n, undefined],
+      ]);
+      expect(content.refusals).toEqual([
+        { line: 7, reason: expect.stringContaining('the limit counts: its namespace') },
+        { line: 10, reason: expect.stringContaining('the limit counts: a claim has') },
+      ]);
+    }
+  });
+
   it('refuses the second of two entries for one PV and names the first', () => {
     const { entries, refusals } = parseQuotaFile('quotas:\n- {pv: a, limit: 1}\n- {path: subvol/ab/cd/a, limit: 2}\n');
     expect(entries).toHaveLength(1);

@@ -269,7 +269,7 @@ function drawQuotas({ quotas }) {
 }
 
 /** @param {PagePv} pv @returns {HTMLElement} */
-function pvRow({ pv, usedBytes, wantedBytes, fullness, source, conditions, onDiskBytes, liveBytes }) {
+function pvRow({ pv, claim, usedBytes, wantedBytes, fullness, source, conditions, onDiskBytes, liveBytes }) {
   const used = usedBytes !== null ? bytesText(usedBytes) : wantedBytes === null ? 'not counted' : 'usage unknown';
   const usage =
     fullness === null
@@ -311,7 +311,7 @@ function pvRow({ pv, usedBytes, wantedBytes, fullness, source, conditions, onDis
   return el(
     'tr',
     {},
-    el('td', { class: 'name' }, pv),
+    el('td', { class: 'name' }, pv, claim === null ? null : el('div', { class: 'small muted' }, claim)),
     el('td', { class: 'usage' }, usage),
     el('td', { 'data-label': 'Limit' }, limit),
     el('td', {}, state),

@@ -1,5 +1,6 @@
 import { AgentError } from '../../../lib/errors.ts';
 import { parseBytes } from '../../../lib/units.ts';
+import { claimText, readClaim, type PvClaim } from '../../../quota/claim.ts';
 import { pvParamsSchema, quotaListSchema, quotaPutSchema, quotaViewSchema } from '../schemas.ts';
 import type { QuotaService, ShownQuota } from '../services.ts';
 import { auditLine, changeDeadline, withProblems } from './shared.ts';
@@ -42,8 +43,10 @@ export function quotaRoutes(server: Server, quotas: QuotaService): void {
       const limitBytes = parseBytes(request.body.limitBytes);
       if (limitBytes === 0n) throw new AgentError('BadRequest', 'limitBytes must be 1 or more; DELETE removes a limit');
       const { pv } = request.params;
-      const { view, created } = await quotas.setLimit(pv, limitBytes, changeDeadline());
-      auditLine(request, { action: 'SetQuota', pv, limitBytes: limitBytes.toString() });
+      const claim = claimIn(request.body.claim);
+      const { view, created } = await quotas.setLimit(pv, { limitBytes, claim }, changeDeadline());
+      const told = claim === undefined ? {} : { claim: claim === null ? null : claimText(claim) };
+      auditLine(request, { action: 'SetQuota', pv, limitBytes: limitBytes.toString(), ...told });
       return await reply.code(created ? 201 : 200).send(view);
     },
   );
@@ -65,6 +68,14 @@ export function quotaRoutes(server: Server, quotas: QuotaService): void {
       return view;
     },
   );
+}
+
+/** @throws AgentError `BadRequest` */
+function claimIn(value: unknown): PvClaim | null | undefined {
+  if (value === undefined || value === null) return value;
+  const claim = readClaim(value);
+  if (typeof claim === 'string') throw new AgentError('BadRequest', `claim: ${claim}`);
+  return claim;
 }
 
 /** @throws AgentError `NotFound` */

@@ -264,6 +264,30 @@ describe('setting a limit', () => {
     expect(services.quotas.calls).toEqual([]);
   });
 
+  const putClaim = async (claim: unknown) =>
+    server.inject({ method: 'PUT', url: '/v1/quotas/pvc-1', payload: { limitBytes: '1Gi', claim } });
+
+  it('takes the claim that the PV is of, and null to forget it', async () => {
+    for (const claim of [{ namespace: 'shop', name: 'data-db-0' }, null]) {
+      expect((await putClaim(claim)).statusCode).toBe(200);
+    }
+    expect(services.quotas.calls).toEqual(['set pvc-1 1073741824 shop/data-db-0', 'set pvc-1 1073741824 unclaimed']);
+  });
+
+  it.each([
+    [{ namespace: 'Shop', name: 'data' }, 422, 'claim: its namespace is no label of RFC 1123'],
+    [{ namespace: 'shop', name: 'data_1' }, 422, 'claim: its name is no subdomain of RFC 1123'],
+    [{ namespace: 'shop', name: 'data', uid: 'x' }, 422, 'no "uid"'],
+    [{ namespace: 'shop' }, 400, 'body/claim'],
+    ['shop/data', 400, 'body/claim'],
+    [[], 400, 'body/claim'],
+  ])('refuses the claim %j and touches nothing', async (claim, status, detail) => {
+    const reply = await putClaim(claim);
+    expect(reply.statusCode).toBe(status);
+    expect(reply.json().detail).toContain(detail);
+    expect(services.quotas.calls).toEqual([]);
+  });
+
   it('refuses members that it does not know', async () => {
     const payload = { limitBytes: '1Gi', softLimitBytes: '1Mi' };
     const reply = await server.inject({ method: 'PUT', url: '/v1/quotas/pvc-1', payload });

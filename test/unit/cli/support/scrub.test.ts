@@ -35,6 +35,29 @@ describe('Scrubber', () => {
     }
   });
 
+  it('hides claims where they stand, and no word that is written like one', () => {
+    const scrubber = new Scrubber({ secrets: [], names: [] });
+    const view = scrubber.value({
+      spec: { claim: { namespace: 'data', name: 'salaries' } },
+      message: 'data',
+      claim: null,
+    });
+    expect(view).toEqual({
+      spec: {
+        claim: { namespace: expect.stringMatching(/^claim-\w{12}$/), name: expect.stringMatching(/^claim-\w{12}$/) },
+      },
+      message: 'data',
+      claim: null,
+    });
+    const series =
+      'gluster_brick_data_bricks{} 1\ngluster_quota_pv_info{pv="x",namespace="data",persistentvolumeclaim="salaries"} 1';
+    const told = scrubber.text(series);
+    expect(told).toMatch(
+      /^gluster_brick_data_bricks.*\n.*pv="x",namespace="claim-\w{12}",persistentvolumeclaim="claim-\w{12}"\} 1$/,
+    );
+    expect(new Scrubber({ secrets: [], names: undefined }).text(series)).toBe(series);
+  });
+
   it('hides PVs that are no more by where and how they are named', () => {
     const scrubber = new Scrubber({ secrets: [], names: [] });
     expect(scrubber.text('/b/subvol/3a/f1/gone pv/dir/file: failed')).toBe('/b/subvol/3a/f1/[name]');
