@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { BrickWorker } from '../brick/worker/client.ts';
+import type { DaemonCrawls } from '../heal/daemon-crawls.ts';
 import type { DaemonLinks } from '../heal/daemon-links.ts';
 import type { HealTracker } from '../heal/tracker.ts';
 import type { HealUnobstructed } from '../heal/unobstructed.ts';
@@ -88,6 +89,8 @@ export class Agent {
   readonly healInsight: HealInsight;
   /** Undefined where this pod has no self-heal daemon. */
   readonly healLinks: DaemonLinks | undefined;
+  /** As `healLinks`. */
+  readonly healCrawls: DaemonCrawls | undefined;
   readonly healUnobstructed: HealUnobstructed;
   /** Why the brick does not serve; undefined: it does. */
   readonly notServing: () => string | undefined;
@@ -197,6 +200,7 @@ export class Agent {
     this.heal = this.#healDuty.tracker;
     this.healInsight = this.#healDuty.insight;
     this.healLinks = this.#healDuty.links;
+    this.healCrawls = this.#healDuty.crawls;
     this.healUnobstructed = this.#healDuty.unobstructed;
     this.notServing = this.#healDuty.notServing;
     this.disruption = this.#healDuty.disruption;

@@ -8,6 +8,7 @@ import type { EventHint } from '../heal/gluster-event.ts';
 import { PvTallies } from '../heal/pv-tally.ts';
 import { LeftDirty } from '../heal/left-dirty.ts';
 import { Sightings } from '../heal/sightings.ts';
+import { DaemonCrawls } from '../heal/daemon-crawls.ts';
 import { DaemonLinks } from '../heal/daemon-links.ts';
 import { ShdDaemon } from '../heal/shd-daemon.ts';
 import { HealTracker } from '../heal/tracker.ts';
@@ -35,7 +36,7 @@ import type { Resolver } from './resolver.ts';
 import { SplitBrainWatch } from './split-brain.ts';
 import type { HealthCheck } from './health.ts';
 import type { PeerAccess } from './peer-http.ts';
-import type { ProcessMonitor } from './process-monitor.ts';
+import type { ProcessMonitor, ProcessView } from './process-monitor.ts';
 import { PvUses } from './pv-uses.ts';
 import type { StartLoop } from './quota-duty.ts';
 
@@ -90,6 +91,8 @@ export class HealDuty {
   readonly replacement: Replacement | undefined;
   /** Undefined where this pod has no self-heal daemon. */
   readonly links: DaemonLinks | undefined;
+  /** As `links`. */
+  readonly crawls: DaemonCrawls | undefined;
   readonly #parts: HealParts;
   readonly #entries: HealEntryReader;
   readonly #shd: ShdDaemon;
@@ -123,6 +126,7 @@ export class HealDuty {
     });
     this.tracker = this.#createTracker();
     this.links = config.shdExpected ? this.#createLinks() : undefined;
+    this.crawls = config.shdExpected ? this.#createCrawls() : undefined;
     this.splitBrain = this.#createSplitBrain();
     const remedies = this.#remedies();
     this.resolver = remedies === undefined ? undefined : createResolver(remedies);
@@ -153,11 +157,12 @@ export class HealDuty {
 
   start(loop: StartLoop): void {
     const { healIntervalMs, splitBrainIntervalMs } = this.#parts.config;
-    const { splitBrain, links, unobstructed } = this;
+    const { splitBrain, links, crawls, unobstructed } = this;
     this.#events?.start();
     // Apart from the backlog, which must not wait for the daemon.
-    if (links !== undefined)
-      loop('heal-links', LINKS_EVERY * healIntervalMs, async (signal) => await links.pass(signal));
+    const daemonIntervalMs = LINKS_EVERY * healIntervalMs;
+    if (links !== undefined) loop('heal-links', daemonIntervalMs, async (signal) => await links.pass(signal));
+    if (crawls !== undefined) loop('heal-crawls', daemonIntervalMs, async (signal) => await crawls.pass(signal));
     loop('heal-obstacles', OBSTRUCTED_CHECK_MS, async () => await unobstructed.pass());
     const comparison = (this.#comparison =
       splitBrain !== undefined && splitBrainIntervalMs > 0
@@ -234,24 +239,38 @@ export class HealDuty {
   }
 
   #createLinks(): DaemonLinks {
-    const { config, processes, shdAnswers, clock } = this.#parts;
-    const proof = () => processes.views.find(({ process }) => process === 'shd')?.proof;
+    const { config, clock } = this.#parts;
     return new DaemonLinks({
       self: brickNameOf(config),
       daemon: this.#shd,
-      away: () => {
-        const found = proof();
-        return found === undefined
-          ? 'the self-heal daemon has not been looked at yet'
-          : daemonTroubleOf(found, shdAnswers())?.message;
-      },
+      away: this.#daemonAway,
       connections: async () => {
-        const found = proof();
+        const found = this.#daemonProof();
         return found?.ok === true ? await tcpConnectionsOf(found.process.pid) : undefined;
       },
       clock,
     });
   }
+
+  #createCrawls(): DaemonCrawls {
+    const isWaiting = (): boolean | undefined => {
+      const { state } = this.tracker.status();
+      return state === 'Unknown' ? undefined : state !== 'Complete';
+    };
+    return new DaemonCrawls({ daemon: this.#shd, away: this.#daemonAway, isWaiting, clock: this.#parts.clock });
+  }
+
+  #daemonProof(): ProcessView['proof'] {
+    return this.#parts.processes.views.find(({ process }) => process === 'shd')?.proof;
+  }
+
+  /** Why the self-heal daemon need not be asked; undefined: it may be. */
+  readonly #daemonAway = (): string | undefined => {
+    const found = this.#daemonProof();
+    return found === undefined
+      ? 'the self-heal daemon has not been looked at yet'
+      : daemonTroubleOf(found, this.#parts.shdAnswers())?.message;
+  };
 
   #createInsight(): HealInsight {
     const { config, clock, processes, shdAnswers, volfiles, quota, signal } = this.#parts;

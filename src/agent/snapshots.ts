@@ -58,13 +58,14 @@ interface HealthCheckSources {
   processes: Pick<ProcessMonitor, 'views'>;
 }
 
-export function healSnapshot({ heal, healLinks, watch, config }: Agent): HealSnapshot {
+export function healSnapshot({ heal, healLinks, healCrawls, watch, config }: Agent): HealSnapshot {
   const status = heal.status();
   const { lastAnswerAt, missing, doubt } = watch.shd.contact.view;
   const isTold = config.shdExpected && doubt === undefined && (missing !== undefined || lastAnswerAt !== undefined);
   return {
     ...status,
     disconnected: healLinks?.disconnected(),
+    crawling: healCrawls?.isCrawling,
     daemonUp: isTold ? missing === undefined : undefined,
     operations: { running: status.operations.filter((operation) => !isFinished(operation)), ended: heal.outcomes },
   };

@@ -80,6 +80,8 @@ export function splitBrainCount({ splitBrain }: Pick<Agent, 'splitBrain'>): numb
   return items.length === 0 && (unknown !== undefined || checkedAt === undefined) ? null : items.length;
 }
 
+type DaemonView = NonNullable<HealView['daemon']>;
+
 function daemonView(agent: Agent): HealView['daemon'] {
   const { config, processes, watch } = agent;
   const view = processes.views.find(({ process }) => process === 'shd');
@@ -89,16 +91,18 @@ function daemonView(agent: Agent): HealView['daemon'] {
     const { pid, startedAt } = proof.process;
     const halt = haltOf(proof.process);
     const message = halt === undefined ? 'running' : `${HALTS[halt].words}: it heals nothing`;
-    return { state: halt ?? 'Running', pid, startedAt: time(startedAt), restarts, message, ...linksView(agent) };
+    return { state: halt ?? 'Running', pid, startedAt: time(startedAt), restarts, message, ...saidBy(agent) };
   }
-  return { ...processState(view, watch.shd.answers), pid: null, startedAt: null, restarts, ...linksView(agent) };
+  return { ...processState(view, watch.shd.answers), pid: null, startedAt: null, restarts, ...saidBy(agent) };
 }
 
-function linksView({ healLinks }: Agent): Pick<NonNullable<HealView['daemon']>, 'bricks' | 'conditions'> {
+function saidBy({ healLinks, healCrawls }: Agent): Pick<DaemonView, 'bricks' | 'crawls' | 'conditions'> {
   const bricks = (healLinks?.links ?? []).map(({ xlator, name, isOwnSet, isConnected = null }) => {
     return { xlator, name, isOwnSet, isConnected };
   });
-  return { bricks, conditions: healLinks === undefined ? [] : [healLinks.condition] };
+  const last = healCrawls?.last;
+  const crawls = last === undefined ? null : { askedAt: new Date(last.at).toISOString(), newest: [...last.states] };
+  return { bricks, crawls, conditions: healLinks === undefined ? [] : [healLinks.condition] };
 }
 
 export function scanStatusView({ quota: { scanner } }: Agent): ScanStatusView {

@@ -50,7 +50,8 @@ export interface FoundObject {
   waitsIn: GfidIndex[];
 }
 
-export type HealKind = 'index' | 'full';
+export const HEAL_KINDS = ['index', 'full'] as const;
+export type HealKind = (typeof HEAL_KINDS)[number];
 
 /** What the daemon said of one brick of one replica or disperse set, in its own words. */
 export interface ChildStatus {
@@ -117,6 +118,6 @@ export interface CrawlReport {
 export interface HealDaemon {
   /** @throws AgentError `ProcessUnproven`, `RpcDisconnected`, `Timeout` (it may have started), `Conflict` (its process is stopped), `Aborted`, `RpcProtocol` */
   start(kind: HealKind, signal: AbortSignal): Promise<HealStart>;
-  /** The newest crawls of that kind. @throws as `start` */
-  crawls(kind: HealKind, signal: AbortSignal): Promise<CrawlReport>;
+  /** The newest crawls of that kind; undefined: of each. @throws as `start` */
+  crawls(kind: HealKind | undefined, signal: AbortSignal): Promise<CrawlReport>;
 }

@@ -10,7 +10,16 @@ import type { RpcObserver } from '../rpc/connection.ts';
 import type { HealChild, HealOperationName } from '../rpc/heal-reply.ts';
 import { ManagementClient } from '../rpc/management-client.ts';
 import { createShdProof } from '../rpc/shd-proof.ts';
-import type { ChildCrawl, CrawlReport, DaemonChild, DaemonIdentity, HealDaemon, HealKind, HealStart } from './ports.ts';
+import {
+  HEAL_KINDS,
+  type ChildCrawl,
+  type CrawlReport,
+  type DaemonChild,
+  type DaemonIdentity,
+  type HealDaemon,
+  type HealKind,
+  type HealStart,
+} from './ports.ts';
 import { proveShd, type ProvenShd, type ShdProofOptions } from './shd-proof.ts';
 import { isLookUpNeeded, reachOf, type BrickPlace } from './tcp-reach.ts';
 
@@ -44,12 +53,13 @@ export class ShdDaemon implements HealDaemon {
     return { daemon: identityOf(proven), children: children.flatMap(statusOf) };
   }
 
-  async crawls(kind: HealKind, signal: AbortSignal): Promise<CrawlReport> {
+  async crawls(kind: HealKind | undefined, signal: AbortSignal): Promise<CrawlReport> {
     const proven = await this.#prove(signal);
     const daemon = identityOf(proven);
     if (proven.sets.some((set) => set.kind === 'disperse')) return { daemon, crawls: undefined };
     const children = await this.#ask('statistics', proven, signal);
-    return { daemon, crawls: children.flatMap((child) => newestCrawl(child, kind)) };
+    const kinds = kind === undefined ? HEAL_KINDS : [kind];
+    return { daemon, crawls: children.flatMap((child) => kinds.flatMap((one) => newestCrawl(child, one))) };
   }
 
   /**

@@ -368,6 +368,11 @@ export const METRICS = {
     help: '1 while the self-heal daemon of this pod answers on its socket, 0 when it does not; absent while not known, and where there is to be none.',
     labels: [],
   },
+  gluster_heal_daemon_crawling: {
+    type: 'gauge',
+    help: '1 while the self-heal daemon of this pod is on its way through an index or the volume, 0 while it rests, as it said when it was asked last: while something waits for heal, and once afterwards. Absent while not known, and for disperse, whose daemon keeps no account.',
+    labels: [],
+  },
   gluster_heal_operations_running: {
     type: 'gauge',
     help: 'Heals that somebody asked this agent for and that have not ended, by kind (index, full).',

@@ -166,6 +166,21 @@ describe('a replicated volume', () => {
     expect(dirty.code).toBe(0);
   });
 
+  it('tells what its daemon is about, while something waits and when nothing does any more', async () => {
+    const crawls = /^Crawls +of the index, (?:under way|the last): \d+ healed/m;
+    expect((await told(agentOf(0), ['heal', 'status'], crawls)).stdout).toMatch(/^Pending +[1-9]/m);
+    await volume.start();
+    await told(agentOf(0), ['heal', 'status'], /Complete[\s\S]*^Crawls +of the index, the last: \d+ healed/m);
+    await lab.waitFor('a daemon at rest', async () =>
+      /^gluster_heal_daemon_crawling\{.*\} 0$/m.test((await agentOf(0).ops('/metrics')).text),
+    );
+    // None is made without having been asked for: a brick that is back is crawled for.
+    const { daemon } = JSON.parse((await agentOf(0).cli('heal', 'status', '-o', 'json')).stdout);
+    expect(daemon.crawls.newest).toEqual([expect.objectContaining({ kind: 'index', running: 0, failed: 0 })]);
+    await volume.brick(2).kill('SIGKILL');
+    for (let file = 0; file < 4; file += 1) await writeFile(`${client.path}/more-${file}`, 'missed');
+  });
+
   it('is asked once more for a heal, and tells what the daemon says then', async () => {
     const before = await agentOf(0).cli('heal', 'start');
     expect(before.stdout).toMatch(/brick 1: Started self-heal[\s\S]*brick 2: Brick is not connected/);

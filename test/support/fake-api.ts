@@ -300,6 +300,13 @@ export class FakeHeal implements HealService {
           { xlator: 'pool1-replicate-0', name: 'pool1-client-0', isOwnSet: true, isConnected: true },
           { xlator: 'pool1-replicate-0', name: 'pool1-client-1', isOwnSet: true, isConnected: null },
         ],
+        crawls: {
+          askedAt: TIME,
+          newest: [
+            { kind: 'index', running: 1, bricks: 2, healed: 70, failed: 2, splitBrain: 0 },
+            { kind: 'full', running: 0, bricks: 1, healed: 900, failed: 0, splitBrain: 1 },
+          ],
+        },
         conditions: [
           {
             type: 'BricksConnected',

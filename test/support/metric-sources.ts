@@ -127,6 +127,7 @@ const HEAL: HealSnapshot = {
   daemonUp: true,
   operations: { running: [{ kind: 'full' }], ended: { index: { Succeeded: 4, Unknown: 1 }, full: {} } },
   disconnected: { own: 1, other: 0 },
+  crawling: true,
 };
 
 const VOLFILES: VolfileSnapshot[] = [

@@ -402,6 +402,31 @@ export const healSchema = Type.Object({
               'The bricks of the volume, as the daemon was connected to them when it was asked last; empty: not known.',
           },
         ),
+        crawls: Nullable(
+          Type.Object(
+            {
+              askedAt: Time,
+              newest: Type.Array(
+                Type.Object({
+                  kind: Type.Enum(['index', 'full']),
+                  running: Type.Integer({ description: 'Bricks over which one is under way.' }),
+                  bricks: Type.Integer({
+                    description: 'Bricks of this pod, in all sets, over which the daemon has made one.',
+                  }),
+                  healed: Type.Integer(),
+                  failed: Type.Integer({
+                    description: 'Attempts; one before the parent directory is healed counts, too, and is made again.',
+                  }),
+                  splitBrain: Type.Integer(),
+                }),
+              ),
+            },
+            {
+              description:
+                "The daemon's own account of the newest crawl of each kind, whoever started it; asked for while something waits, and once afterwards. Null: not known, or it keeps none (disperse).",
+            },
+          ),
+        ),
         conditions: Type.Array(conditionSchema, {
           description: '`BricksConnected`: whether the daemon is connected to all bricks.',
         }),

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Check } from 'typebox/value';
 import { healOperationSchema, healSchema, type HealOperationView, type HealView } from '../../agent/http/schemas.ts';
+import { describeOutcome } from '../../heal/crawl-judge.ts';
 import { AgentError } from '../../lib/errors.ts';
 import { formatDuration } from '../../lib/units.ts';
 import type { AgentClient } from '../client.ts';
@@ -94,6 +95,8 @@ export function printHeal(output: Output, heal: HealView): void {
   }
   if (heal.daemon !== null) {
     output.line(`Daemon      ${daemonText(heal.daemon)}`);
+    const crawls = heal.daemon.crawls?.newest ?? [];
+    if (crawls.length > 0) output.line(`Crawls      ${crawls.map(crawlText).join('; ')}`);
     for (const { status, message } of heal.daemon.conditions) {
       output.line(
         `Connected   ${CONNECTED[status]}${status === 'True' ? `, ${heal.daemon.bricks.length} bricks` : `: ${message}`}`,
@@ -101,6 +104,12 @@ export function printHeal(output: Output, heal: HealView): void {
     }
   }
   if (heal.etaSeconds !== null) output.line(`Done in     about ${formatDuration(heal.etaSeconds * 1000)}`);
+}
+
+type DaemonCrawl = NonNullable<NonNullable<HealView['daemon']>['crawls']>['newest'][number];
+
+function crawlText({ kind, running, ...outcome }: DaemonCrawl): string {
+  return `${kind === 'index' ? 'of the index' : 'of the whole volume'}, ${running > 0 ? 'under way' : 'the last'}: ${describeOutcome(outcome)}`;
 }
 
 function daemonText({ state, pid, startedAt, restarts, message }: NonNullable<HealView['daemon']>): string {

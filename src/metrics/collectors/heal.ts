@@ -27,6 +27,8 @@ export interface HealSnapshot {
   };
   /** Bricks to which the self-heal daemon has no connection, of this brick's own set and of others. */
   disconnected: { own: number; other: number } | undefined;
+  /** Whether the self-heal daemon crawls. */
+  crawling: boolean | undefined;
 }
 
 export function healCollector(snapshot: () => HealSnapshot): Collector {
@@ -46,6 +48,7 @@ export function healCollector(snapshot: () => HealSnapshot): Collector {
       emit('gluster_heal_oldest_timestamp_seconds', {}, seconds(heal.oldest?.at));
       emit('gluster_heal_left_dirty_objects', {}, heal.leftDirty?.objects);
       emit('gluster_heal_daemon_up', {}, heal.daemonUp === undefined ? undefined : Number(heal.daemonUp));
+      emit('gluster_heal_daemon_crawling', {}, heal.crawling === undefined ? undefined : Number(heal.crawling));
       emit('gluster_heal_daemon_disconnected_bricks', { set: 'own' }, heal.disconnected?.own);
       emit('gluster_heal_daemon_disconnected_bricks', { set: 'other' }, heal.disconnected?.other);
       const { running, ended } = heal.operations;

@@ -40,6 +40,8 @@ export class FakeDaemon implements HealDaemon {
   key = 'pid 7';
   startedAt = 0;
   starts: HealKind[] = [];
+  /** How often it was asked for its crawls. */
+  asked = 0;
 
   async start(kind: HealKind, signal: AbortSignal): Promise<HealStart> {
     signal.throwIfAborted();
@@ -49,8 +51,9 @@ export class FakeDaemon implements HealDaemon {
     return { daemon: { key: this.key, startedAt: this.startedAt }, children: answer ?? [] };
   }
 
-  async crawls(_kind: HealKind, signal: AbortSignal): Promise<CrawlReport> {
+  async crawls(_kind: HealKind | undefined, signal: AbortSignal): Promise<CrawlReport> {
     signal.throwIfAborted();
+    this.asked += 1;
     const report = next(this.reports);
     if (report instanceof Error) throw report;
     return { daemon: { key: this.key, startedAt: this.startedAt }, crawls: report };

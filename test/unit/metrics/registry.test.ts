@@ -38,6 +38,7 @@ describe('a value that is not known', () => {
     const others = {
       missed: undefined,
       daemonUp: undefined,
+      crawling: undefined,
       operations: { running: [], ended: { index: {}, full: {} } },
     };
     const rates = { inPerSecond: undefined, outPerSecond: undefined, etaSeconds: undefined, ...times };
