@@ -234,7 +234,7 @@ export class Agent {
         brickLoadCollector(() => figures.load, config.clientMetrics === 'address'),
         processCollector(() => processSnapshots(this)),
         quotaCollector(this.quota.enforcer, { maxPvs: config.metricsMaxPvs }),
-        quotaGuardCollector(() => this.quota.guard?.stats),
+        quotaGuardCollector(() => this.quota.guard, config.metricsMaxPvs),
         volumeUsageCollector(() => this.quota.volumeUsageStates()),
         quotaRepairCollector(() => this.quota.repairer.stats),
         quotaAdoptionCollector(() => this.quota.adoption.adopter.stats),

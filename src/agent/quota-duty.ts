@@ -316,6 +316,7 @@ export class QuotaDuty {
     return new QuotaGuard({
       brick: new WireGuardBrick(brick),
       targets: () => enforcer.limitedTargets(),
+      isThere: (pv) => enforcer.state(pv) !== undefined,
       hasFilter: quotaFilterReader(config.volfileStaging ?? config.volfileDir, config.brickVolfile),
       growth: this.#parts.growth,
       isTold: (pv) => this.usageTeller?.isTold(pv) === true,

@@ -193,7 +193,11 @@ export function quotaService({ quota }: Agent): QuotaService {
   type UsageOf = ReturnType<typeof quota.volumeUsages>;
   const withUsage = (view: QuotaView, usageOf: UsageOf): ShownQuota => ({
     ...view,
-    status: { ...view.status, volumeUsage: usageOf?.(view.pv) ?? null },
+    status: {
+      ...view.status,
+      volumeUsage: usageOf?.(view.pv) ?? null,
+      tampering: quota.guard?.tampering.of(view.pv) ?? null,
+    },
   });
   const shown = (view: QuotaView): ShownQuota => withUsage(view, quota.volumeUsages());
   return {

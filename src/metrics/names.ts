@@ -278,6 +278,11 @@ export const METRICS = {
     help: 'Times that a PV got beyond its limit because enforcement was switched off on the whole brick (off) or because the brick was told a false usage (faked).',
     labels: ['kind'],
   },
+  gluster_quota_pv_tampering_total: {
+    type: 'counter',
+    help: 'The same by PV, only of PVs that have any, 1,000 at most, and gone with the PV. off: this PV was beyond its limit and would have been let grow while enforcement was switched off on the whole brick, which is no proof that its own tenant did it; of several at a time, each is counted. faked: the brick was told a false usage of this PV, which takes somebody who may write in it.',
+    labels: ['pv', 'kind'],
+  },
   gluster_quota_volume_usage_pvs: {
     type: 'gauge',
     help: 'PVs with a limit on a distributed volume by what is known of their usage on all subvolumes: Sum is all, Stale the last word of agents that are silent, Incomplete is without a subvolume that has never told; absent on other volumes.',

@@ -5,6 +5,7 @@ import type { Log } from '../lib/log.ts';
 import { mapPool } from '../lib/pool.ts';
 import { growthBetween, isQuietSince, type GrowthMark } from './growth.ts';
 import { shownLimit, shownUsage, type QuotaStatfs } from './live-limit.ts';
+import { TamperingTally } from './tampering.ts';
 
 /** What the guard asks of the running brick. Every call throws AgentError as QuotaBrick's do. */
 export interface GuardBrick {
@@ -59,6 +60,8 @@ export interface GuardStats {
 export interface QuotaGuardOptions {
   brick: GuardBrick;
   targets: () => readonly GuardTarget[];
+  /** Whether the PV is still on the brick, live or not. */
+  isThere: (pv: string) => boolean;
   /** Whether the brick's volfile has the filter of quota messages: a second simple-quota with use-backend above the first. */
   hasFilter: () => Promise<boolean>;
   /** What the brick has been asked to write until now; undefined: that cannot be known. Never rejects but for a shutdown. */
@@ -99,6 +102,8 @@ const HUGE_BYTES = 2n ** 60n;
  */
 export class QuotaGuard {
   readonly stats: GuardStats = { tampering: { off: 0, faked: 0 }, rearms: 0 };
+  /** By PV; `stats` has the sum of all that ever were. */
+  readonly tampering: TamperingTally;
   readonly #options: QuotaGuardOptions;
   #generation = -1;
   /** A false usage was found in this brick process: it no longer adds up by itself, so it is told in every pass. */
@@ -110,6 +115,7 @@ export class QuotaGuard {
 
   constructor(options: QuotaGuardOptions) {
     this.#options = options;
+    this.tampering = new TamperingTally(options.isThere);
   }
 
   /** @throws AgentError when the brick does not answer */
@@ -238,6 +244,7 @@ export class QuotaGuard {
     const [first] = fooled;
     if (first !== undefined && (await refusable(brick.wouldRefuse(first.gfid, HUGE_BYTES, signal))) === false) {
       this.stats.tampering.off += 1;
+      for (const target of fooled) this.tampering.count(target, 'off');
       log.warn(
         { pvs: fooled.map(({ pv }) => pv) },
         'enforcement was switched off on the whole brick, and PVs grew beyond their limits: switched on again',
@@ -257,6 +264,7 @@ export class QuotaGuard {
       if ((await refusable(brick.wouldRefuse(target.gfid, 1n, signal))) !== false) continue;
       if (!(await this.#isOver(target, signal))) continue;
       this.stats.tampering.faked += 1;
+      this.tampering.count(target, 'faked');
       this.#mustTell = true;
       log.warn({ pv: target.pv }, 'the brick was told a false usage of this PV: it is told the true one from now on');
     }

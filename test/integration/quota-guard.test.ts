@@ -128,6 +128,9 @@ describe('a tenant against the quota of a brick', () => {
     expect(await refuses(pv)).toBe(true);
     expect(await counter(agent, 'gluster_quota_tampering_total{kind="off"')).toBe(1);
     expect(await counter(agent, 'gluster_quota_tampering_total{kind="faked"')).toBe(0);
+    expect(await counter(agent, 'gluster_quota_pv_tampering_total{pv="pvc-off",kind="off"')).toBe(1);
+    expect(await counter(agent, 'gluster_quota_pv_tampering_total{pv="pvc-off",kind="faked"')).toBeNaN();
+    expect((await agent.cli('quota', 'explain', 'pvc-off')).stdout).toContain('by whom cannot be known');
     expect(await counter(agent, 'gluster_quota_rearms_total')).toBeGreaterThan(0);
     const logged = (await agent.logs()).filter(({ msg }) => String(msg).startsWith('enforcement was switched off'));
     expect(logged).toMatchObject([{ pvs: expect.arrayContaining(['pvc-off']) }]);

@@ -93,6 +93,7 @@ export function quotaView(pv: string, limitBytes: bigint | null): ShownQuota {
         requested: false,
       },
       refusedWrites: { lastAt: null, since: '2026-11-01T00:00:00.000Z' },
+      tampering: { off: 0, faked: 0 },
       observedGeneration: 1,
       conditions: [condition('OnDisk'), condition('Live'), condition('Enforced', 'Unknown', 'NotAudited')],
     },

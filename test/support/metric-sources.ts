@@ -1,5 +1,6 @@
 /** All collectors of the agent over fixed facts: one PV of every kind, a process of every kind, and names that try to break out. */
 import { PvState } from '../../src/quota/pv-state.ts';
+import { TamperingTally } from '../../src/quota/tampering.ts';
 import { agentCollector } from '../../src/metrics/collectors/agent.ts';
 import { brickCollector, type BrickSnapshot } from '../../src/metrics/collectors/brick.ts';
 import { brickLoadCollector, type BrickLoad } from '../../src/metrics/collectors/brick-load.ts';
@@ -208,6 +209,9 @@ export function pvState(pv: string, limitBytes: bigint | undefined, known: boole
   return state;
 }
 
+const TAMPERING = new TamperingTally(() => true);
+TAMPERING.count({ pv: 'pvc-1', gfid: '11111111-1111-4111-8111-111111111111' }, 'faked');
+
 const SCANNED_AT = 1_767_323_000_000;
 
 /** As of a scan a minute and a half ago that found the brick counting 1536 bytes too few. */
@@ -280,7 +284,7 @@ export function fixedCollectors(): Collector[] {
       { hasSynced: true, isQuotaFileValid: true, refusals: [{ file: 'info/x', reason: 'y' }], states: () => states },
       { clock: { now: () => SCANNED_AT + 90_000 } },
     ),
-    quotaGuardCollector(() => ({ tampering: { off: 2, faked: 1 }, rearms: 17_280 })),
+    quotaGuardCollector(() => ({ stats: { tampering: { off: 2, faked: 1 }, rearms: 17_280 }, tampering: TAMPERING })),
     volumeUsageCollector(
       () =>
         new Map([

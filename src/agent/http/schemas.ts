@@ -167,6 +167,15 @@ export const quotaViewSchema = Type.Object({
           'Writes that the running brick refused for want of quota (EDQUOT), as its log tells. lastAt: the last one in this PV; null: none is known. since: since when each would be known, at least for files that are still there; null: the log cannot be read.',
       },
     ),
+    tampering: Nullable(
+      Type.Object(
+        { off: Type.Integer({ minimum: 0 }), faked: Type.Integer({ minimum: 0 }) },
+        {
+          description:
+            "Times since the agent's start. off: the PV was beyond its limit while enforcement was switched off on the whole brick, by whom cannot be known. faked: the brick was told a false usage of this PV. null: nobody looks (quotaGuardIntervalMs is 0).",
+        },
+      ),
+    ),
     observedGeneration: Type.Integer(),
     conditions: Type.Array(conditionSchema),
   }),

@@ -2,6 +2,7 @@ import type { HealthCheck } from '../health.ts';
 import type { ScrapeRequest } from '../../metrics/registry.ts';
 import type { PvClaim } from '../../quota/claim.ts';
 import type { QuotaView } from '../../quota/pv-state.ts';
+import type { TamperingCounts } from '../../quota/tampering.ts';
 import type { VolumeUsageView } from '../../quota/volume-usage.ts';
 import type { Refusal } from '../../brick/pv-inventory.ts';
 import type {
@@ -41,8 +42,10 @@ import type {
 
 /** What the routes need of the agent; the tests give them fakes, the agent gives them itself. */
 
-/** `volumeUsage`: null where the volume is not distributed. */
-export type ShownQuota = QuotaView & { status: { volumeUsage: VolumeUsageView | null } };
+/** `volumeUsage`: null where the volume is not distributed. `tampering`: null where nobody looks. */
+export type ShownQuota = QuotaView & {
+  status: { volumeUsage: VolumeUsageView | null; tampering: TamperingCounts | null };
+};
 
 export interface QuotaService {
   readonly hasSynced: boolean;

@@ -83,6 +83,7 @@ function print(output: Output, view: QuotaItem, advice: readonly string[]): void
   if (drift !== undefined) output.line(`At the last scan that was ${drift}.`);
   if (status.repair !== null) output.line(`Counter at ${status.repair.at}: ${repairLine(status.repair)}.`);
   output.line(`${refusedText(status.refusedWrites)}.`);
+  for (const line of tamperingTexts(status.tampering)) output.line(`${line}.`);
   for (const { type, status: value, reason, message } of status.conditions) {
     output.line(`${colourStatus(value)} ${type} (${reason}): ${printable(message)}.`);
   }
@@ -128,6 +129,27 @@ function refusedText({ lastAt, since }: QuotaItem['status']['refusedWrites']): s
   return since === null
     ? "Whether writes were refused is not known: the brick's log is not to be read (brickLogFile)"
     : `No write was refused for want of quota since ${since}, by the brick's log`;
+}
+
+/** Sentences without the full stop; none where nothing was found, or nobody looks. */
+function tamperingTexts(tampering: QuotaItem['status']['tampering']): string[] {
+  const { off, faked } = tampering ?? { off: 0, faked: 0 };
+  return [
+    ...(off === 0
+      ? []
+      : [
+          `It was beyond its limit ${times(off)} since the agent's start while enforcement was switched off on the whole brick, by whom cannot be known; it was switched on again`,
+        ]),
+    ...(faked === 0
+      ? []
+      : [
+          `The brick was told a false usage of it ${times(faked)} since the agent's start, by somebody who may write in it; it is told the true one`,
+        ]),
+  ];
+}
+
+function times(count: number): string {
+  return count === 1 ? 'once' : `${count} times`;
 }
 
 function adviceFor({ status }: QuotaItem): string[] {

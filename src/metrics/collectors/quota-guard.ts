@@ -1,17 +1,32 @@
-import type { GuardStats } from '../../quota/guard.ts';
+import type { QuotaGuard } from '../../quota/guard.ts';
 import type { RepairStats } from '../../quota/repairer.ts';
 import type { VolumeUsageView } from '../../quota/volume-usage.ts';
 import type { Collector } from '../registry.ts';
 
-/** What the guard found. @param read undefined while there is no guard */
-export function quotaGuardCollector(read: () => GuardStats | undefined): Collector {
+/**
+ * What the guard found.
+ *
+ * @param read undefined while there is no guard
+ * @param maxPvs PVs that have series of their own; 0: all
+ */
+export function quotaGuardCollector(
+  read: () => Pick<QuotaGuard, 'stats' | 'tampering'> | undefined,
+  maxPvs = 0,
+): Collector {
   return {
     name: 'quota-guard',
     collect(emit) {
-      const stats = read();
-      if (stats === undefined) return;
+      const guard = read();
+      if (guard === undefined) return;
+      const { stats, tampering } = guard;
       emit('gluster_quota_tampering_total', { kind: 'off' }, stats.tampering.off);
       emit('gluster_quota_tampering_total', { kind: 'faked' }, stats.tampering.faked);
+      const found = tampering.entries();
+      for (const { pv, counts } of maxPvs === 0 ? found : found.slice(0, maxPvs)) {
+        for (const kind of ['off', 'faked'] as const) {
+          if (counts[kind] > 0) emit('gluster_quota_pv_tampering_total', { pv, kind }, counts[kind]);
+        }
+      }
       emit('gluster_quota_rearms_total', {}, stats.rearms);
     },
   };

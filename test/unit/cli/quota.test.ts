@@ -70,6 +70,16 @@ describe('quota explain', () => {
   it('has nothing to do where all is as it should be', async () => {
     expect(await quotaExplain(client, output, false, 'pvc-1')).toBe(0);
     expect(text()).toContain('Nothing to do.');
+    expect(text()).not.toMatch(/switched off|false usage/);
+  });
+
+  it('tells of tampering what is known of it, which is nothing to do', async () => {
+    view.status.tampering = { off: 1, faked: 2 };
+    expect(await quotaExplain(client, output, false, 'pvc-1')).toBe(0);
+    expect(text()).toContain(
+      "beyond its limit once since the agent's start while enforcement was switched off on the whole brick",
+    );
+    expect(text()).toContain('told a false usage of it 2 times');
   });
 
   it.each<[string, 'False' | 'Unknown', string]>([

@@ -92,6 +92,7 @@ let warnings: object[];
 /** Undefined: the brick does not tell, and every PV is looked at. */
 let mark: GrowthMark | undefined;
 let limits: Map<string, bigint>;
+let gone: Set<string>;
 let doubted: string[];
 
 beforeEach(() => {
@@ -103,10 +104,12 @@ beforeEach(() => {
   mark = undefined;
   limits = new Map();
   doubted = [];
+  gone = new Set();
   for (const pv of ['a', 'b']) brick.pvs.set(pv, { used: 0n, total: 0n });
   guard = new QuotaGuard({
     brick,
     targets: () => [...brick.pvs.keys()].map((pv) => ({ pv, gfid: pv, limitBytes: limits.get(pv) ?? LIMIT })),
+    isThere: (pv) => !gone.has(pv),
     hasFilter: async () => fileHasFilter,
     growth: async () => mark,
     isTold: (pv) => told.has(pv),
@@ -138,6 +141,9 @@ describe('QuotaGuard', () => {
     await pass();
     expect(guard.stats.tampering).toEqual({ off: 1, faked: 0 });
     expect(warnings).toEqual([{ pvs: ['a'] }]);
+    expect(guard.tampering.entries()).toEqual([{ pv: 'a', counts: { off: 1, faked: 0 } }]);
+    gone.add('a');
+    expect(guard.tampering.entries()).toEqual([]);
     expect([brick.write('a', 1n), brick.adds]).toEqual([false, true]);
   });
 
@@ -149,6 +155,7 @@ describe('QuotaGuard', () => {
     brick.at('b').total = 0n;
     await pass();
     expect([guard.stats.tampering, warnings]).toEqual([{ off: 0, faked: 1 }, [{ pv: 'a' }]]);
+    expect(guard.tampering.entries()).toEqual([{ pv: 'a', counts: { off: 0, faked: 1 } }]);
     expect([brick.write('a', 1n), brick.at('b').total]).toEqual([false, BLOCK]);
     brick.at('b').total = 0n;
     await pass();

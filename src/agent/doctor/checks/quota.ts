@@ -48,7 +48,7 @@ export const QUOTA_CHECKS: readonly DoctorCheck[] = [
             ...(faked === 0 ? [] : [`a false usage was found ${times(faked)} since the agent's start`]),
           ],
           remedy:
-            'the log of the agent names the PVs; docs/quota.md, "Closing the door", has a filter that makes it impossible',
+            'gluster_quota_pv_tampering_total and the log of the agent name the PVs; docs/quota.md, "Closing the door", has a filter that makes it impossible',
         },
       ];
     },
