@@ -1,4 +1,4 @@
-/** What a scrape of many PVs takes, on the way that Prometheus takes, and how long it holds up who else waits for the agent. */
+/** What a scrape of many PVs takes an agent with the flags that it is shipped with, on the way that Prometheus takes, and how long it holds up who else waits for the agent. */
 import { benchLine, type BenchLine } from './line.ts';
 import { scrapePvs } from './scrape-world.ts';
 

@@ -55,7 +55,7 @@ const SCAN_CHECK_MS = 2_000;
 /** Pause between two looks whether a counter is to be set right, in milliseconds; finished scans are judged then. */
 const REPAIR_CHECK_MS = 2_000;
 /** With more PVs than this, to write a scrape and to walk all of them is work for a compiler. */
-const MANY_PVS = 2_000;
+export const MANY_PVS = 2_000;
 
 /** Pause between two looks at the brick's log for refused writes, in milliseconds; one at a log that has not grown is one stat. */
 const REFUSALS_CHECK_MS = 5_000;

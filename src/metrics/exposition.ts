@@ -66,6 +66,11 @@ export class Exposition {
     return this.#format === 'openmetrics' ? text.replace(/# EOF\n$/, '') : `${text}${this.gap}`;
   }
 
+  /** The same, one character a byte. */
+  async latin1(): Promise<string> {
+    return Buffer.from(await this.text(), 'utf8').toString('latin1');
+  }
+
   /** What ends the labels of a series that has some of its own, for metrics that are written in slices (bulk.ts). */
   get constantBehind(): string {
     const constant = labelText(Object.entries(this.#constant));

@@ -1,6 +1,6 @@
 import { errorMessage } from '../lib/errors.ts';
 import type { Log } from '../lib/log.ts';
-import { ChunkPool, renderMetric, Slices, type Bulk } from './bulk.ts';
+import { prepareRows, renderMetric, Slices, type Bulk } from './bulk.ts';
 import { Exposition } from './exposition.ts';
 import type { Format } from './format.ts';
 import type { MetricLabels, MetricName, MetricValue } from './names.ts';
@@ -58,11 +58,8 @@ export class MetricsRegistry {
     this.#log = log;
   }
 
-  /**
-   * The scrape in pieces: first all that is small, then the metrics of many objects, last what became of the collectors. A piece is good until the next
-   * one is asked for: its memory is used again.
-   */
-  async *render({ format, budgetMs }: ScrapeRequest): AsyncGenerator<Buffer, void> {
+  /** The scrape in pieces, one character a byte: first all that is small, then the metrics of many objects, last what became of the collectors. */
+  async *render({ format, budgetMs }: ScrapeRequest): AsyncGenerator<string, void> {
     const deadline = performance.now() + budgetMs;
     await Promise.all(this.#sources.map(async (source) => await source.refresh()));
     const scrape = new Exposition(format, this.#constant);
@@ -74,7 +71,7 @@ export class MetricsRegistry {
       if (bulk !== undefined) bulks.push({ bulk, outcome });
     }
     try {
-      yield Buffer.from(await scrape.text());
+      yield await scrape.latin1();
       yield* this.#renderBulks(bulks, scrape, outcomes, { format, deadline });
     } finally {
       for (const { bulk } of bulks) bulk.release?.();
@@ -86,28 +83,26 @@ export class MetricsRegistry {
     scrape: Exposition,
     outcomes: readonly Outcome[],
     { format, deadline }: { format: Format; deadline: number },
-  ): AsyncGenerator<Buffer, void> {
+  ): AsyncGenerator<string, void> {
     let complete = true;
-    const pool = new ChunkPool();
     for (const { bulk, outcome } of bulks) {
       const slices = new Slices();
       try {
-        await slices.each(bulk.rows, (row) => bulk.prepare(row));
+        await prepareRows(bulk, slices);
         for (const metric of bulk.metrics) {
           if (performance.now() > deadline) complete = false;
-          else yield* await renderMetric(bulk, metric, scrape, slices, pool);
-          pool.takeBack();
+          else yield* renderMetric(bulk, metric, scrape, slices);
         }
         this.#failing.delete(outcome.collector);
       } catch (error) {
-        // The metrics before this one are out already, and whole.
+        // Nothing of it is out yet.
         outcome.ok = false;
         this.#logFailure(outcome.collector, error);
       }
       outcome.ms += slices.spentMs;
     }
-    const ends = await this.#ends(outcomes, complete, format).text();
-    yield Buffer.from(`${ends}${format === 'openmetrics' ? '# EOF\n' : ''}`);
+    const ends = await this.#ends(outcomes, complete, format).latin1();
+    yield `${ends}${format === 'openmetrics' ? '# EOF\n' : ''}`;
   }
 
   #run(collector: Collector, scrape: Exposition, format: Format): { bulk: Bulk | undefined; outcome: Outcome } {

@@ -4,10 +4,7 @@ import type { MetricsRegistry, ScrapeRequest } from '../../src/metrics/registry.
 const PATIENCE_MS = 10_000;
 
 export async function rendered(registry: MetricsRegistry, request: Partial<ScrapeRequest> = {}): Promise<string> {
-  const chunks: Buffer[] = [];
-  for await (const chunk of registry.render({ format: 'text', budgetMs: PATIENCE_MS, ...request })) {
-    // It is overwritten by later ones.
-    chunks.push(Buffer.from(chunk));
-  }
-  return Buffer.concat(chunks).toString('utf8');
+  let latin1 = '';
+  for await (const piece of registry.render({ format: 'text', budgetMs: PATIENCE_MS, ...request })) latin1 += piece;
+  return Buffer.from(latin1, 'latin1').toString('utf8');
 }

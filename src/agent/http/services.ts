@@ -150,7 +150,7 @@ export interface OpsServices {
   /** Before the brick's container is stopped: waits and flushes, for as long as is configured. */
   preStop: () => Promise<PreStopView>;
   /** Renders, in pieces, what is known already. */
-  metrics: (request: ScrapeRequest) => AsyncIterable<Buffer>;
+  metrics: (request: ScrapeRequest) => AsyncIterable<string>;
   /** What the status page shows; undefined: there is no page. */
   page: ((query: PageQuery) => PageStatus) | undefined;
 }

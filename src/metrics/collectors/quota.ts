@@ -2,8 +2,8 @@ import { claimOf, liveLimitBytes, usedBytes, type PvState } from '../../quota/pv
 import type { Refusal } from '../../brick/pv-inventory.ts';
 import { systemClock, type Clock } from '../../lib/clock.ts';
 import { estimateUsage } from '../../quota/usage.ts';
-import { KeptText, type Bulk, type Put } from '../bulk.ts';
-import { labelText } from '../format.ts';
+import { BulkMetric, type Bulk } from '../bulk.ts';
+import { labelText, valueText } from '../format.ts';
 import type { MetricName } from '../names.ts';
 import { countConditions, mostInteresting } from '../pv-cut.ts';
 import type { Collector } from '../registry.ts';
@@ -58,7 +58,6 @@ class SharedColumns {
     this.#isInUse = true;
     return {
       ...this.#columns.bulk(states, now),
-      kept: this.#columns.kept,
       release: () => {
         this.#isInUse = false;
       },
@@ -66,7 +65,9 @@ class SharedColumns {
   }
 }
 
-const NUMBERS = [
+/** In the order in which they are written. */
+const METRICS = [
+  'gluster_quota_pv_info',
   'gluster_quota_limit_bytes',
   'gluster_quota_soft_limit_bytes',
   'gluster_quota_on_disk_limit_bytes',
@@ -75,187 +76,87 @@ const NUMBERS = [
   'gluster_quota_scanned_bytes',
   'gluster_quota_scan_age_seconds',
   'gluster_quota_drift_bytes',
+  'gluster_quota_condition',
 ] as const satisfies MetricName[];
-type NumberName = (typeof NUMBERS)[number];
-const CONDITION = 'gluster_quota_condition';
-const INFO = 'gluster_quota_pv_info';
+type QuotaMetric = (typeof METRICS)[number];
 
-/** Numbers of rows by metric; NaN is not known. */
+/** What is written of rows. Of a PV that is as it was, nothing is made anew but the age of its scan. */
 class Columns {
   readonly rows: number;
-  readonly kept = new KeptText();
-  #states: readonly PvState[] = [];
-  #now = 0;
   /** Of the states as they were read. What they consisted of is not kept: some of it is replaced every few seconds. */
   readonly #read: (PvState | undefined)[] = [];
   readonly #revisions: Int32Array;
   readonly #labels: string[] = [];
-  readonly #sources: string[] = [];
-  /** Of the rows that have one. */
-  readonly #claims = new Map<number, string>();
-  readonly #numbers: Record<NumberName, Float64Array>;
-  /** A bit for each type of condition. */
-  readonly #known: Int32Array;
-  readonly #holds: Int32Array;
-  /** By the number of the bit. */
-  readonly #conditionLabels: string[] = [];
-  readonly #conditionBits = new Map<string, number>();
-  readonly #sourceLabels = new Map<string, string>();
+  readonly #metrics: ReadonlyMap<QuotaMetric, BulkMetric>;
 
   constructor(rows: number) {
-    const column = (): Float64Array => new Float64Array(rows).fill(Number.NaN);
     this.rows = rows;
     this.#revisions = new Int32Array(rows);
-    this.#numbers = {
-      gluster_quota_limit_bytes: column(),
-      gluster_quota_soft_limit_bytes: column(),
-      gluster_quota_on_disk_limit_bytes: column(),
-      gluster_quota_live_limit_bytes: column(),
-      gluster_quota_used_bytes: column(),
-      gluster_quota_scanned_bytes: column(),
-      gluster_quota_scan_age_seconds: column(),
-      gluster_quota_drift_bytes: column(),
-    };
-    this.#known = new Int32Array(rows);
-    this.#holds = new Int32Array(rows);
+    this.#metrics = new Map(METRICS.map((name) => [name, new BulkMetric(name, rows)]));
   }
 
-  /** Nothing is kept of what is written but in `kept`. */
   bulk(states: readonly PvState[], now: number): Bulk {
-    this.#states = states;
-    this.#now = now;
-    const numbers = NUMBERS.map((name) => {
-      const column = this.#numbers[name];
-      const isLimit = name === 'gluster_quota_limit_bytes';
-      return {
-        name,
-        samples: (row: number, put: Put): void =>
-          put(isLimit ? (this.#sources[row] ?? '') : '', column[row] ?? Number.NaN),
-      };
-    });
     return {
       rows: this.rows,
-      prepare: (row) => this.#readRow(row),
-      label: (row) => this.#labels[row] ?? '',
-      metrics: [
-        { name: INFO, samples: (row, put) => this.#putClaim(row, put) },
-        ...numbers,
-        { name: CONDITION, samples: (row, put) => this.#putConditions(row, put) },
-      ],
+      prepare: (row) => {
+        const state = states[row];
+        if (state === undefined) return;
+        if (!this.#isAsRead(row, state)) this.#readRow(row, state, now);
+        const { scan } = state;
+        if (scan !== undefined) this.#set(row, 'gluster_quota_scan_age_seconds', Math.max(0, now - scan.at) / 1000);
+      },
+      labels: this.#labels,
+      metrics: [...this.#metrics.values()],
     };
   }
 
-  #readRow(row: number): void {
-    const state = this.#states[row];
-    if (state === undefined) return;
-    const { scan } = state;
-    if (scan !== undefined) this.#set('gluster_quota_scan_age_seconds', row, Math.max(0, this.#now - scan.at) / 1000);
+  #isAsRead(row: number, state: PvState): boolean {
     // As the column holds it.
     const revision = state.revision | 0;
-    const last = this.#read[row];
-    if (last === state && this.#revisions[row] === revision) return;
+    if (this.#read[row] === state && this.#revisions[row] === revision) return true;
     this.#read[row] = state;
     this.#revisions[row] = revision;
-    if (last?.pv !== state.pv) {
-      this.#labels[row] = labelText([['pv', state.pv]]);
-      this.kept.dropRow(row);
-    }
-    const { desired, wishes, backend, conditions } = state;
+    return false;
+  }
+
+  #readRow(row: number, state: PvState, now: number): void {
+    const { pv, desired, wishes, backend, conditions, scan } = state;
+    this.#labels[row] = labelText([['pv', pv]]);
+    for (const metric of this.#metrics.values()) metric.clear(row);
     this.#readClaim(row, state);
-    this.#readScan(row, scan);
-    const isLimited = desired.limitBytes !== undefined;
-    const onDisk = isLimited && backend.kind === 'present' ? backend.quota.limitBytes : undefined;
-    const limit = isLimited ? Number(desired.limitBytes) : Number.NaN;
-    const source = isLimited ? this.#sourceLabel(desired.source ?? '') : '';
-    if (this.#sources[row] !== source) {
-      this.#sources[row] = source;
-      this.kept.drop('gluster_quota_limit_bytes', row);
+    if (scan !== undefined) {
+      this.#set(row, 'gluster_quota_scanned_bytes', scan.diskBytes);
+      this.#set(row, 'gluster_quota_drift_bytes', estimateUsage(scan, undefined, now).driftBytes);
     }
-    this.#set('gluster_quota_limit_bytes', row, limit);
-    this.#set('gluster_quota_soft_limit_bytes', row, Math.floor(limit * (wishes.softRatio ?? Number.NaN)));
-    this.#set('gluster_quota_on_disk_limit_bytes', row, typeof onDisk === 'bigint' ? Number(onDisk) : Number.NaN);
-    this.#set('gluster_quota_live_limit_bytes', row, isLimited ? number(liveLimitBytes(state)) : Number.NaN);
-    this.#set('gluster_quota_used_bytes', row, isLimited ? number(usedBytes(state)) : Number.NaN);
-    this.#readConditions(row, isLimited ? conditions : []);
+    if (desired.limitBytes === undefined) return;
+    const limit = Number(desired.limitBytes);
+    const onDisk = backend.kind === 'present' ? backend.quota.limitBytes : undefined;
+    this.#set(row, 'gluster_quota_limit_bytes', limit, `,${labelText([['source', desired.source ?? '']])}`);
+    if (wishes.softRatio !== undefined) {
+      this.#set(row, 'gluster_quota_soft_limit_bytes', Math.floor(limit * wishes.softRatio));
+    }
+    this.#set(row, 'gluster_quota_on_disk_limit_bytes', typeof onDisk === 'bigint' ? onDisk : undefined);
+    this.#set(row, 'gluster_quota_live_limit_bytes', liveLimitBytes(state));
+    this.#set(row, 'gluster_quota_used_bytes', usedBytes(state));
+    for (const { type, status } of conditions) {
+      // Also of what is not known: so the order of the series is that of the conditions, whichever is known first.
+      const value = status === 'Unknown' ? undefined : Number(status === 'True');
+      this.#set(row, 'gluster_quota_condition', value, `,condition="${type}"`);
+    }
   }
 
   #readClaim(row: number, state: PvState): void {
     const claim = claimOf(state);
-    const label =
-      claim === undefined
-        ? undefined
-        : `,${labelText([
-            ['namespace', claim.namespace],
-            ['persistentvolumeclaim', claim.name],
-          ])}`;
-    if (this.#claims.get(row) === label) return;
-    if (label === undefined) this.#claims.delete(row);
-    else this.#claims.set(row, label);
-    this.kept.drop(INFO, row);
+    if (claim === undefined) return;
+    const label = labelText([
+      ['pv', state.pv],
+      ['namespace', claim.namespace],
+      ['persistentvolumeclaim', claim.name],
+    ]);
+    this.#metrics.get('gluster_quota_pv_info')?.setNamed(row, label, '1');
   }
 
-  #putClaim(row: number, put: Put): void {
-    const label = this.#claims.get(row);
-    if (label !== undefined) put(label, 1);
+  #set(row: number, name: QuotaMetric, value: number | bigint | undefined, further?: string): void {
+    this.#metrics.get(name)?.set(row, value === undefined ? undefined : valueText(Number(value)), further);
   }
-
-  #readScan(row: number, scan: PvState['scan']): void {
-    const drift = scan === undefined ? undefined : estimateUsage(scan, undefined, this.#now).driftBytes;
-    this.#set('gluster_quota_scanned_bytes', row, number(scan?.diskBytes));
-    this.#set('gluster_quota_drift_bytes', row, number(drift));
-    if (scan === undefined) this.#set('gluster_quota_scan_age_seconds', row, Number.NaN);
-  }
-
-  #readConditions(row: number, conditions: PvState['conditions']): void {
-    let [known, holds] = [0, 0];
-    for (const { type, status } of conditions) {
-      // Also of what is not known: so the order of the series is that of the conditions, whichever is known first.
-      const bit = this.#conditionBit(type);
-      if (status === 'Unknown') continue;
-      known |= bit;
-      if (status === 'True') holds |= bit;
-    }
-    if (this.#known[row] === known && this.#holds[row] === holds) return;
-    this.#known[row] = known;
-    this.#holds[row] = holds;
-    this.kept.drop(CONDITION, row);
-  }
-
-  #set(name: NumberName, row: number, value: number): void {
-    const column = this.#numbers[name];
-    if (Object.is(column[row], value)) return;
-    column[row] = value;
-    this.kept.drop(name, row);
-  }
-
-  #putConditions(row: number, put: Put): void {
-    const known = this.#known[row] ?? 0;
-    const holds = this.#holds[row] ?? 0;
-    for (let index = 0; known >> index !== 0; index += 1) {
-      if (((known >> index) & 1) === 1) put(this.#conditionLabels[index] ?? '', (holds >> index) & 1);
-    }
-  }
-
-  #sourceLabel(source: string): string {
-    let label = this.#sourceLabels.get(source);
-    if (label === undefined) {
-      label = `,${labelText([['source', source]])}`;
-      this.#sourceLabels.set(source, label);
-    }
-    return label;
-  }
-
-  #conditionBit(type: string): number {
-    let bit = this.#conditionBits.get(type);
-    if (bit === undefined) {
-      bit = 1 << this.#conditionLabels.length;
-      this.#conditionBits.set(type, bit);
-      this.#conditionLabels.push(`,condition="${type}"`);
-    }
-    return bit;
-  }
-}
-
-function number(bytes: bigint | undefined): number {
-  return bytes === undefined ? Number.NaN : Number(bytes);
 }

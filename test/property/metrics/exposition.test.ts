@@ -2,9 +2,9 @@
 import * as fc from 'fast-check';
 import { Registry } from 'prom-client';
 import { describe, expect, it } from 'vitest';
-import { ChunkPool, renderMetric, Slices, type Bulk } from '../../../src/metrics/bulk.ts';
+import { BulkMetric, renderMetric, Slices } from '../../../src/metrics/bulk.ts';
 import { Exposition } from '../../../src/metrics/exposition.ts';
-import { contentTypeOf, labelText, negotiate, type Format } from '../../../src/metrics/format.ts';
+import { contentTypeOf, labelText, negotiate, valueText, type Format } from '../../../src/metrics/format.ts';
 import type { MetricName } from '../../../src/metrics/names.ts';
 
 const GAUGE = 'gluster_quota_limit_bytes';
@@ -30,29 +30,24 @@ async function oracle(format: Format, constant: Record<string, string>, rows: Ro
   return await exposition.text();
 }
 
-/** Byte by byte, as the metrics of many objects are. */
+/** In slices, as the metrics of many objects are. */
 async function ours(format: Format, constant: Record<string, string>, rows: Row[]): Promise<string> {
   const exposition = new Exposition(format, constant);
-  const row = (index: number): Row => {
-    const found = rows[index];
-    if (found === undefined) throw new Error(`no row ${index}`);
-    return found;
+  const write = async (name: MetricName, first: string, second: string, values: number[]): Promise<string> => {
+    const metric = new BulkMetric(name, rows.length);
+    for (const [row, { b }] of rows.entries()) {
+      metric.set(row, valueText(values[row] ?? Number.NaN), `,${labelText([[second, b]])}`);
+    }
+    const labels = rows.map(({ a }) => labelText([[first, a]]));
+    const bulk = { rows: rows.length, prepare: () => {}, labels, metrics: [metric] };
+    let text = '';
+    for await (const piece of renderMetric(bulk, metric, exposition, new Slices())) text += piece;
+    return text;
   };
-  const bulk = (name: MetricName, first: string, second: string, value: (row: Row) => number): Bulk => ({
-    rows: rows.length,
-    prepare: () => undefined,
-    label: (index) => labelText([[first, row(index).a]]),
-    metrics: [{ name, samples: (index, put) => put(`,${labelText([[second, row(index).b]])}`, value(row(index))) }],
-  });
-  const chunks: Buffer[] = [];
-  for (const some of [
-    bulk(GAUGE, 'pv', 'source', ({ value }) => value),
-    bulk(COUNTER, 'procedure', 'outcome', ({ value }) => Math.abs(value)),
-  ]) {
-    for (const metric of some.metrics)
-      chunks.push(...(await renderMetric(some, metric, exposition, new Slices(), new ChunkPool())));
-  }
-  return Buffer.concat(chunks).toString();
+  const values = rows.map(({ value }) => value);
+  const latin1 =
+    (await write(GAUGE, 'pv', 'source', values)) + (await write(COUNTER, 'procedure', 'outcome', values.map(Math.abs)));
+  return Buffer.from(latin1, 'latin1').toString();
 }
 
 /** Blocks of a metric, each with its lines: their order and the blank lines between them are of no account. */

@@ -1,7 +1,6 @@
 /** What is kept of one scrape for the next is what would be written anew, whatever happens to PVs in between. */
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { KeptText } from '../../../src/metrics/bulk.ts';
 import { quotaCollector } from '../../../src/metrics/collectors/quota.ts';
 import { MetricsRegistry } from '../../../src/metrics/registry.ts';
 import { silentLog } from '../../../src/lib/log.ts';
@@ -93,18 +92,5 @@ describe('a scrape of PVs', () => {
     expect(await scrape(registry)).toBe(anew);
     await first.return();
     for (let again = 0; again < 2; again += 1) expect(await scrape(registry)).toBe(anew);
-  });
-
-  it('keeps text up to a bound, and takes another in its place when that is dropped', () => {
-    const kept = new KeptText(100);
-    const name = 'gluster_quota_used_bytes';
-    kept.keep(name, 0, [Buffer.alloc(60)]);
-    kept.keep(name, 1, [Buffer.alloc(60)]);
-    expect([kept.get(name, 0)?.length, kept.get(name, 1)]).toEqual([60, undefined]);
-    kept.drop(name, 511);
-    kept.keep(name, 1, [Buffer.alloc(60)]);
-    expect([kept.get(name, 0), kept.get(name, 1)?.length]).toEqual([undefined, 60]);
-    kept.dropRow(512);
-    expect(kept.get(name, 1)).toBeUndefined();
   });
 });

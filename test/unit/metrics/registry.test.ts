@@ -6,7 +6,7 @@ import { processCollector } from '../../../src/metrics/collectors/process.ts';
 import { quotaCollector } from '../../../src/metrics/collectors/quota.ts';
 import { runtimeCollector } from '../../../src/metrics/collectors/runtime.ts';
 import { volfileCollector } from '../../../src/metrics/collectors/volfile.ts';
-import type { Bulk, Put } from '../../../src/metrics/bulk.ts';
+import { BulkMetric, type Bulk } from '../../../src/metrics/bulk.ts';
 import { METRICS, type MetricName, type MetricSpec } from '../../../src/metrics/names.ts';
 import { MetricsRegistry, type Collector } from '../../../src/metrics/registry.ts';
 import { BRICK, HOSTILE_PV, pvState } from '../../support/metric-sources.ts';
@@ -148,19 +148,18 @@ describe('a collector that fails', () => {
 });
 
 describe('the metrics of many objects', () => {
-  const named = (row: number): string => `pv="pvc-${row}"`;
-  const one = (name: MetricName): Bulk['metrics'][number] => ({ name, samples: (row, put) => put('', row) });
-
-  function bulkCollector(metrics: Bulk['metrics'], rows = 3, prepare: Bulk['prepare'] = () => {}): Collector {
-    return { name: 'many', collect: () => {}, bulk: () => ({ rows, prepare, label: named, metrics }) };
+  /** The number of each row is its value. */
+  function many(names: readonly MetricName[], rows = 3, prepare?: Bulk['prepare']): Collector {
+    const numbers = Array.from({ length: rows }, (_, row) => row);
+    const metrics = names.map((name) => new BulkMetric(name, rows));
+    for (const metric of metrics) for (const row of numbers) metric.set(row, String(row));
+    const labels = numbers.map((row) => `pv="pvc-${row}"`);
+    return { name: 'many', collect: () => {}, bulk: () => ({ rows, prepare: prepare ?? (() => {}), labels, metrics }) };
   }
 
   it('are written one metric after the other, behind all that is small', async () => {
     const small: Collector = { name: 'small', collect: (emit) => emit('gluster_brick_up', {}, 1) };
-    const text = await render([
-      bulkCollector([one('gluster_quota_used_bytes'), one('gluster_quota_drift_bytes')], 2),
-      small,
-    ]);
+    const text = await render([many(['gluster_quota_used_bytes', 'gluster_quota_drift_bytes'], 2), small]);
     expect([...text.matchAll(/^gluster_\w+/gm)].map(([name]) => name)).toEqual([
       'gluster_brick_up',
       'gluster_quota_used_bytes',
@@ -172,13 +171,34 @@ describe('the metrics of many objects', () => {
   });
 
   it('that have no sample are not announced', async () => {
-    const none = { name: 'gluster_quota_used_bytes', samples: (_: number, put: Put) => put('', Number.NaN) } as const;
-    expect(await render([bulkCollector([none])])).not.toContain('gluster_quota_used_bytes');
+    const metrics = [new BulkMetric('gluster_quota_used_bytes', 3), new BulkMetric('gluster_quota_drift_bytes', 3)];
+    metrics[1]?.set(1, undefined);
+    const bulk = { rows: 3, prepare: () => {}, labels: [], metrics };
+    expect(await render([{ name: 'many', collect: () => {}, bulk: () => bulk }])).not.toMatch(/used_bytes|drift_bytes/);
+  });
+
+  it('have the samples of a row side by side, in the order in which they were first heard of', async () => {
+    const metric = new BulkMetric('gluster_quota_condition', 2);
+    metric.set(0, undefined, ',condition="B"');
+    metric.set(0, '1', ',condition="A"');
+    metric.set(1, '0', ',condition="A"');
+    metric.set(1, '1', ',condition="B"');
+    const bulk = { rows: 2, prepare: () => {}, labels: ['pv="x"', 'pv="y"'], metrics: [metric] };
+    const collector: Collector = { name: 'many', collect: () => {}, bulk: () => bulk };
+    const lines = async (): Promise<readonly string[]> =>
+      (await render([collector])).match(/^gluster_quota_condition.*$/gm) ?? [];
+    expect(await lines()).toEqual([
+      'gluster_quota_condition{pv="x",condition="A",volume="pool1"} 1',
+      'gluster_quota_condition{pv="y",condition="B",volume="pool1"} 1',
+      'gluster_quota_condition{pv="y",condition="A",volume="pool1"} 0',
+    ]);
+    metric.clear(1);
+    expect(await lines()).toHaveLength(1);
   });
 
   it('fill more than one piece, and lose nothing at its edges', async () => {
     const rows = 5_000;
-    const text = await render([bulkCollector([one('gluster_quota_used_bytes')], rows)]);
+    const text = await render([many(['gluster_quota_used_bytes'], rows)]);
     expect(text.length).toBeGreaterThan(4 * 65_536);
     const values = [...text.matchAll(/^gluster_quota_used_bytes\{pv="pvc-(\d+)",volume="pool1"\} (\d+)$/gm)];
     expect(values.map(([, row, value]) => [row, value])).toEqual(
@@ -186,24 +206,18 @@ describe('the metrics of many objects', () => {
     );
   });
 
-  it('that fail in the middle are left out, with those behind them; what was whole stays', async () => {
-    const broken: Bulk['metrics'][number] = {
-      name: 'gluster_quota_live_limit_bytes',
-      samples: (row, put) => {
-        put('', row);
-        if (row === 1) throw new Error('no');
-      },
-    };
-    const text = await render([
-      bulkCollector([one('gluster_quota_used_bytes'), broken, one('gluster_quota_drift_bytes')]),
-    ]);
-    expect(namesIn(text)).toEqual(new Set(['gluster_quota_used_bytes']));
+  it('are left out, every one, where a row cannot be read', async () => {
+    const collector = many(['gluster_quota_used_bytes', 'gluster_quota_drift_bytes'], 3, (row) => {
+      if (row === 1) throw new Error('no');
+    });
+    const text = await render([collector]);
+    expect(namesIn(text)).toEqual(new Set());
     expect(text).toContain('brick_agent_collector_success{collector="many",volume="pool1"} 0');
     expect(text).toContain('brick_agent_scrape_complete{volume="pool1"} 1');
   });
 
   it('that are not written when the time is over are left out, and the scrape says so', async () => {
-    const registry = new MetricsRegistry([bulkCollector([one('gluster_quota_used_bytes')])], {}, silentLog);
+    const registry = new MetricsRegistry([many(['gluster_quota_used_bytes'])], {}, silentLog);
     const text = await rendered(registry, { budgetMs: -1 });
     expect([...namesIn(text)]).toEqual([]);
     expect(text).toContain('brick_agent_scrape_complete 0\n');
@@ -224,13 +238,13 @@ describe('the metrics of many objects', () => {
     const prepare = (row: number): void => {
       if (row % 32 === 0) busy();
     };
-    await render([bulkCollector([one('gluster_quota_used_bytes')], 3_000, prepare)]);
+    await render([many(['gluster_quota_used_bytes'], 3_000, prepare)]);
     clearImmediate(next);
     expect(turns).toBeGreaterThan(10);
   });
 
   it('end with OpenMetrics as it wants it', async () => {
-    const registry = new MetricsRegistry([bulkCollector([one('gluster_quota_used_bytes')])], {}, silentLog);
+    const registry = new MetricsRegistry([many(['gluster_quota_used_bytes'])], {}, silentLog);
     const text = await rendered(registry, { format: 'openmetrics' });
     expect(text).not.toContain('\n\n');
     expect(text.endsWith('\n# EOF\n')).toBe(true);
