@@ -3,6 +3,7 @@ import type { Condition } from '../lib/conditions.ts';
 import { brickLimit, layoutOf, type QuotaLayout } from '../quota/layout.ts';
 import { claimText } from '../quota/claim.ts';
 import { claimOf, liveLimitBytes, usedBytes, type PvState } from '../quota/pv-state.ts';
+import type { VolumeUsageView } from '../quota/volume-usage.ts';
 import { POINT_MS } from '../heal/backlog-history.ts';
 import type { Agent } from './agent.ts';
 import { agentFacts } from './doctor/agent-facts.ts';
@@ -86,9 +87,11 @@ export function pageStatus(
   };
 }
 
-function quotasView({ config, quota: { enforcer } }: Agent, { q, attention }: PageQuery): PageStatus['quotas'] {
+function quotasView({ config, quota }: Agent, { q, attention }: PageQuery): PageStatus['quotas'] {
+  const { enforcer } = quota;
   const layout = layoutOf(config.volumeType, config.brickIndex, config.disperseData);
   const ranked = rankPvs(enforcer.states(), layout);
+  const usageOf = quota.volumeUsages();
   const part = q.toLowerCase();
   const matching = ranked.filter(
     ({ state, severity }) =>
@@ -100,7 +103,7 @@ function quotasView({ config, quota: { enforcer } }: Agent, { q, attention }: Pa
     limited: ranked.filter(({ state }) => state.desired.limitBytes !== undefined).length,
     attention: ranked.filter(({ severity }) => needsAttention(severity)).length,
     matching: matching.length,
-    items: matching.slice(0, MAX_ITEMS).map((ranked) => pvView(ranked, layout)),
+    items: matching.slice(0, MAX_ITEMS).map((shown) => pvView(shown, layout, usageOf?.(shown.state.pv))),
   };
 }
 
@@ -137,7 +140,11 @@ function needsAttention(severity: FindingSeverity | undefined): boolean {
   return severity === 'error' || severity === 'warning';
 }
 
-function pvView({ state, severity, fullness }: RankedPv, layout: QuotaLayout): PagePv {
+export function pvView(
+  { state, severity, fullness }: RankedPv,
+  layout: QuotaLayout,
+  usage: VolumeUsageView | undefined,
+): PagePv {
   const { pv, desired, backend, conditions } = state;
   const onDisk = backend.kind === 'present' ? backend.quota.limitBytes : undefined;
   const wanted = desired.limitBytes === undefined ? undefined : brickLimit(desired.limitBytes, layout);
@@ -151,9 +158,22 @@ function pvView({ state, severity, fullness }: RankedPv, layout: QuotaLayout): P
     usedBytes: number(usedBytes(state)),
     fullness: fullness ?? null,
     source: desired.source ?? null,
+    volumeUsage:
+      usage === undefined
+        ? null
+        : {
+            state: usage.state,
+            usedBytes: usage.usedBytes === null ? null : Number(usage.usedBytes),
+            message: usage.state === 'Sum' ? '' : cut(wordsOf(usage)),
+          },
     severity: severity ?? null,
     conditions: conditions.map((condition) => shown(condition, severityOf(condition))),
   };
+}
+
+/** With who is silent, each with why. */
+function wordsOf({ message, silent }: VolumeUsageView): string {
+  return [message, ...silent.map(({ agent, message: why }) => `${agent} ${why}`)].join('; ');
 }
 
 /** A brick that is away is told as such; what is not known is no fault. */

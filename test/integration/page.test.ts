@@ -11,7 +11,7 @@ import type { Mount } from '../lab/mount.ts';
 import { createPv, pvPath } from '../lab/pv.ts';
 import type { Volume } from '../lab/volume.ts';
 import { writeUntilError } from '../lab/write.ts';
-import { waitLimit } from '../support/agents.ts';
+import { startPeers, waitLimit } from '../support/agents.ts';
 import { Chromium, findChromium } from '../support/chromium.ts';
 
 const MiB = 1024 * 1024;
@@ -245,6 +245,58 @@ describe.skipIf(executable === undefined && !isCi)('the status page', () => {
     const text = await browser.waitText(/No answer from the agent since/);
     expect(text).toContain('pvc-mail');
     await expectContrast();
+  });
+});
+
+describe.skipIf(executable === undefined && !isCi)('the status page of a distributed volume', () => {
+  let lab: Lab;
+  let browser: Chromium;
+
+  beforeAll(async () => {
+    if (executable === undefined) throw new Error('there is no Chromium');
+    lab = await Lab.create({ name: 'page-distributed' });
+    browser = await Chromium.start(executable);
+  });
+  afterAll(async () => {
+    await browser?.stop();
+    await lab?.destroy();
+  });
+
+  it('shows what a PV uses on all subvolumes, and when a part of that is stale or was never told', async () => {
+    const volume = await lab.volume({ name: 'wide', type: 'single', sets: 2 });
+    await volume.start();
+    const client = await volume.mount();
+    const pv = await createPv(client, 'pvc-wide', undefined);
+    const env = { BRICK_AGENT_PEER_INTERVAL_MS: '500', BRICK_AGENT_USAGE_INTERVAL_MS: '500' };
+    const [first, second] = await startPeers(lab, volume, env);
+    if (first === undefined || second === undefined) throw new TypeError('no agents');
+    expect((await first.cli('quota', 'set', pv.name, '64Mi', '--claim', 'shop/data-db-0')).code).toBe(0);
+    await waitLimit(lab, [first, second], pv.name, 64 * MiB);
+    for (let file = 0; file < 8; file += 1) await writeUntilError(`${pv.path}/file-${file}`, 128 * 1024, MiB);
+    await browser.view(DESK);
+    await browser.goto(`http://127.0.0.1:${first.opsPort}/`);
+    const text = await browser.waitText(/Whole volume: 8(\.\d)? MiB, the sum of all subvolumes/, 30_000);
+    expect(text).toMatch(/pvc-wide\s+shop\/data-db-0/);
+    await second.stop();
+    await browser.waitText(/Whole volume: 8(\.\d)? MiB, a part of it is stale/, 30_000);
+    const whole = await browser.evaluate(`byId('quotas-body').textContent`);
+    expect(whole).toContain('agents of another subvolume do not answer, and their last word counts');
+    await browser.view(PHONE);
+    expect(await browser.evaluate('document.documentElement.scrollWidth')).toBeLessThanOrEqual(PHONE.width);
+    await browser.view(DESK);
+    await first.stop();
+    const next = await startAgent(lab, volume, volume.brick(0), {
+      env: {
+        ...env,
+        BRICK_AGENT_API_TOKEN_FILE: first.variable('BRICK_AGENT_API_TOKEN_FILE'),
+        BRICK_AGENT_PEERS: first.variable('BRICK_AGENT_PEERS'),
+      },
+    });
+    await browser.goto(`http://127.0.0.1:${next.opsPort}/`);
+    await browser.waitText(/Whole volume: .*without a subvolume that has never told/, 30_000);
+    await browser.evaluate(`for (const fold of document.querySelectorAll('details')) fold.open = true`);
+    expect(await browser.evaluate(LOW_CONTRAST)).toEqual([]);
+    expect(browser.trouble.errors).toEqual([]);
   });
 });
 

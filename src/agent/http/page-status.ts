@@ -18,6 +18,8 @@ export interface PagePv {
   /** Used as a part of wanted; null: not known. */
   fullness: number | null;
   source: string | null;
+  /** What the limit goes by on a distributed volume, in bytes that compare with `wantedBytes`; null: the volume is not, or the PV has no limit. */
+  volumeUsage: { state: 'Sum' | 'Stale' | 'Incomplete' | 'Unknown'; usedBytes: number | null; message: string } | null;
   /** The gravest of what is not as it should be. */
   severity: 'error' | 'warning' | 'info' | null;
   /** Those that are not True, first; messages of those that are True are left out. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { rankPvs } from '../../../src/agent/page-view.ts';
+import { pvView, rankPvs } from '../../../src/agent/page-view.ts';
 import { pvState, REPLICA } from '../../support/pv-states.ts';
 
 describe('rankPvs', () => {
@@ -26,5 +26,24 @@ describe('rankPvs', () => {
       ['a-free', undefined],
       ['b-free', undefined],
     ]);
+  });
+});
+
+describe('pvView', () => {
+  it('has what the limit goes by on a distributed volume, with words only where there is something to say', () => {
+    const [ranked] = rankPvs([pvState('a', { limit: 8192n, used: 4096n })], REPLICA);
+    if (ranked === undefined) throw new TypeError('nothing ranked');
+    const of = (state: 'Sum' | 'Stale', usedBytes: string | null) =>
+      pvView(ranked, REPLICA, {
+        state,
+        usedBytes,
+        ageSeconds: 42,
+        message: 'in words',
+        parts: [],
+        silent: [{ agent: 'b:9746', subvolume: 1, message: 'is away' }],
+      }).volumeUsage;
+    expect(pvView(ranked, REPLICA, undefined).volumeUsage).toBeNull();
+    expect(of('Sum', '4096')).toEqual({ state: 'Sum', usedBytes: 4096, message: '' });
+    expect(of('Stale', null)).toEqual({ state: 'Stale', usedBytes: null, message: 'in words; b:9746 is away' });
   });
 });

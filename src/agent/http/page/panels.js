@@ -268,8 +268,27 @@ function drawQuotas({ quotas }) {
   );
 }
 
-/** @param {PagePv} pv @returns {HTMLElement} */
-function pvRow({ pv, claim, usedBytes, wantedBytes, fullness, source, conditions, onDiskBytes, liveBytes }) {
+/** @type {Record<NonNullable<PagePv['volumeUsage']>['state'], [Level, string]>} */
+const VOLUME_WORDS = {
+  Sum: ['ok', 'the sum of all subvolumes'],
+  Stale: ['warning', 'a part of it is stale'],
+  Incomplete: ['warning', 'without a subvolume that has never told'],
+  Unknown: ['unknown', 'not added up yet'],
+};
+
+/** What the limit goes by where each brick counts its own files only. @param {PagePv['volumeUsage']} usage @returns {Child} */
+function volumeNode(usage) {
+  if (usage === null) return null;
+  const { state, usedBytes, message } = usage;
+  const [level, words] = VOLUME_WORDS[state];
+  const text = usedBytes === null ? words : `${bytesText(usedBytes)}, ${words}`;
+  return el('div', { class: 'small' }, tag(level, `Whole volume: ${text}`, message));
+}
+
+/** @param {PagePv} shown @returns {HTMLElement} */
+function pvRow(shown) {
+  const { pv, claim, usedBytes, wantedBytes, fullness, source, volumeUsage, conditions, onDiskBytes, liveBytes } =
+    shown;
   const used = usedBytes !== null ? bytesText(usedBytes) : wantedBytes === null ? 'not counted' : 'usage unknown';
   const usage =
     fullness === null
@@ -296,23 +315,19 @@ function pvRow({ pv, claim, usedBytes, wantedBytes, fullness, source, conditions
   // Without a limit, what is in order says only that there is none.
   const told = conditions.filter(({ severity }) => isLimited || severity !== null);
   const open = told.filter(({ severity }) => severity !== null);
+  const why = open.map(({ type, message }) => `${type}: ${message}`);
+  if (volumeUsage !== null && volumeUsage.message !== '') why.push(`Whole volume: ${volumeUsage.message}`);
   const state = el(
     'div',
     {},
     el('div', { class: 'tags' }, ...told.map(conditionTag)),
-    open.length === 0
-      ? null
-      : foldable(
-          `pv ${pv}`,
-          'Why',
-          ...open.map(({ type, message }) => el('p', { class: 'message' }, `${type}: ${message}`)),
-        ),
+    why.length === 0 ? null : foldable(`pv ${pv}`, 'Why', ...why.map((line) => el('p', { class: 'message' }, line))),
   );
   return el(
     'tr',
     {},
     el('td', { class: 'name' }, pv, claim === null ? null : el('div', { class: 'small muted' }, claim)),
-    el('td', { class: 'usage' }, usage),
+    el('td', { class: 'usage' }, usage, volumeNode(volumeUsage)),
     el('td', { 'data-label': 'Limit' }, limit),
     el('td', {}, state),
   );
