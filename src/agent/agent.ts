@@ -123,6 +123,7 @@ export class Agent {
   #apiListens = false;
   #loops: Loop[] = [];
   #volfiles: VolfileManager | undefined;
+  #statfsLoop: Loop | undefined;
 
   constructor(
     config: Config,
@@ -152,8 +153,12 @@ export class Agent {
       clock,
       log: log.child({ part: 'rpc' }),
       observer: rpc,
-      // A new brick process knows no limits: the next quota pass must not wait for its turn.
-      onChange: () => this.quota.wake(),
+      onChange: () => {
+        // A new brick process knows no limits: the next quota pass must not wait for its turn.
+        this.quota.wake();
+        // What was asked without this connection says nothing of whether the brick serves.
+        this.#statfsLoop?.wake();
+      },
       onCall: (call) => {
         if (isFetchSpec(call)) this.#specCalls += 1;
       },
@@ -289,7 +294,7 @@ export class Agent {
     loop('identity', config.identityIntervalMs, async (signal) => await this.monitor.pass(signal));
     const { tryIntervalMs, processIntervalMs, statfsIntervalMs } = this.#probeTimes;
     loop('process', processIntervalMs, async () => await this.watch.processPass());
-    loop('statfs', statfsIntervalMs, async (signal) => await this.watch.statfsPass(signal));
+    this.#statfsLoop = loop('statfs', statfsIntervalMs, async (signal) => await this.watch.statfsPass(signal));
     if (config.shdExpected) loop('shd', tryIntervalMs, async (signal) => await this.watch.shdPass(signal));
     const { tls } = this;
     if (tls !== undefined) loop('tls', TLS_INTERVAL_MS, async (signal) => await tls.pass(signal));

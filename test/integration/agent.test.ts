@@ -5,7 +5,7 @@ import net from 'node:net';
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Check } from 'typebox/value';
-import { statusSchema } from '../../src/agent/http/schemas.ts';
+import { healSchema, statusSchema } from '../../src/agent/http/schemas.ts';
 import { startAgent, type LabAgent } from '../lab/agent.ts';
 import { runCommand } from '../lab/command.ts';
 import { request } from '../lab/http.ts';
@@ -116,6 +116,25 @@ describe('a running agent', () => {
     const log = JSON.stringify(await agent.logs());
     expect(log).toContain('stopped');
     expect(log).not.toContain(TOKEN);
+  });
+});
+
+describe('an agent that has just started', () => {
+  it('does not go on saying of a brick that serves what was true before it was connected to it', async () => {
+    for (let start = 0; start < 3; start += 1) {
+      const agent = await startAgent(lab, volume, volume.brick(0));
+      // The brick is asked every 5 s where nothing brings that forward, and for the first time before there is a connection.
+      await lab.waitFor(
+        'word that the brick serves',
+        async () => {
+          const { json } = await agent.api('GET', '/v1/heal');
+          return Check(healSchema, json) && json.notServing === null;
+        },
+        { timeoutMs: 2_500, intervalMs: 50 },
+      );
+      expect((await agent.cli('heal', 'status')).stdout).not.toContain('does not serve');
+      await agent.stop();
+    }
   });
 });
 
