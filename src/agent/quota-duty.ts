@@ -64,8 +64,6 @@ const REFUSALS_CHECK_MS = 5_000;
 const ADOPTION_CHECK_MS = 5_000;
 /** Pause between two looks at the clients' volfile, in milliseconds: how many subvolumes there are changes once in years. */
 const DISTRIBUTION_CHECK_MS = 60_000;
-/** Pause between two looks whether that is due, in milliseconds. */
-const DISTRIBUTION_LOOK_MS = 2_000;
 /** Rounds that a subvolume may miss before its word is called stale, or the sum is told without it. */
 const ROUNDS_MISSED = 6;
 /** What an audit within an adoption says holds this long, in milliseconds, where regular audits are off. */
@@ -228,14 +226,12 @@ export class QuotaDuty {
     if (peers !== undefined) loop('peers', config.peerIntervalMs, async (signal) => await peers.pass(signal));
     const { volfileDir, volfileStaging, clientVolfile } = config;
     const readDistribution = volfileFactReader(volfileStaging ?? volfileDir, clientVolfile, distributedOver);
-    let readAt = Number.NEGATIVE_INFINITY;
-    loop('distribution', DISTRIBUTION_LOOK_MS, async () => {
-      const now = this.#parts.clock.monotonic();
+    const distribution = loop('distribution', DISTRIBUTION_CHECK_MS, async () => {
       // Not while the agent starts.
-      if (!this.enforcer.hasSynced || now - readAt < DISTRIBUTION_CHECK_MS) return;
-      readAt = now;
+      if (!this.enforcer.hasSynced) return;
       this.#distributedOver = (await readDistribution()) ?? this.#distributedOver;
     });
+    void this.synced.then(() => distribution.wake());
     if (usageTeller !== undefined) {
       loop('usage', config.usageIntervalMs, async (signal) => await usageTeller.pass(signal));
     }
