@@ -13,6 +13,7 @@
 import { formatDuration } from '../lib/units.ts';
 import { FlowWindow } from './flow-window.ts';
 import type { HealCounts, IndexCount } from './ports.ts';
+import { EMPTY_REMEDY } from './wiped-brick.ts';
 
 export type BacklogState = 'Complete' | 'Progressing' | 'Stalled' | 'Unknown';
 
@@ -51,8 +52,7 @@ export const STALE_AFTER_MS = 60_000;
  */
 const BRICK_EMPTY =
   'this brick is empty, so that nothing is pending means nothing: either the volume has no data yet, or this brick was wiped ' +
-  'or replaced and its data is missing; compare with the other bricks (brick-agent heal safe-to-stop asks them), and if they have ' +
-  'data, have it restored (brick-agent heal mark-replaced, or heal start --full where that is refused)';
+  `or replaced and its data is missing; compare with the other bricks (brick-agent heal safe-to-stop asks them); ${EMPTY_REMEDY}`;
 
 export interface BacklogOptions {
   stallAfterMs?: number;

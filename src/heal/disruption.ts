@@ -9,6 +9,7 @@
 import { formatDuration } from '../lib/units.ts';
 import type { BacklogState } from './backlog.ts';
 import { brickSetOf, hasQuorum, type VolumeShape } from './brick-set.ts';
+import { EMPTY_REMEDY, restoreCommand } from './wiped-brick.ts';
 
 /**
  * Clients come back to a brick within 3 to 4 s of its start (measured on 10.3); before that they know of one brick less than the
@@ -157,8 +158,7 @@ function ownReasons({ brickIndex, backlog }: BrickReport): DisruptionReason[] {
         verdict: 'Unknown',
         brickIndex,
         message: 'this brick is empty, as a brick is that has lost its data',
-        remedy:
-          'if the other bricks have data: brick-agent heal mark-replaced, or heal start --full where that is refused',
+        remedy: EMPTY_REMEDY,
       },
     ];
   }
@@ -197,8 +197,7 @@ function peerReasons(report: BrickReport, { ownName }: DisruptionFacts): Disrupt
     );
   } else if (backlog.isEmpty === true) {
     const message = `${brick} is empty while others are not: it has lost its data, and nothing says so but this`;
-    const remedy = `brick-agent heal mark-replaced --brick ${brickIndex}, or heal start --full where that is refused`;
-    unsafe('PeerBrickEmpty', message, remedy);
+    unsafe('PeerBrickEmpty', message, restoreCommand(brickIndex));
   } else if (backlog.state !== 'Complete' || backlog.pending !== 0 || backlog.isEmpty !== false) {
     const message = `what ${brick} has to heal is not known: ${backlog.message}`;
     const remedy = 'brick-agent heal status in its pod';

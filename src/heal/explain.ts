@@ -12,6 +12,7 @@ import type { PendingEntry } from './entry.ts';
 import type { SplitKind } from './split-brain.ts';
 import { obstaclesAmong, obstaclesOf, type ObstacleFacts } from './obstacle.ts';
 import type { DaemonChild } from './ports.ts';
+import { EMPTY_REMEDY } from './wiped-brick.ts';
 
 export interface Finding {
   /** One CamelCase word for programs. */
@@ -244,12 +245,9 @@ function childFindings({ children, lastAnswer, self }: HealSituation, entry: Pen
   return findings;
 }
 
-const WIPED_REMEDY =
-  'if the other bricks have data: brick-agent heal mark-replaced, or heal start --full where that is refused (docs/heal.md)';
-
 function backlogFindings({ state, reason, message }: BacklogView): Finding[] {
   if (reason === 'BrickEmpty') {
-    return [{ reason, severity: 'error', message, remedy: WIPED_REMEDY }];
+    return [{ reason, severity: 'error', message, remedy: EMPTY_REMEDY }];
   }
   const severity = state === 'Stalled' ? 'error' : state === 'Unknown' ? 'warning' : 'info';
   return [{ reason, severity, message, remedy: undefined }];

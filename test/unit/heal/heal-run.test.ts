@@ -72,7 +72,7 @@ describe('an index heal', () => {
     expect(run.operation).toMatchObject({
       state: 'Unknown',
       accepted: true,
-      message: expect.stringContaining('have it restored'),
+      message: expect.stringContaining('mark-replaced'),
     });
   });
 

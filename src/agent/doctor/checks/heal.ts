@@ -2,6 +2,7 @@
 import { formatDuration } from '../../../lib/units.ts';
 import type { DoctorFacts } from '../facts.ts';
 import type { DoctorCheck, Judgement } from '../finding.ts';
+import { EMPTY_REMEDY } from '../../../heal/wiped-brick.ts';
 
 export const HEAL_CHECKS: readonly DoctorCheck[] = [
   {
@@ -70,7 +71,7 @@ function judgeBacklog({ heal: { backlog }, now }: DoctorFacts): Judgement[] | st
           reason,
           message,
           evidence,
-          remedy: reason === 'BrickEmpty' ? 'brick-agent heal mark-replaced; docs/heal.md, "A wiped brick"' : undefined,
+          remedy: reason === 'BrickEmpty' ? EMPTY_REMEDY : undefined,
         },
       ];
   }
