@@ -18,7 +18,8 @@ const SECRETS = [TOKEN, PASSWORD, COMMENT];
 const PV = 'tenant-payroll';
 const ODD_PV = 'tenant "odd" <name>';
 const FILE = 'salaries-2026.ods';
-const NAMES = [PV, ODD_PV, FILE];
+const CLAIM = ['acme-payroll', 'ledger-2026'];
+const NAMES = [PV, ODD_PV, FILE, ...CLAIM];
 
 const run = promisify(execFile);
 
@@ -46,6 +47,7 @@ beforeAll(async () => {
   agent = await startAgent(lab, volume, volume.brick(0), {
     env: { BRICK_AGENT_API_TOKEN_FILE: tokenFile, BRICK_AGENT_QUOTA_VERIFY_INTERVAL_MS: '1000' },
   });
+  await agent.cli('quota', 'set', PV, '8Mi', '--claim', CLAIM.join('/'));
   await waitLimit(lab, [agent], PV, 8 * MiB);
   // Over its quota, missed by a brick, and spoken of in logs.
   await volume.brick(1).kill('SIGKILL');
@@ -107,6 +109,7 @@ describe('a support bundle', () => {
     // What was hidden can still be followed from one file to the other.
     const pseudonym = /gluster_quota_limit_bytes\{pv="(pv-[0-9a-f]{12})"/.exec(files.get('metrics.txt') ?? '')?.[1];
     expect(files.get('quotas.json')).toContain(`"pv": "${pseudonym}"`);
+    expect(files.get('metrics.txt')).toMatch(/^gluster_quota_pv_info\{pv="pv-\w{12}",namespace="claim-\w{12}"/m);
     expect(files.get('brick.log')).toContain('MSGID');
     // That there was something to hide.
     expect(await readFile(volume.brick(0).logFile, 'utf8')).toContain(PASSWORD);
