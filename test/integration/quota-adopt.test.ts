@@ -3,14 +3,14 @@ import { access, mkdir, open, readdir, readFile, rename, rm, writeFile, type Fil
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import type { FaultPoint } from '../../src/lib/fault-point.ts';
-import { startAgent, type LabAgent } from '../lab/agent.ts';
+import type { LabAgent } from '../lab/agent.ts';
 import { brickDifferences, pendingHeals } from '../lab/inspect.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Mount } from '../lab/mount.ts';
 import { createPv, type Pv } from '../lab/pv.ts';
 import type { Volume } from '../lab/volume.ts';
 import { writeUntilError } from '../lab/write.ts';
-import { conditionOf, quotaOf, startPeers, waitLimit } from '../support/agents.ts';
+import { conditionOf, quotaOf, startAgain, startPeers, waitLimit } from '../support/agents.ts';
 
 const MiB = 1024 * 1024;
 const OFTEN = {
@@ -39,13 +39,6 @@ function first(): LabAgent {
   return agent;
 }
 
-/** The same again, at the address that its peers know. */
-async function restarted(agent: LabAgent, more: Record<string, string> = {}): Promise<LabAgent> {
-  const names = ['BRICK_AGENT_API_TOKEN_FILE', 'BRICK_AGENT_API_LISTEN', 'BRICK_AGENT_PEERS'];
-  const env = Object.fromEntries(names.map((name) => [name, agent.variable(name)]));
-  return await startAgent(lab, volume, volume.brick(0), { env: { ...env, ...OFTEN, ...more } });
-}
-
 /** Where the agent that leads is killed, in this order: each of the next ones goes on from there. */
 const STEPS: readonly FaultPoint[] = [
   'adopt-journal',
@@ -58,7 +51,7 @@ const STEPS: readonly FaultPoint[] = [
 /** Has the agent that leads killed there, in an adoption that it was asked for or that its predecessor had begun. */
 async function killAt(point: FaultPoint, pv: Pv): Promise<void> {
   await first().kill();
-  const agent = await restarted(first(), { BRICK_AGENT_DIES_AT: point });
+  const agent = await startAgain(lab, volume, 0, first(), { BRICK_AGENT_DIES_AT: point });
   agents[0] = agent;
   let told = '';
   await lab
@@ -247,7 +240,7 @@ describe('a PV in use on a replica-3 volume', () => {
       await killAt(point, pv);
       expect(await secondNames(pv)).toBe(point === 'adopt-second-name' ? 1 : 0);
     }
-    agents[0] = await restarted(first());
+    agents[0] = await startAgain(lab, volume, 0, first());
     await waitLimit(lab, agents, pv.name, 80 * MiB);
     const { code, stdout } = await first().cli('quota', 'adopt', pv.name);
     expect({ code, stdout }).toMatchObject({ code: 0 });

@@ -1,44 +1,61 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { QUOTA_RECORD_XATTR } from '../../src/brick/quota-xattrs.ts';
 import type { FaultPoint } from '../../src/lib/fault-point.ts';
-import { startAgent, type LabAgent } from '../lab/agent.ts';
+import type { LabAgent } from '../lab/agent.ts';
+import { brickDifferences, pendingHeals } from '../lab/inspect.ts';
 import { Lab } from '../lab/lab.ts';
 import type { Mount } from '../lab/mount.ts';
 import { createPv, LIMIT_XATTR, NAMESPACE_XATTR, type Pv } from '../lab/pv.ts';
 import type { Volume } from '../lab/volume.ts';
 import { writeUntilError } from '../lab/write.ts';
-import { conditionOf, waitLimit } from '../support/agents.ts';
+import { conditionOf, startAgain, startPeers, waitLimit } from '../support/agents.ts';
 
 const MiB = 1024 * 1024;
 const LIMIT = 4 * MiB;
 const CHUNK = 64 * 1024;
 /** 32 calls may be under way at a time, and so much is more than none is refused. */
 const BEYOND = 16 * MiB;
+const FAST = { BRICK_AGENT_PEER_INTERVAL_MS: '500', BRICK_AGENT_QUOTA_INTERVAL_MS: '500' };
 
 let lab: Lab;
 let volume: Volume;
 let client: Mount;
-let agent: LabAgent | undefined;
+let agents: LabAgent[];
 
 beforeAll(async () => {
   lab = await Lab.create({ name: 'quota-crash' });
-  volume = await lab.volume({ name: 'vol1', type: 'single' });
+  volume = await lab.volume({ name: 'vol1', type: 'replica', bricks: 3 });
   await volume.start();
   client = await volume.mount();
+  agents = await startPeers(lab, volume, FAST);
 });
 afterAll(async () => lab.destroy());
-afterEach(async () => {
-  if (agent?.running === true) await agent.stop();
-});
+afterEach(killAll);
 
-async function start(point?: FaultPoint): Promise<LabAgent> {
-  const env = point === undefined ? {} : { BRICK_AGENT_DIES_AT: point };
-  agent = await startAgent(lab, volume, volume.brick(0), { env, waitReady: false });
+async function killAll(): Promise<void> {
+  await Promise.all(agents.map(async (agent) => (agent.running ? await agent.kill() : undefined)));
+}
+
+/** Those that do not run, each to die at its point. */
+async function start(points: readonly (FaultPoint | undefined)[] = []): Promise<void> {
+  agents = await Promise.all(
+    agents.map(async (agent, index) =>
+      agent.running
+        ? agent
+        : await startAgain(lab, volume, index, agent, { BRICK_AGENT_DIES_AT: points[index] }, { waitReady: false }),
+    ),
+  );
+}
+
+function first(): LabAgent {
+  const [agent] = agents;
+  if (agent === undefined) throw new Error('no agent');
   return agent;
 }
 
-/** The call that kills it is never answered; it is the first that is taken. */
-async function askUntilKilled(killed: LabAgent, method: string, pv: Pv, body?: unknown): Promise<void> {
+/** The call that kills the first of them is never answered; it is the first that is taken. */
+async function askUntilKilled(method: string, pv: Pv, body?: unknown): Promise<void> {
+  const killed = first();
   await lab.waitFor(
     `${method} to kill the agent`,
     async () => {
@@ -50,58 +67,62 @@ async function askUntilKilled(killed: LabAgent, method: string, pv: Pv, body?: u
   expect(await killed.exited()).toMatchObject({ signal: 'SIGKILL' });
 }
 
-/** What the agent left, and whether the next one needs nobody's help. */
+/** What the agents left on each of the bricks, and whether the next ones need nobody's help. */
 async function expectFinished(pv: Pv): Promise<void> {
-  const next = await start();
-  await next.waitReady();
-  await waitLimit(lab, [next], pv.name, LIMIT);
-  const brick = volume.brick(0);
-  expect(brick.xattr(pv.relativePath, LIMIT_XATTR)?.toString().replace('\0', '')).toBe(String(LIMIT));
-  expect(brick.xattr(pv.relativePath, NAMESPACE_XATTR)).toBeDefined();
+  await start();
+  await waitLimit(lab, agents, pv.name, LIMIT);
+  for (const brick of volume.bricks) {
+    expect(brick.xattr(pv.relativePath, LIMIT_XATTR)?.toString().replace('\0', '')).toBe(String(LIMIT));
+    expect(brick.xattr(pv.relativePath, NAMESPACE_XATTR)).toBeDefined();
+  }
   const { written, errno } = await writeUntilError(`${pv.path}/file`, CHUNK, BEYOND);
   expect(errno).toBe('EDQUOT');
   expect(written).toBeGreaterThan(LIMIT - 4 * CHUNK);
   expect(written).toBeLessThanOrEqual(LIMIT);
+  // Refused by all copies or by none.
+  expect(await pendingHeals(volume)).toBe(0);
+  expect(await brickDifferences(volume)).toEqual([]);
 }
 
-describe('an agent that is killed between two steps', () => {
-  it.each<FaultPoint>([
-    'pass-read',
-    'disk-limit',
-    'disk-namespace',
-    'pass-written',
-    'live-found',
-    'live-namespace',
-    'live-limit',
-    'pass-live',
-  ])('leaves at %s what the next start completes', async (point) => {
-    const pv = await createPv(client, `pvc-${point}`, LIMIT);
-    const killed = await start(point);
-    expect(await killed.exited()).toMatchObject({ signal: 'SIGKILL' });
+describe('agents of a replica set that are killed between two steps', () => {
+  it.each<FaultPoint[]>([
+    ['pass-read', 'disk-limit', 'disk-namespace'],
+    ['pass-written', 'live-found', 'live-namespace'],
+    ['live-limit', 'pass-live'],
+  ])('leave at %s, %s, … what the next start completes', async (...points) => {
+    await killAll();
+    const pv = await createPv(client, `pvc-${points[0]}`, LIMIT);
+    await start(points);
+    for (const [index] of points.entries()) {
+      expect(await agents[index]?.exited(), points[index]).toMatchObject({ signal: 'SIGKILL' });
+    }
     await expectFinished(pv);
   });
 
-  it('keeps what the API was asked for, killed before it answered', async () => {
+  it('keep what the API of one was asked for, killed before it answered', async () => {
     const pv = await createPv(client, 'pvc-record', 8 * MiB);
-    await askUntilKilled(await start('disk-record'), 'PUT', pv, { limitBytes: String(LIMIT) });
+    await start(['disk-record']);
+    await askUntilKilled('PUT', pv, { limitBytes: String(LIMIT) });
     expect(volume.brick(0).xattr(pv.relativePath, QUOTA_RECORD_XATTR)?.toString()).toContain(String(LIMIT));
     await expectFinished(pv);
   });
 
-  it.each<FaultPoint>(['live-lifted', 'pass-removed'])('removes at %s what was to be removed', async (point) => {
+  it.each<FaultPoint>(['live-lifted', 'pass-removed'])('remove at %s what was to be removed', async (point) => {
     const pv = await createPv(client, `pvc-${point}`, undefined);
-    const before = await start();
-    await before.waitReady();
-    await before.api('PUT', `/v1/quotas/${pv.name}`, { limitBytes: String(LIMIT) });
-    await waitLimit(lab, [before], pv.name, LIMIT);
-    await before.kill();
-    await askUntilKilled(await start(point), 'DELETE', pv);
-    const next = await start();
-    await next.waitReady();
-    await lab.waitFor('the end of the removal', async () => {
-      return (await conditionOf(next, pv.name, 'Live')) === 'False RemovalPending';
+    await start();
+    await lab.waitFor('the limit to be taken', async () => {
+      return (await first().api('PUT', `/v1/quotas/${pv.name}`, { limitBytes: String(LIMIT) })).status < 300;
     });
-    expect(volume.brick(0).xattr(pv.relativePath, LIMIT_XATTR)).toBeUndefined();
+    await waitLimit(lab, agents, pv.name, LIMIT);
+    await first().kill();
+    await start([point]);
+    await askUntilKilled('DELETE', pv);
+    await start();
+    await lab.waitFor('the end of the removal on every brick', async () => {
+      const found = await Promise.all(agents.map(async (agent) => await conditionOf(agent, pv.name, 'Live')));
+      return found.every((condition) => condition === 'False RemovalPending');
+    });
+    for (const brick of volume.bricks) expect(brick.xattr(pv.relativePath, LIMIT_XATTR)).toBeUndefined();
     expect((await writeUntilError(`${pv.path}/file`, CHUNK, 2 * LIMIT)).errno).toBeUndefined();
   });
 });

@@ -61,11 +61,11 @@ export async function startAgent(
   brick: Brick,
   options: AgentOptions = {},
 ): Promise<LabAgent> {
-  // A restarted agent has the same folder and a new port, as its old connections may linger.
+  // A restarted agent has the same folder and new ports, as its old connections may linger, unless it is to be found where it was.
   const dir = `${volume.dir}/brick-${brick.index}/agent`;
   await makeFolders(dir);
-  const opsPort = await lab.nextPort();
-  const apiPort = await lab.nextPort();
+  const opsPort = portIn(options.env?.['BRICK_AGENT_OPS_LISTEN']) ?? (await lab.nextPort());
+  const apiPort = portIn(options.env?.['BRICK_AGENT_API_LISTEN']) ?? (await lab.nextPort());
   const socketPath = `${dir}/agent.sock`;
   const env = {
     PATH: process.env['PATH'],
@@ -169,6 +169,11 @@ export class LabAgent {
 
   get pid(): number {
     return this.#process.pid;
+  }
+
+  /** All variables that it was started with. */
+  get environment(): Readonly<Record<string, string | undefined>> {
+    return this.#places.env;
   }
 
   /** A variable that it was started with. */
@@ -288,6 +293,11 @@ function parseLine(line: string): Record<string, unknown> {
 }
 
 /** The bundle is started as in the image: by its first line, which has flags for the interpreter. Sources are not. */
+function portIn(listen: string | undefined): number | undefined {
+  const port = /:(\d+)$/.exec(listen ?? '')?.[1];
+  return port === undefined ? undefined : Number(port);
+}
+
 function program(main: string): string[] {
   return main.endsWith('.js') ? [main] : [process.execPath, main];
 }

@@ -64,3 +64,18 @@ export async function startPeers(
     }),
   );
 }
+
+/** In place of one that has ended: the same again, at the addresses that its peers know. @param env added to what that one had, but for what killed it */
+export async function startAgain(
+  lab: Lab,
+  volume: Volume,
+  brick: number,
+  ended: LabAgent,
+  env: Record<string, string | undefined> = {},
+  options: AgentOptions = {},
+): Promise<LabAgent> {
+  return await startAgent(lab, volume, volume.brick(brick), {
+    ...options,
+    env: { ...ended.environment, BRICK_AGENT_DIES_AT: undefined, ...env },
+  });
+}

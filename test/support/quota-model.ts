@@ -18,18 +18,24 @@ export type PvOperation =
   | { kind: 'unlink'; file: number }
   | { kind: 'mkdir'; at: number }
   | { kind: 'resize'; bytes: number }
-  | { kind: 'restart' }
-  | { kind: 'crash' }
+  | { kind: 'restart'; brick: number }
+  | { kind: 'crash'; brick: number }
   | { kind: 'switch-off' }
-  | { kind: 'fake-usage'; bytes: number };
+  | { kind: 'fake-usage'; bytes: number }
+  /** With copies only: a brick goes away, and is back at the next rest point, or when another one is to go. */
+  | { kind: 'down'; brick: number }
+  /** With copies only: a brick comes back empty, and is marked for its set to heal it. */
+  | { kind: 'wipe'; brick: number }
+  /** An agent is killed, and starts again. */
+  | { kind: 'kill-agent'; brick: number };
 
 const pick = fc.nat(1_000);
 const bytes = fc.integer({ min: 0, max: 300 * KiB });
 /** Whole MiB: some below what is used, and none larger than a test fills quickly. */
 export const limits = fc.integer({ min: 1, max: 6 }).map((n) => n * MiB);
 
-/** What a tenant does, with now and then something that happens to its brick, or a trick. */
-export const operations: fc.Arbitrary<PvOperation> = fc.oneof(
+/** What a tenant does, and whoever sets its limit. */
+const ordinary = [
   { weight: 6, arbitrary: fc.record({ kind: fc.constant('create' as const), at: pick, bytes }) },
   { weight: 4, arbitrary: fc.record({ kind: fc.constant('append' as const), file: pick, bytes }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('overwrite' as const), file: pick, bytes }) },
@@ -40,10 +46,26 @@ export const operations: fc.Arbitrary<PvOperation> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('unlink' as const), file: pick }) },
   { weight: 2, arbitrary: fc.record({ kind: fc.constant('mkdir' as const), at: pick }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('resize' as const), bytes: limits }) },
-  { weight: 1, arbitrary: fc.constant({ kind: 'restart' as const }) },
-  { weight: 1, arbitrary: fc.constant({ kind: 'crash' as const }) },
+];
+const toBrick = <K extends PvOperation['kind']>(kind: K) => fc.record({ kind: fc.constant(kind), brick: pick });
+/** What happens to a brick now and then, and tricks. */
+const rare = [
+  { weight: 1, arbitrary: toBrick('restart') },
+  { weight: 1, arbitrary: toBrick('crash') },
   { weight: 1, arbitrary: fc.constant({ kind: 'switch-off' as const }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('fake-usage' as const), bytes: fc.constantFrom(0, 1, 512) }) },
+];
+
+/** On a volume of one brick. */
+export const operations: fc.Arbitrary<PvOperation> = fc.oneof(...ordinary, ...rare);
+
+/** On a volume of three copies. */
+export const replicaOperations: fc.Arbitrary<PvOperation> = fc.oneof(
+  ...ordinary,
+  ...rare,
+  { weight: 3, arbitrary: toBrick('down') },
+  { weight: 1, arbitrary: toBrick('wipe') },
+  { weight: 2, arbitrary: toBrick('kill-agent') },
 );
 
 /** The names of one PV, relative to its directory, and the files behind them. */
