@@ -5,9 +5,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createOpsServer } from '../src/agent/http/ops-server.ts';
 import { listenTcp } from '../src/agent/http/listen.ts';
-import { MANY_PVS } from '../src/agent/quota-duty.ts';
 import { silentLog } from '../src/lib/log.ts';
-import { optimizer } from '../src/lib/optimizer.ts';
 import { quotaCollector } from '../src/metrics/collectors/quota.ts';
 import { MetricsRegistry } from '../src/metrics/registry.ts';
 import { FakeDisruption, silentPino } from '../test/support/fake-api.ts';
@@ -25,9 +23,7 @@ const LIMIT_BYTES = 1n << 30n;
 /** Of the histogram of delays, in milliseconds: finer than what is looked for. */
 const RESOLUTION_MS = 1;
 
-const pvs = Number(process.argv[2]);
-optimizer.note(pvs > MANY_PVS);
-const states = Array.from({ length: pvs }, (_, n) =>
+const states = Array.from({ length: Number(process.argv[2]) }, (_, n) =>
   scanned(pvState(`pvc-${crypto.randomUUID()}`, LIMIT_BYTES + BigInt(n) * 4096n, true)),
 );
 const others = fixedCollectors().filter(({ name }) => name !== 'quota');

@@ -2,8 +2,7 @@
 /**
  * Process entry: begins at once with what takes its time elsewhere, then loads the program.
  *
- * The line above is for a daemon beside every brick, whose live set is small: docs/adr/0006-a-small-process.md says what each word is for. V8's middle
- * compiler is let in where there is work for it (lib/optimizer.ts).
+ * The line above is for a daemon beside every brick, whose live set is small: docs/adr/0006-a-small-process.md says what each word is for.
  */
 import { fileURLToPath } from 'node:url';
 import { startBrickThread } from './brick/worker/start-thread.ts';

@@ -5,7 +5,6 @@ import { bricksPerSet } from '../heal/brick-set.ts';
 import type { Clock } from '../lib/clock.ts';
 import { AgentError } from '../lib/errors.ts';
 import type { Loop } from '../lib/loop.ts';
-import { optimizer } from '../lib/optimizer.ts';
 import { Auditor } from '../quota/auditor.ts';
 import { QuotaEnforcer } from '../quota/enforcer.ts';
 import type { GrowthMark } from '../quota/growth.ts';
@@ -54,8 +53,6 @@ const SCAN_CHECK_MS = 2_000;
 
 /** Pause between two looks whether a counter is to be set right, in milliseconds; finished scans are judged then. */
 const REPAIR_CHECK_MS = 2_000;
-/** With more PVs than this, to write a scrape and to walk all of them is work for a compiler. */
-export const MANY_PVS = 2_000;
 
 /** Pause between two looks at the brick's log for refused writes, in milliseconds; one at a log that has not grown is one stat. */
 const REFUSALS_CHECK_MS = 5_000;
@@ -206,7 +203,6 @@ export class QuotaDuty {
     this.#quotaLoop = loop('quota', config.quotaIntervalMs, async (signal) => {
       await this.enforcer.pass(signal);
       if (this.enforcer.hasSynced) this.#synced.resolve();
-      optimizer.note(this.enforcer.count > MANY_PVS);
     });
     this.#scanLoop = loop('scan', SCAN_CHECK_MS, async (signal) => await this.scanner.pass(signal));
     this.#repairLoop = loop('repair', REPAIR_CHECK_MS, async (signal) => await this.repairer.pass(signal));

@@ -47,9 +47,10 @@ export function headLines(name: string, { type, help }: MetricSpec, format: Form
 
 /** `a="1",b="2"`: escaped, in the order given; UTF-8 bytes as latin1, which is how all lines are kept until they are sent. */
 export function labelText(labels: Iterable<readonly [string, string]>): string {
-  let text = '';
-  for (const [name, value] of labels) text += `${text === '' ? '' : ','}${name}="${escaped(value)}"`;
-  return text;
+  const parts: string[] = [];
+  for (const [name, value] of labels) parts.push(parts.length === 0 ? '' : ',', name, '="', escaped(value), '"');
+  // In one piece: V8 keeps what is added up as a tree of its parts, which takes three times the memory, and longer to write.
+  return parts.join('');
 }
 
 export function valueText(value: number): string {

@@ -87,23 +87,30 @@ class Columns {
   readonly #read: (PvState | undefined)[] = [];
   readonly #revisions: Int32Array;
   readonly #labels: string[] = [];
+  /** Wall-clock milliseconds; NaN: never. */
+  readonly #scannedAt: Float64Array;
+  #now = 0;
   readonly #metrics: ReadonlyMap<QuotaMetric, BulkMetric>;
 
   constructor(rows: number) {
     this.rows = rows;
     this.#revisions = new Int32Array(rows);
-    this.#metrics = new Map(METRICS.map((name) => [name, new BulkMetric(name, rows)]));
+    this.#scannedAt = new Float64Array(rows);
+    this.#metrics = new Map(
+      METRICS.map((name) => {
+        const valueAt = name === 'gluster_quota_scan_age_seconds' ? (row: number) => this.#scanAge(row) : undefined;
+        return [name, new BulkMetric(name, rows, valueAt)];
+      }),
+    );
   }
 
   bulk(states: readonly PvState[], now: number): Bulk {
+    this.#now = now;
     return {
       rows: this.rows,
       prepare: (row) => {
         const state = states[row];
-        if (state === undefined) return;
-        if (!this.#isAsRead(row, state)) this.#readRow(row, state, now);
-        const { scan } = state;
-        if (scan !== undefined) this.#set(row, 'gluster_quota_scan_age_seconds', Math.max(0, now - scan.at) / 1000);
+        if (state !== undefined && !this.#isAsRead(row, state)) this.#readRow(row, state);
       },
       labels: this.#labels,
       metrics: [...this.#metrics.values()],
@@ -119,14 +126,15 @@ class Columns {
     return false;
   }
 
-  #readRow(row: number, state: PvState, now: number): void {
+  #readRow(row: number, state: PvState): void {
     const { pv, desired, wishes, backend, conditions, scan } = state;
     this.#labels[row] = labelText([['pv', pv]]);
     for (const metric of this.#metrics.values()) metric.clear(row);
     this.#readClaim(row, state);
+    this.#scannedAt[row] = scan?.at ?? Number.NaN;
     if (scan !== undefined) {
       this.#set(row, 'gluster_quota_scanned_bytes', scan.diskBytes);
-      this.#set(row, 'gluster_quota_drift_bytes', estimateUsage(scan, undefined, now).driftBytes);
+      this.#set(row, 'gluster_quota_drift_bytes', estimateUsage(scan, undefined, this.#now).driftBytes);
     }
     if (desired.limitBytes === undefined) return;
     const limit = Number(desired.limitBytes);
@@ -143,6 +151,11 @@ class Columns {
       const value = status === 'Unknown' ? undefined : Number(status === 'True');
       this.#set(row, 'gluster_quota_condition', value, `,condition="${type}"`);
     }
+  }
+
+  #scanAge(row: number): string | undefined {
+    const at = this.#scannedAt[row] ?? Number.NaN;
+    return Number.isNaN(at) ? undefined : valueText(Math.max(0, this.#now - at) / 1000);
   }
 
   #readClaim(row: number, state: PvState): void {
