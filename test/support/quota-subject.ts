@@ -86,8 +86,6 @@ export class Subject {
         return await this.#restart([this.#brickOf(operation)], operation.kind === 'crash');
       case 'down':
         return await this.#takeDown(this.#brickOf(operation));
-      case 'wipe':
-        return await this.#wipe(this.#brickOf(operation));
       case 'kill-agent':
         return await this.#killAgent(this.#brickOf(operation));
       case 'switch-off':
@@ -158,7 +156,6 @@ export class Subject {
     this.#isUnproven = false;
   }
 
-  /** What is known of it is kept where the brick cannot tell the agent of its PV: it comes with the heal. */
   async #setLimit(bytes: number): Promise<void> {
     const { lab, agents } = this.#world;
     const asked = this.#isSetOnAll ? [...agents.keys()] : [0];
@@ -333,21 +330,6 @@ export class Subject {
     await this.#world.volume.brick(this.#down).start();
     this.#down = undefined;
     await this.#connected();
-  }
-
-  async #wipe(index: number): Promise<void> {
-    const { lab, volume } = this.#world;
-    await this.#heal();
-    await this.#makeRoom();
-    await volume.brick(index).wipe();
-    this.#isUnhealed = true;
-    await this.#connected();
-    await lab.waitFor(`brick ${index} to be marked as replaced`, async () => {
-      const { code } = await this.#agent(index).cli('heal', 'mark-replaced', '--yes');
-      return code === 0;
-    });
-    // Its agent is asked for limits again when its brick knows the PV.
-    await this.#heal();
   }
 
   async #killAgent(index: number): Promise<void> {
