@@ -176,7 +176,7 @@ describe('a replicated volume', () => {
     );
     // None is made without having been asked for: a brick that is back is crawled for.
     const { daemon } = JSON.parse((await agentOf(0).cli('heal', 'status', '-o', 'json')).stdout);
-    expect(daemon.crawls.newest).toEqual([expect.objectContaining({ kind: 'index', running: 0, failed: 0 })]);
+    expect(daemon.crawls.newest).toEqual([expect.objectContaining({ kind: 'index', running: 0, splitBrain: 0 })]);
     await volume.brick(2).kill('SIGKILL');
     for (let file = 0; file < 4; file += 1) await writeFile(`${client.path}/more-${file}`, 'missed');
   });
