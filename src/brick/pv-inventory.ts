@@ -211,7 +211,8 @@ export class PvInventory {
     const seldom: Stamps = new Map();
     for (const [path, stamp] of directories) (INFO_LEAF.test(path) ? seldom : often).set(path, stamp);
     for (const [file, { stamp }] of this.#infos) often.set(file, stamp);
-    for (const { path } of places) {
+    // Where Kadalu keeps none, there is none to look for.
+    for (const { path } of seldom.size === 0 ? [] : places) {
       if (often.has(`info/${path}.json`)) continue;
       // Where there is no such directory, it would appear in one that is looked at anyway.
       const leaf = `info/${path.slice(0, path.lastIndexOf('/'))}`;

@@ -20,10 +20,15 @@ export function mostInteresting(states: readonly PvState[], max: number): readon
 
 export type Verdict = 'True' | 'False' | 'Unknown';
 
-/** How many PVs with a limit there are of each condition and verdict; those that no PV has are 0. */
-export function countConditions(states: Iterable<PvState>): Map<string, Record<Verdict, number>> {
+/** How many PVs there are, and how many of those with a limit of each condition and verdict; those that no PV has are 0. */
+export function countConditions(states: Iterable<PvState>): {
+  pvs: number;
+  conditions: ReadonlyMap<string, Record<Verdict, number>>;
+} {
   const counts = new Map<string, Record<Verdict, number>>();
+  let pvs = 0;
   for (const { desired, conditions } of states) {
+    pvs += 1;
     if (desired.limitBytes === undefined) continue;
     for (const { type, status } of conditions) {
       let count = counts.get(type);
@@ -31,5 +36,5 @@ export function countConditions(states: Iterable<PvState>): Map<string, Record<V
       count[status] += 1;
     }
   }
-  return counts;
+  return { pvs, conditions: counts };
 }

@@ -30,10 +30,10 @@ export function quotaCollector(source: QuotaSource, options: QuotaCollectorOptio
     name: 'quota',
     collect(emit) {
       if (!source.hasSynced) return;
-      const states = [...source.states()];
-      emit('gluster_quota_pvs', {}, states.length);
-      emit('gluster_quota_pvs_left_out', {}, maxPvs === 0 ? 0 : Math.max(0, states.length - maxPvs));
-      for (const [condition, counts] of countConditions(states)) {
+      const { pvs, conditions } = countConditions(source.states());
+      emit('gluster_quota_pvs', {}, pvs);
+      emit('gluster_quota_pvs_left_out', {}, maxPvs === 0 ? 0 : Math.max(0, pvs - maxPvs));
+      for (const [condition, counts] of conditions) {
         for (const status of ['True', 'False', 'Unknown'] as const) {
           emit('gluster_quota_condition_pvs', { condition, status }, counts[status]);
         }
@@ -42,17 +42,18 @@ export function quotaCollector(source: QuotaSource, options: QuotaCollectorOptio
       emit('gluster_quota_file_valid', {}, isValid === undefined ? undefined : Number(isValid));
       emit('gluster_quota_refused_entries', {}, source.refusals.length);
     },
-    bulk: () =>
-      source.hasSynced ? columns.bulk(mostInteresting([...source.states()], maxPvs), clock.now()) : undefined,
+    bulk: () => (source.hasSynced ? columns.bulk(source.states(), maxPvs, clock.now()) : undefined),
   };
 }
 
 /** Those of the last scrape serve the next one; one that comes while they are in use has its own. */
 class SharedColumns {
   #columns: Columns | undefined;
+  readonly #states: PvState[] = [];
   #isInUse = false;
 
-  bulk(states: readonly PvState[], now: number): Bulk {
+  bulk(all: Iterable<PvState>, maxPvs: number, now: number): Bulk {
+    const states = mostInteresting(this.#isInUse ? [...all] : refilled(this.#states, all), maxPvs);
     if (this.#isInUse) return new Columns(states.length).bulk(states, now);
     if (this.#columns?.rows !== states.length) this.#columns = new Columns(states.length);
     this.#isInUse = true;
@@ -63,6 +64,17 @@ class SharedColumns {
       },
     };
   }
+}
+
+/** A new list of 10,000 would outlive the garbage of a scrape, and be garbage of the old generation then, which takes long to collect. */
+function refilled<T>(list: T[], items: Iterable<T>): readonly T[] {
+  let count = 0;
+  for (const item of items) {
+    list[count] = item;
+    count += 1;
+  }
+  list.length = count;
+  return list;
 }
 
 /** In the order in which they are written. */

@@ -50,7 +50,9 @@ describe('the cut', () => {
 describe('countConditions', () => {
   it('counts PVs with a limit only', () => {
     const states = [pv('a', 1n, 'Unknown'), pvState('without', undefined, true)];
-    expect(countConditions(states).get('Live')).toEqual({ True: 0, False: 0, Unknown: 1 });
-    expect(countConditions([]).size).toBe(0);
+    const { pvs, conditions } = countConditions(states);
+    expect(pvs).toBe(states.length);
+    expect(conditions.get('Live')).toEqual({ True: 0, False: 0, Unknown: 1 });
+    expect(countConditions([])).toEqual({ pvs: 0, conditions: new Map() });
   });
 });
