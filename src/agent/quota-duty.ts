@@ -425,7 +425,9 @@ export class QuotaDuty {
         blames: async (paths, signal) => await worker.call('blames', { paths }, { signal }),
         freeNamespace: async (path, signal) => {
           const { place } = monitor;
-          return place !== undefined && (await worker.call('freeNamespace', { place, path, own }, { signal }));
+          if (place === undefined) return false;
+          enforcer.leaveToHeal(path);
+          return await worker.call('freeNamespace', { place, path, own }, { signal });
         },
       },
       targets: () => [...enforcer.states()],

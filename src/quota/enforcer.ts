@@ -231,6 +231,11 @@ export class QuotaEnforcer {
     }
   }
 
+  /** The namespace of a PV's directory is taken off the disk, for a heal to set it again. */
+  leaveToHeal(path: string): void {
+    this.#reconciler.leaveToHeal(path);
+  }
+
   /** PVs for which the running brick shows no limit any more: the next pass brings it back. */
   doubt(pvs: readonly string[]): void {
     const { layout, clock } = this.#options;

@@ -6,7 +6,7 @@ import { mapPool } from '../lib/pool.ts';
 import { sharedBigint } from '../lib/shared-bigint.ts';
 import type { BackendChange, BackendClaim, BackendQuota } from '../brick/quota-xattrs.ts';
 import { nothingOnDisk, planBackend } from './backend-plan.ts';
-import { desiredQuota } from './desired.ts';
+import { desiredQuota, type Desired } from './desired.ts';
 import { brickLimit, type QuotaLayout } from './layout.ts';
 import { showsLimit, type QuotaStatfs } from './live-limit.ts';
 import { LiveQuota } from './live-quota.ts';
@@ -20,6 +20,11 @@ const ROUNDS_AT_ONCE = 2;
 const LIVE_WIDTH = 28;
 /** Looks at the same time, where there is nothing else: half of what a server reads ahead per connection. */
 const LOOK_WIDTH = 32;
+/**
+ * For so long a namespace that was freed for the heal of its directory is left to that, in milliseconds: an endless heal tries again some three times
+ * a second (measured on 11.1), and would be refused as before if it were back already.
+ */
+const LEFT_TO_HEAL_MS = 10_000;
 /** Parts into which the second half of the time between two checks is divided. */
 const SPREAD = 16;
 
@@ -35,6 +40,8 @@ export class Reconciler {
   readonly #log: Log;
   readonly #live: LiveQuota;
   readonly #checkIntervalMs: number;
+  /** Paths of directories whose namespace a heal is to set, with monotonic milliseconds until which it has the time to. */
+  readonly #leftToHeal = new Map<string, number>();
 
   /** `checkIntervalMs`: longest that anything of a PV is believed to be as it was, in milliseconds. */
   constructor(options: {
@@ -56,6 +63,12 @@ export class Reconciler {
 
   forget(path: string): void {
     this.#live.forget(path);
+    this.#leftToHeal.delete(path);
+  }
+
+  /** A heal of the directory is to set its namespace on the disk: it is not written here for a while. */
+  leaveToHeal(path: string): void {
+    this.#leftToHeal.set(path, this.#clock.monotonic() + LEFT_TO_HEAL_MS);
   }
 
   /**
@@ -202,6 +215,18 @@ export class Reconciler {
     state.desired = desired;
   }
 
+  #plan(desired: Desired, quota: BackendQuota): BackendChange | undefined {
+    const change = planBackend(desired, quota, this.#layout);
+    const until = this.#leftToHeal.get(quota.path);
+    if (change === undefined || until === undefined) return change;
+    if (this.#clock.monotonic() >= until) {
+      this.#leftToHeal.delete(quota.path);
+      return change;
+    }
+    const { namespace, ...others } = change;
+    return namespace === true && others.limitBytes === undefined ? undefined : others;
+  }
+
   /** @returns those that are namespaces on the disk from now on */
   async #writeDifferences(states: readonly PvState[], signal: AbortSignal): Promise<PvState[]> {
     const changed: PvState[] = [];
@@ -209,7 +234,7 @@ export class Reconciler {
     const changes: BackendChange[] = [];
     for (const state of states) {
       if (state.backend.kind !== 'present') continue;
-      const change = planBackend(state.desired, state.backend.quota, this.#layout);
+      const change = this.#plan(state.desired, state.backend.quota);
       if (change === undefined) continue;
       changed.push(state);
       changes.push(change);

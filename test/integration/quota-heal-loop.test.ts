@@ -22,7 +22,9 @@ beforeAll(async () => {
   volume = await lab.volume({ name: 'vol1', type: 'replica', bricks: 3 });
   await volume.start();
   client = await volume.mount();
-  agents = await Promise.all(volume.bricks.map(async (brick) => startAgent(lab, volume, brick)));
+  // What is on the disk is looked at as often as a heal tries: it has to be left to that.
+  const env = { BRICK_AGENT_QUOTA_VERIFY_INTERVAL_MS: '1000', BRICK_AGENT_QUOTA_INTERVAL_MS: '100' };
+  agents = await Promise.all(volume.bricks.map(async (brick) => startAgent(lab, volume, brick, { env })));
 });
 afterAll(async () => lab.destroy());
 

@@ -61,6 +61,27 @@ describe('QuotaEnforcer', () => {
     expect(condition('pvc-1', 'HealEnds')).not.toContain('False');
   });
 
+  it('leaves a namespace that was freed to the heal of its directory, and writes it when none came', async () => {
+    brick.addPv('pvc-1', { kadaluBytes: 10n * MiB });
+    await enforcer.pass(never);
+    const { path } = enforcer.get('pvc-1') ?? { path: '' };
+    enforcer.leaveToHeal(path);
+    brick.at('pvc-1').disk.namespace = false;
+    await clock.advance(30_000 - 9_000);
+    enforcer.leaveToHeal(path);
+    await clock.advance(9_000);
+    await enforcer.pass(never);
+    expect(brick.at('pvc-1').disk).toMatchObject({ namespace: false, limit: 10n * MiB });
+    expect(condition('pvc-1', 'OnDisk')).toContain('False');
+    // What else is wanted is written.
+    await enforcer.setLimit('pvc-1', { limitBytes: 20n * MiB }, never);
+    expect(brick.at('pvc-1').disk).toMatchObject({ namespace: false, limit: 20n * MiB });
+    await clock.advance(1_000);
+    await enforcer.pass(never);
+    expect(brick.at('pvc-1').disk).toMatchObject({ namespace: true, limit: 20n * MiB });
+    expect(condition('pvc-1', 'OnDisk')).toContain('True');
+  });
+
   it('gives the same list of PVs while nothing has changed, and another one at once when something has', async () => {
     brick.addPv('pvc-1', { kadaluBytes: 10n * MiB });
     await enforcer.pass(never);
