@@ -11,7 +11,7 @@ import type { Mount } from '../lab/mount.ts';
 import { createPv, type Pv } from '../lab/pv.ts';
 import type { Volume } from '../lab/volume.ts';
 import { writeUntilError } from '../lab/write.ts';
-import { quotaOf, startAgain, waitLimit } from './agents.ts';
+import { conditionOf, quotaOf, startAgain, waitLimit } from './agents.ts';
 import { PvModel, type PvOperation } from './quota-model.ts';
 
 const CHUNK = 64 * 1024;
@@ -136,7 +136,25 @@ export class Subject {
     if (this.#isFaked) await this.#restart([...agents.keys()], false);
   }
 
+  /** What a heal has brought to a running brick may be outside of its PV there; then what the agent says has to help: to restart that brick. */
   async #audited(): Promise<void> {
+    const { agents } = this.#world;
+    try {
+      await this.#allEnforced();
+    } catch (error) {
+      const partly: number[] = [];
+      for (const [index, agent] of agents.entries()) {
+        if ((await conditionOf(agent, this.#pv.name, 'Enforced')).includes('PartlyEnforced')) partly.push(index);
+      }
+      if (partly.length === 0 || agents.length === 1) throw error;
+      await this.#restart(partly, false);
+      await this.#heal();
+      await this.#allEnforced();
+    }
+    this.#isUnproven = false;
+  }
+
+  async #allEnforced(): Promise<void> {
     const { lab, agents } = this.#world;
     let last: string[] = [];
     await lab
@@ -153,7 +171,6 @@ export class Subject {
       .catch((error: unknown) => {
         throw new Error(`not enforced: ${last.join('; ')}`, { cause: error });
       });
-    this.#isUnproven = false;
   }
 
   async #setLimit(bytes: number): Promise<void> {
