@@ -1,27 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { createApiServer } from '../../../src/agent/http/api-server.ts';
-import { SocketClaim } from '../../../src/agent/http/socket-claim.ts';
-import type { Server } from '../../../src/agent/http/server.ts';
 import { runProgram } from '../../../src/cli/program.ts';
-import { FakeServices, silentPino } from '../../support/fake-api.ts';
-import { TemporaryDirectory } from '../../support/temporary.ts';
+import { ApiSocket } from '../../support/api-socket.ts';
 
-let directory: TemporaryDirectory;
-let server: Server;
-let services: FakeServices;
-let socketPath: string;
+let api: ApiSocket;
 
 beforeEach(async () => {
-  directory = new TemporaryDirectory('quota-set');
-  socketPath = `${directory.path}/agent.sock`;
-  services = new FakeServices();
-  const claim = await SocketClaim.bind('socketPath', socketPath);
-  server = await createApiServer({ services, log: silentPino, version: '1.2.3', token: undefined, claim });
+  api = await ApiSocket.listen('quota-set');
 });
-afterEach(async () => {
-  await server.close();
-  directory[Symbol.dispose]();
-});
+afterEach(async () => await api.close());
 
 async function quota(...args: string[]) {
   const never = (): never => {
@@ -29,7 +15,7 @@ async function quota(...args: string[]) {
   };
   let out = '';
   const line = (text: string): void => void (out += `${text}\n`);
-  const code = await runProgram(['quota', ...args, '--socket-path', socketPath], {
+  const code = await runProgram(['quota', ...args, '--socket-path', api.path], {
     version: '1.2.3',
     output: { line, error: line, raw: line, rawError: line },
     env: {},
@@ -46,7 +32,7 @@ describe('brick-agent quota set', () => {
   it('tells the claim that the PV is of, leaves it, or has it forgotten', async () => {
     for (const flags of [[], ['--claim', 'shop/data-db-0'], ['--no-claim']])
       await quota('set', 'pvc-1', '1Gi', ...flags);
-    expect(services.quotas.calls).toEqual([
+    expect(api.services.quotas.calls).toEqual([
       'set pvc-1 1073741824',
       'set pvc-1 1073741824 shop/data-db-0',
       'set pvc-1 1073741824 unclaimed',
@@ -57,7 +43,7 @@ describe('brick-agent quota set', () => {
     'takes %s for no claim, and asks for nothing',
     async (text) => {
       const { code, out } = await quota('set', 'pvc-1', '1Gi', '--claim', text);
-      expect([code, services.quotas.calls]).toEqual([2, []]);
+      expect([code, api.services.quotas.calls]).toEqual([2, []]);
       expect(out).toContain('Not a claim: ');
     },
   );
@@ -69,7 +55,7 @@ describe('brick-agent quota set', () => {
       'It is of the claim shop/data-pvc-1, as its quota was told.',
     );
     expect((await quota('list')).out).toMatch(/^PV +CLAIM +LIMIT/);
-    services.quotas.limits.delete('pvc-1');
+    api.services.quotas.limits.delete('pvc-1');
     expect((await quota('list')).out).toMatch(/^PV +LIMIT/);
   });
 });
