@@ -36,11 +36,29 @@ export class DirectoryCache {
     return listing.names;
   }
 
-  /** Drops listings that were not asked for since the last sweep. @returns what all others stand for, by path below the root */
-  sweep(): Map<string, FileStamp | undefined> {
+  /** Drops listings that were not asked for since the last sweep. */
+  sweep(): void {
     this.#listings = this.#used;
     this.#used = new Map();
-    return new Map(Array.from(this.#listings, ([path, { stamp }]) => [path, stamp]));
+  }
+
+  get isEmpty(): boolean {
+    return this.#listings.size === 0;
+  }
+
+  /** Whether it was asked for before the last sweep, be there such a directory or not. */
+  has(path: string): boolean {
+    return this.#listings.has(path);
+  }
+
+  /** What its listing stands for; undefined also where there was no such directory. */
+  stampOf(path: string): FileStamp | undefined {
+    return this.#listings.get(path)?.stamp;
+  }
+
+  /** What each listing stands for, by path below the root. */
+  *stamps(): Generator<[string, FileStamp | undefined]> {
+    for (const [path, { stamp }] of this.#listings) yield [path, stamp];
   }
 
   /** What was listed may have been elsewhere. */

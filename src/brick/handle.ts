@@ -61,6 +61,15 @@ export class DirectoryHandle implements Disposable {
     return this.#realPath;
   }
 
+  /** Whether the kernel says that it lies there. @param path in ASCII, as which the kernel's answer is decoded in no time */
+  liesAt(path: string): boolean {
+    try {
+      return fs.readlinkSync(this.path) === path;
+    } catch {
+      return false;
+    }
+  }
+
   /** As `realPath`, for those who may be led elsewhere by it; undefined also when it cannot be written in ASCII. */
   asciiPath(): string | undefined {
     const path = this.realPath();
@@ -135,19 +144,21 @@ export class DirectoryHandle implements Disposable {
  * @throws AgentError `BadRequest` for a path that is not of plain components or that enters `.glusterfs`, `BrickIo`
  */
 export function openBelow(root: DirectoryHandle, path: string): DirectoryHandle | undefined {
-  const names = path.split('/');
-  if (names[0] === '.glusterfs') throw new AgentError('BadRequest', `${path}: .glusterfs is not for quotas`);
-  return openAtOnce(root, path, names) ?? openStepwise(root, names);
+  if (path === '.glusterfs' || path.startsWith('.glusterfs/')) {
+    throw new AgentError('BadRequest', `${path}: .glusterfs is not for quotas`);
+  }
+  return openAtOnce(root, path) ?? openStepwise(root, path.split('/'));
 }
 
 /**
  * One system call in place of seven: what the kernel says was opened must be that very path, so no component of it was a
- * symlink. Whatever is odd is left to the slow way.
+ * symlink, empty, `.` or `..`. Whatever is odd is left to the slow way.
  */
-function openAtOnce(root: DirectoryHandle, path: string, names: readonly string[]): DirectoryHandle | undefined {
-  if (NOT_ASCII.test(path) || !names.every(isComponent)) return undefined;
+function openAtOnce(root: DirectoryHandle, path: string): DirectoryHandle | undefined {
+  const rootPath = root.asciiPath();
+  if (rootPath === undefined || NOT_ASCII.test(path)) return undefined;
   const handle = DirectoryHandle.tryOpen(`${root.path}/${path}`);
-  if (handle === undefined || handle.realPath() === `${root.realPath()}/${path}`) return handle;
+  if (handle === undefined || handle.liesAt(`${rootPath}/${path}`)) return handle;
   handle.close();
   return undefined;
 }

