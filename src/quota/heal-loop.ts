@@ -12,7 +12,7 @@ export interface HealLoopPorts {
 export interface HealLoopOptions {
   ports: HealLoopPorts;
   /** PVs that are namespaces on the backend. */
-  targets: () => { pv: string; path: string }[];
+  targets: () => Target[];
   /** The name under which other bricks blame this one, e.g. `pool1-client-2`. */
   own: string;
   /** Told after every look. */
@@ -25,10 +25,17 @@ export interface HealLoopOptions {
 
 /** Rises in a row, look by look, that make a loop. A client that changes the directory again and again stops at some time. */
 const RISES = 3;
+/** Between two looks at one whose blame may be growing, in milliseconds: a heal that goes round tries some three times a second (measured on 11.1). */
+const LOOK_AGAIN_MS = 1_000;
 /** A remedy that did not help is tried again after this long, in milliseconds: each try is a moment in which the backend lacks the namespace. */
 const TRY_AGAIN_MS = 60_000;
 /** PVs in one look, in turns; some 60 µs each in the worker. */
 const MAX_PER_PASS = 1_000;
+
+interface Target {
+  pv: string;
+  path: string;
+}
 
 interface Seen {
   metadata: number;
@@ -65,10 +72,19 @@ export class HealLoops {
     return this.#remedies;
   }
 
-  /** @throws AgentError when the brick's directory does not answer */
+  /** A look; where this copy's blame is new or has grown, more of them until that is a loop or none. @throws AgentError when the brick's directory does not answer */
   async pass(signal: AbortSignal): Promise<void> {
-    const all = this.#options.targets();
-    const some = this.#turn(all);
+    let some = this.#turn(this.#options.targets());
+    for (let looks = 0; looks <= RISES; looks += 1) {
+      some = await this.#lookAt(some, signal);
+      if (some.length === 0) return;
+      if (looks < RISES) await this.#options.clock.sleep(LOOK_AGAIN_MS, signal);
+    }
+  }
+
+  /** @returns those of which another look soon would tell more */
+  async #lookAt(some: readonly Target[], signal: AbortSignal): Promise<Target[]> {
+    const open: Target[] = [];
     const blames = await this.#options.ports.blames(
       some.map(({ path }) => path),
       signal,
@@ -78,13 +94,16 @@ export class HealLoops {
     for (const [index, target] of some.entries()) {
       for (const blame of blames[index] ?? []) {
         const key = `${target.path}\n${blame.name}`;
-        const seen = this.#look(this.#seen.get(key), blame);
+        const before = this.#seen.get(key);
+        const seen = this.#look(before, blame);
         kept.set(key, seen);
         if (seen.rises >= RISES) await this.#act(target, blame.name, seen, signal);
+        else if (blame.name === this.#options.own && isOpen(before, seen, blame)) open.push(target);
       }
     }
     this.#seen = kept;
     this.#options.take(this.#sinks());
+    return open;
   }
 
   /** The copy that is healed, by the name under which others blame it, by path of the directory whose heal goes round. */
@@ -110,7 +129,7 @@ export class HealLoops {
     return { metadata, rises: rose ? before.rises + 1 : 0, triedAt, warned: rose && before.warned };
   }
 
-  async #act(target: { pv: string; path: string }, name: string, seen: Seen, signal: AbortSignal): Promise<void> {
+  async #act(target: Target, name: string, seen: Seen, signal: AbortSignal): Promise<void> {
     const { own, remedy, clock, log, ports } = this.#options;
     const isOurs = name === own;
     if (!isOurs || !remedy) {
@@ -123,12 +142,18 @@ export class HealLoops {
       return;
     }
     if (clock.monotonic() - seen.triedAt < TRY_AGAIN_MS) return;
-    seen.triedAt = clock.monotonic();
+    // The heal that goes round takes the blame away and sets it again: where that is just so, the next look tries.
     if (!(await ports.freeNamespace(target.path, signal))) return;
+    seen.triedAt = clock.monotonic();
     this.#remedies += 1;
     log.warn(
       { pv: target.pv, audit: true },
       "the metadata heal of this PV's directory went round: its namespace was removed from this brick's backend, for the heal to set it again",
     );
   }
+}
+
+/** Blamed for metadata alone, and that is new or has grown. What stays as it is waits for something else. */
+function isOpen(before: Seen | undefined, { rises }: Seen, { data, metadata, entry }: Blame): boolean {
+  return data === 0 && entry === 0 && metadata > 0 && (before === undefined || rises > 0);
 }

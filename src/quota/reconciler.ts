@@ -68,7 +68,10 @@ export class Reconciler {
 
   /** A heal of the directory is to set its namespace on the disk: it is not written here for a while. */
   leaveToHeal(path: string): void {
-    this.#leftToHeal.set(path, this.#clock.monotonic() + LEFT_TO_HEAL_MS);
+    const now = this.#clock.monotonic();
+    // Asked for again and again it is no reason to leave a directory without its namespace for good.
+    if (now < (this.#leftToHeal.get(path) ?? now)) return;
+    this.#leftToHeal.set(path, now + LEFT_TO_HEAL_MS);
   }
 
   /**

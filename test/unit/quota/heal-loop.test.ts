@@ -9,13 +9,21 @@ const TARGET = { pv: 'a', path: 'subvol/ab/cd/a' };
 const signal = new AbortController().signal;
 
 let clock: ManualClock;
-let blames: Blame[];
+/** What the next looks find. */
+let coming: Blame[][];
+/** What the last look found, and so do all for which nothing else is to come. */
+let last: Blame[];
+/** Whether the namespace can be removed at this moment. */
+let isFree: boolean;
 let freed: string[];
 let warnings: string[];
 let sinks: ReadonlyMap<string, string>;
 
 beforeEach(() => {
   clock = new ManualClock();
+  coming = [];
+  last = [];
+  isFree = true;
   freed = [];
   warnings = [];
 });
@@ -23,10 +31,13 @@ beforeEach(() => {
 function create(remedy = true): HealLoops {
   return new HealLoops({
     ports: {
-      blames: async (paths) => paths.map(() => blames),
+      blames: async (paths) => {
+        last = coming.shift() ?? last;
+        return paths.map(() => last);
+      },
       freeNamespace: async (path) => {
-        freed.push(path);
-        return true;
+        if (isFree) freed.push(path);
+        return isFree;
       },
     },
     targets: () => [TARGET],
@@ -38,13 +49,24 @@ function create(remedy = true): HealLoops {
   });
 }
 
-/** One look for each value of the metadata counter. */
+/** A pass and the pause after it. @returns how long it took, in milliseconds */
+async function pass(loops: HealLoops): Promise<number> {
+  const start = clock.monotonic();
+  const state = { isOver: false };
+  const running = loops.pass(signal).finally(() => (state.isOver = true));
+  await clock.advance(0);
+  while (!state.isOver) await clock.advance(500);
+  await running;
+  const took = clock.monotonic() - start;
+  await clock.advance(5_000);
+  return took;
+}
+
+/** As many passes as it takes to see each value of the metadata counter. */
 async function look(loops: HealLoops, counters: number[], blame: Partial<Blame> = {}): Promise<void> {
-  for (const metadata of counters) {
-    blames = [{ name: OWN, data: 0, metadata, entry: 0, ...blame }];
-    await loops.pass(signal);
-    await clock.advance(5_000);
-  }
+  coming = counters.map((metadata) => [{ name: OWN, data: 0, metadata, entry: 0, ...blame }]);
+  do await pass(loops);
+  while (coming.length > 0);
 }
 
 describe('HealLoops', () => {
@@ -52,13 +74,38 @@ describe('HealLoops', () => {
     const loops = create();
     await look(loops, [1, 2, 3]);
     expect([freed, loops.active]).toEqual([[], 0]);
-    await look(loops, [4]);
+    await look(loops, [4, 5, 6]);
     expect([freed, loops.active, loops.remedies]).toEqual([[TARGET.path], 1, 1]);
     expect([...sinks]).toEqual([[TARGET.path, OWN]]);
-    blames = [];
-    await loops.pass(signal);
+    coming = [[]];
+    await pass(loops);
     expect(loops.active).toBe(0);
     expect(sinks.size).toBe(0);
+  });
+
+  it('looks again after a second while the own blame is new or grows, and not otherwise', async () => {
+    const growing = [1, 2, 3, 4, 5].map((metadata) => [{ name: OWN, data: 0, metadata, entry: 0 }]);
+    const loops = create();
+    coming = [...growing];
+    expect(await pass(loops)).toBe(3_000);
+    expect(freed).toHaveLength(1);
+    expect(await pass(loops)).toBe(0);
+    coming = [[{ name: OWN, data: 0, metadata: 7, entry: 0 }]];
+    const waiting = create();
+    expect(await pass(waiting)).toBe(1_000);
+    expect(await pass(waiting)).toBe(0);
+    coming = growing.map((blames) => blames.map((blame) => ({ ...blame, name: 'vol1-client-0' })));
+    expect(await pass(create())).toBe(0);
+  });
+
+  it('tries at the next look when the namespace could not be removed just then', async () => {
+    isFree = false;
+    const loops = create();
+    await look(loops, [1, 2, 3, 4]);
+    expect([freed, loops.active, loops.remedies]).toEqual([[], 1, 0]);
+    isFree = true;
+    await look(loops, [5]);
+    expect([freed, loops.remedies]).toEqual([[TARGET.path], 1]);
   });
 
   it.each<[string, number[], Partial<Blame>]>([
