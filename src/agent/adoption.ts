@@ -61,9 +61,9 @@ export class Adoption implements AdoptPorts {
       ports: this,
       targets,
       refusal: this.#refusal(),
-      // One agent of the set begins; the others follow it.
-      automatic:
-        config.quotaAdoption === 'auto' && this.#isReplicated() && brickSetOf(config)?.first === config.brickIndex,
+      // Each for what its own brick has outside, which may be on that brick alone: a heal brings it there. Where the whole set has it, whoever enters first
+      // leads, and the others find nothing left.
+      automatic: config.quotaAdoption === 'auto' && config.volumeType !== 'Replica1',
       clock,
       log,
       wake,

@@ -6,6 +6,7 @@ import type { AdoptView } from '../quota/adopter.ts';
 import type { PvState, QuotaView } from '../quota/pv-state.ts';
 import { decodeRecord } from '../quota/record.ts';
 import type { VolfileStatus } from '../volfile/status.ts';
+import type { Adoption } from './adoption.ts';
 import type { Agent } from './agent.ts';
 import { runChecks } from './health.ts';
 import { processState } from './process-state.ts';
@@ -127,7 +128,7 @@ export function scanStatusView({ quota: { scanner } }: Agent): ScanStatusView {
 }
 
 export function adoptionView(view: AdoptView): AdoptionStatusView {
-  const { pv, state, step, message, startedAt, finishedAt, directories, wrong } = view;
+  const { pv, state, step, message, startedAt, finishedAt, directories, wrong, againAt } = view;
   return {
     pv,
     state,
@@ -137,16 +138,19 @@ export function adoptionView(view: AdoptView): AdoptionStatusView {
     finishedAt: time(finishedAt),
     directories,
     wrong: wrong ?? null,
+    againAt: time(againAt),
   };
+}
+
+function adoptionOf({ adopter }: Adoption, pv: string): AdoptionStatusView | undefined {
+  const view = adopter.get(pv);
+  return view === undefined ? undefined : adoptionView(view);
 }
 
 export function adoptionService({ config, quota: { adoption } }: Agent): AdoptionService {
   return {
     start: (pv) => adoptionView(adoption.adopter.start(pv)),
-    get: (pv) => {
-      const view = adoption.adopter.get(pv);
-      return view === undefined ? undefined : adoptionView(view);
-    },
+    get: (pv) => adoptionOf(adoption, pv),
     answer: async (question, signal) => {
       if (question.volumeId !== config.volumeId) {
         throw new AgentError('Conflict', `this is an agent of volume ${config.volumeId}`);
@@ -197,6 +201,7 @@ export function quotaService({ quota }: Agent): QuotaService {
       ...view.status,
       volumeUsage: usageOf?.(view.pv) ?? null,
       tampering: quota.guard?.tampering.of(view.pv) ?? null,
+      adoption: adoptionOf(quota.adoption, view.pv) ?? null,
     },
   });
   const shown = (view: QuotaView): ShownQuota => withUsage(view, quota.volumeUsages());

@@ -50,6 +50,8 @@ export interface AdoptView {
   directories: number;
   /** Still outside on them, as of the last audits; undefined: not known yet. */
   wrong: number | undefined;
+  /** When it is tried again by itself at the earliest; undefined: it is not. */
+  againAt: number | undefined;
 }
 
 export interface AdoptionTarget extends AuditTarget {
@@ -66,7 +68,7 @@ export interface AdopterOptions {
   targets: () => readonly AdoptionTarget[];
   /** Why it is refused on this brick for good; undefined: it is not. */
   refusal: string | undefined;
-  /** Whether PVs are adopted that an audit has found partly outside, without being asked for. */
+  /** Whether PVs are adopted that an audit of this brick has found partly outside, without being asked for. */
   automatic: boolean;
   clock: Clock;
   log: Log;
@@ -78,12 +80,14 @@ const MAX_ROUNDS = 3;
 /** Clients wait this long at most for a name, in milliseconds: then the locks are given up. */
 const LOCKED_DEADLINE_MS = 15_000;
 const STEP_DEADLINE_MS = 60_000;
-/** One that has failed is tried again after this, in milliseconds. */
-const TRY_AGAIN_MS = 30_000;
-/** One that could not begin, milliseconds: what it waits for is mostly over in a moment, as a write in flight is. */
-const WAIT_MIN_MS = 5000;
-const WAIT_MAX_MS = 30_000;
-const AUTOMATIC_AGAIN_MS = 300_000;
+/** One that has failed is tried again after this, in milliseconds, and after twice as long each time that it fails again. */
+const TRY_AGAIN_MIN_MS = 30_000;
+const TRY_AGAIN_MAX_MS = 300_000;
+/** One that could not begin, milliseconds: what it waits for is mostly over in a moment, as a write in flight is, or in 15 s, as a start of a brick is. */
+const WAIT_MIN_MS = 5_000;
+const WAIT_MAX_MS = 10_000;
+/** Between two by itself that succeed, in milliseconds: what a heal brings after the first is outside, too, and each holds the PV's names for a moment. */
+const AUTOMATIC_AGAIN_MS = 30_000;
 
 /**
  * Puts everything that a running brick has in memory below a PV into its namespace, so that a PV that had files before it
@@ -102,6 +106,11 @@ export class Adopter {
   /** Monotonic milliseconds before which a PV is not tried again by itself. */
   readonly #notBefore = new Map<string, number>();
   readonly #waits = new Map<string, Backoff>();
+  readonly #failures = new Map<string, Backoff>();
+  /** Somebody wants it, whatever audits say: until it has succeeded or failed. */
+  readonly #asked = new Set<string>();
+  /** Those whose journal says that they were begun: they are tried again wherever it is found. */
+  readonly #begun = new Set<string>();
 
   constructor(options: AdopterOptions) {
     this.#options = options;
@@ -123,6 +132,7 @@ export class Adopter {
       throw new AgentError('Conflict', 'a directory of the PV is a namespace of its own: see quota explain');
     }
     const known = this.#views.get(pv);
+    this.#asked.add(pv);
     if (known !== undefined && this.#isUnfinished(known)) return known;
     const view = this.#say(pv, { state: 'Pending', step: 'Queued', message: 'waits for its turn' });
     this.#queue.add(pv);
@@ -133,17 +143,47 @@ export class Adopter {
   /** One adoption at most. @throws AgentError `Aborted` */
   async pass(signal: AbortSignal): Promise<void> {
     const { refusal, targets } = this.#options;
-    if (refusal !== undefined) return;
     const all = targets();
-    for (const pv of this.#views.keys()) if (!all.some((target) => target.pv === pv)) this.#forget(pv);
+    this.#forgetOthers(all);
+    if (refusal !== undefined) {
+      this.#refuse(all, refusal);
+      return;
+    }
     const next = all.find(({ pv }) => this.#queue.has(pv)) ?? all.find((target) => this.#isDue(target));
     if (next !== undefined) await this.#adopt(next, signal);
   }
 
-  #isDue({ pv, begun, wrong, isNested }: AdoptionTarget): boolean {
-    const { clock, automatic } = this.#options;
-    if (clock.monotonic() < (this.#notBefore.get(pv) ?? 0)) return false;
-    return begun || this.#views.get(pv)?.state === 'Waiting' || (automatic && wrong > 0 && !isNested);
+  #isDue(target: AdoptionTarget): boolean {
+    const { pv, begun } = target;
+    if (this.#options.clock.monotonic() < (this.#notBefore.get(pv) ?? 0)) return false;
+    return begun || this.#asked.has(pv) || this.#isByItself(target);
+  }
+
+  #isByItself({ wrong, isNested }: AdoptionTarget): boolean {
+    return this.#options.automatic && wrong > 0 && !isNested;
+  }
+
+  /** PVs that are gone, and those that wait for what is over: another agent has led, or the brick has met it anew. */
+  #forgetOthers(all: readonly AdoptionTarget[]): void {
+    if (this.#views.size === 0) return;
+    const known = new Map(all.map((target) => [target.pv, target]));
+    for (const [pv, view] of this.#views) {
+      const target = known.get(pv);
+      if (target === undefined) this.#forget(pv);
+      else if (!target.begun && !this.#asked.has(pv) && !this.#isByItself(target)) {
+        if (view.state === 'Waiting') this.#forget(pv);
+        else view.againAt = undefined;
+      }
+    }
+  }
+
+  /** What would be done by itself elsewhere has to say why it is not. */
+  #refuse(all: readonly AdoptionTarget[], message: string): void {
+    for (const target of all) {
+      if (!this.#isByItself(target)) continue;
+      if (this.#views.get(target.pv)?.message !== message)
+        this.#say(target.pv, { state: 'Failed', step: 'Checking', message });
+    }
   }
 
   #isUnfinished({ state }: AdoptView): boolean {
@@ -158,23 +198,33 @@ export class Adopter {
     try {
       const why = await bounded('asking the bricks', signal, async (own) => await ports.enter(own));
       if (why !== undefined) {
-        const waits = this.#waits.get(pv) ?? new Backoff(WAIT_MIN_MS, WAIT_MAX_MS);
-        this.#waits.set(pv, waits);
-        this.#notBefore.set(pv, clock.monotonic() + waits.next());
-        this.#say(pv, { state: 'Waiting', message: why });
+        const againMs = this.#backoff(this.#waits, pv, WAIT_MIN_MS, WAIT_MAX_MS);
+        this.#say(pv, { state: 'Waiting', message: why, againAt: clock.now() + againMs });
         return;
       }
       this.#waits.delete(pv);
       await this.#run(target, signal);
     } catch (error) {
       if (isAgentError(error, 'Aborted') && signal.aborted) throw error;
-      this.#notBefore.set(pv, clock.monotonic() + TRY_AGAIN_MS);
+      const againMs = this.#backoff(this.#failures, pv, TRY_AGAIN_MIN_MS, TRY_AGAIN_MAX_MS);
       this.stats.failed += 1;
-      this.#say(pv, { state: 'Failed', message: errorMessage(error) });
+      this.#asked.delete(pv);
+      const isAgain = this.#begun.has(pv) || this.#options.automatic;
+      const againAt = isAgain ? clock.now() + againMs : undefined;
+      this.#say(pv, { state: 'Failed', message: errorMessage(error), againAt });
       log.warn({ pv, err: error }, 'a PV was not adopted');
     } finally {
       ports.leave();
     }
+  }
+
+  /** @returns for how long it is not tried again, in milliseconds */
+  #backoff(backoffs: Map<string, Backoff>, pv: string, minMs: number, maxMs: number): number {
+    const backoff = backoffs.get(pv) ?? new Backoff(minMs, maxMs);
+    backoffs.set(pv, backoff);
+    const againMs = backoff.next();
+    this.#notBefore.set(pv, this.#options.clock.monotonic() + againMs);
+    return againMs;
   }
 
   async #run(target: AuditTarget, signal: AbortSignal): Promise<void> {
@@ -182,6 +232,7 @@ export class Adopter {
     const { pv } = target;
     await this.#everywhere('check', target, signal);
     await ports.journal(target, true, signal);
+    this.#begun.add(pv);
     faultPoint('adopt-journal');
     let wrong = 0;
     let why: string | undefined;
@@ -198,13 +249,16 @@ export class Adopter {
       if (wrong === 0) break;
     }
     await ports.journal(target, false, signal);
+    this.#begun.delete(pv);
     faultPoint('adopt-forgotten');
-    this.#notBefore.set(pv, clock.monotonic() + AUTOMATIC_AGAIN_MS);
     const { directories = 0 } = this.#views.get(pv) ?? {};
     if (wrong > 0) {
       const reason = why === undefined ? '' : `: ${why}`;
       throw new AgentError('Conflict', `${wrong} files and directories are still counted for something else${reason}`);
     }
+    this.#notBefore.set(pv, clock.monotonic() + AUTOMATIC_AGAIN_MS);
+    this.#failures.delete(pv);
+    this.#asked.delete(pv);
     this.#say(pv, {
       state: 'Succeeded',
       step: 'Done',
@@ -253,6 +307,9 @@ export class Adopter {
     this.#queue.delete(pv);
     this.#notBefore.delete(pv);
     this.#waits.delete(pv);
+    this.#failures.delete(pv);
+    this.#asked.delete(pv);
+    this.#begun.delete(pv);
   }
 
   #say(pv: string, { restarted = false, ...change }: Partial<AdoptView> & { restarted?: boolean }): AdoptView {
@@ -263,12 +320,15 @@ export class Adopter {
       state: 'Pending',
       step: 'Queued',
       message: '',
-      startedAt: now,
+      // One that waits is the same one at each try.
+      startedAt: known?.state === 'Waiting' ? known.startedAt : now,
       finishedAt: undefined,
       directories: 0,
       wrong: undefined,
+      againAt: undefined,
     };
-    const view = { ...(known === undefined || restarted || change.state === 'Pending' ? fresh : known), ...change };
+    const before = known === undefined || restarted || change.state === 'Pending' ? fresh : known;
+    const view = { ...before, againAt: undefined, ...change };
     view.finishedAt = view.state === 'Succeeded' || view.state === 'Failed' ? now : undefined;
     this.#views.set(pv, view);
     return view;

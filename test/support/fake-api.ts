@@ -94,6 +94,7 @@ export function quotaView(pv: string, limitBytes: bigint | null): ShownQuota {
       },
       refusedWrites: { lastAt: null, since: '2026-11-01T00:00:00.000Z' },
       tampering: { off: 0, faked: 0 },
+      adoption: null,
       observedGeneration: 1,
       conditions: [condition('OnDisk'), condition('Live'), condition('Enforced', 'Unknown', 'NotAudited')],
     },
@@ -240,6 +241,7 @@ function adoptionView(pv: string): AdoptionStatusView {
     finishedAt: null,
     directories: 0,
     wrong: null,
+    againAt: null,
   };
 }
 

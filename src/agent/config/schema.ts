@@ -255,7 +255,7 @@ export const configSchema = Type.Object(
     }),
     quotaAdoption: word(['off', 'auto'], {
       description:
-        'Whether the running bricks of a replica set are made to count all of a PV whose audit says PartlyEnforced; off: only on request.',
+        "Whether the running bricks of a replica set are made to count all of a PV of which an audit of this agent's brick says PartlyEnforced; off: only on request.",
       default: 'off',
     }),
     quotaHealLoops: word(['end', 'report', 'off'], {

@@ -113,6 +113,25 @@ export const volumeUsageSchema = Type.Object(
   },
 );
 
+export const adoptionSchema = Type.Object(
+  {
+    pv: Type.String(),
+    state: Type.Enum(['Pending', 'Running', 'Waiting', 'Succeeded', 'Failed']),
+    step: Type.Enum(['Queued', 'Checking', 'Directories', 'Files', 'Done']),
+    message: Type.String(),
+    startedAt: Time,
+    finishedAt: Nullable(Time),
+    directories: Type.Integer({ minimum: 0, description: 'Put in their place, on all bricks of the set together.' }),
+    wrong: Nullable(
+      Type.Integer({ minimum: 0, description: 'Files and directories that are still outside, as last audited.' }),
+    ),
+    againAt: Nullable(
+      Type.String({ format: 'date-time', description: 'When it is tried again by itself, at the earliest.' }),
+    ),
+  },
+  { description: 'How far the running bricks are with taking a PV into their count as a whole.' },
+);
+
 /** What else is wrong with one, its reader tells in words. */
 const claimSchema = Type.Object(
   {
@@ -160,6 +179,7 @@ export const quotaViewSchema = Type.Object({
     usage: usageSchema,
     volumeUsage: Nullable(volumeUsageSchema),
     repair: Nullable(repairSchema),
+    adoption: Nullable(adoptionSchema),
     refusedWrites: Type.Object(
       { lastAt: Nullable(Type.String({ format: 'date-time' })), since: Nullable(Type.String({ format: 'date-time' })) },
       {
@@ -208,22 +228,6 @@ export const peerQuotasSchema = Type.Object({
     description: "This brick's own count of each PV; empty on a volume without distribution.",
   }),
 });
-
-export const adoptionSchema = Type.Object(
-  {
-    pv: Type.String(),
-    state: Type.Enum(['Pending', 'Running', 'Waiting', 'Succeeded', 'Failed']),
-    step: Type.Enum(['Queued', 'Checking', 'Directories', 'Files', 'Done']),
-    message: Type.String(),
-    startedAt: Time,
-    finishedAt: Nullable(Time),
-    directories: Type.Integer({ minimum: 0, description: 'Put in their place, on all bricks of the set together.' }),
-    wrong: Nullable(
-      Type.Integer({ minimum: 0, description: 'Files and directories that are still outside, as last audited.' }),
-    ),
-  },
-  { description: 'How far the running bricks are with taking a PV into their count as a whole.' },
-);
 
 const adoptQuestion = {
   volumeId: Type.String(),

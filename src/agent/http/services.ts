@@ -42,9 +42,13 @@ import type {
 
 /** What the routes need of the agent; the tests give them fakes, the agent gives them itself. */
 
-/** `volumeUsage`: null where the volume is not distributed. `tampering`: null where nobody looks. */
+/** `volumeUsage`: null where the volume is not distributed. `tampering`: null where nobody looks. `adoption`: null where there was none. */
 export type ShownQuota = QuotaView & {
-  status: { volumeUsage: VolumeUsageView | null; tampering: TamperingCounts | null };
+  status: {
+    volumeUsage: VolumeUsageView | null;
+    tampering: TamperingCounts | null;
+    adoption: AdoptionStatusView | null;
+  };
 };
 
 export interface QuotaService {

@@ -11,6 +11,7 @@ import { driftText, repairLine } from './quota-repair.ts';
 import { colourStatus, printable } from '../table.ts';
 
 type QuotaItem = QuotaList['items'][number];
+type Status = QuotaItem['status'];
 
 /** What to do, by condition and reason. A reason that is not here needs nothing, or says it in its own message. */
 const ADVICE: Record<string, string> = {
@@ -40,6 +41,8 @@ const ADVICE: Record<string, string> = {
   'HealEnds MetadataHealLoop': 'nothing where quotaHealLoops is end on the brick that is healed; else see the message',
   'BelowSoftLimit Above': 'make room, or resize the PV',
 };
+
+const ADOPTED_ADVICE = 'wait: the running bricks are made to count all of it, see its adoption above';
 
 const VOLUME_ADVICE =
   "have an agent beside the bricks of every subvolume, and all of them in each other's peers: brick-agent doctor tells which do not answer";
@@ -82,6 +85,7 @@ function print(output: Output, view: QuotaItem, advice: readonly string[]): void
   const drift = driftText(status.usage.driftBytes);
   if (drift !== undefined) output.line(`At the last scan that was ${drift}.`);
   if (status.repair !== null) output.line(`Counter at ${status.repair.at}: ${repairLine(status.repair)}.`);
+  if (status.adoption !== null) output.line(`${printable(adoptionText(status.adoption))}.`);
   output.line(`${refusedText(status.refusedWrites)}.`);
   for (const line of tamperingTexts(status.tampering)) output.line(`${line}.`);
   for (const { type, status: value, reason, message } of status.conditions) {
@@ -103,7 +107,7 @@ function peerText({ source, agents }: NonNullable<QuotaItem['spec']['sources'][n
 const PEER_SOURCES = { Api: 'the API', File: 'the quota file', Kadalu: "Kadalu's info file" };
 
 /** Whose word the sum is made of, and whose is missing. */
-function volumeLines(usage: QuotaItem['status']['volumeUsage']): string[] {
+function volumeLines(usage: Status['volumeUsage']): string[] {
   if (usage === null) return [];
   const parts = usage.parts.map(({ subvolume, usedBytes, ageSeconds, agent }) => {
     return `subvolume ${subvolume}: ${formatBytes(BigInt(usedBytes))}, by the agent at ${agent} ${ageSeconds} s ago`;
@@ -124,7 +128,14 @@ function nothingToDo({ spec, status }: QuotaItem): string {
 }
 
 /** One sentence, without the full stop. */
-function refusedText({ lastAt, since }: QuotaItem['status']['refusedWrites']): string {
+function adoptionText({ state, message, startedAt, finishedAt, againAt }: NonNullable<Status['adoption']>): string {
+  const when = finishedAt === null ? `since ${startedAt}` : `at ${finishedAt}`;
+  const again = againAt === null ? '' : `; it is tried again by itself, at ${againAt} at the earliest`;
+  return `Adoption by the running bricks, ${state} ${when}: ${message}${again}`;
+}
+
+/** One sentence, without the full stop. */
+function refusedText({ lastAt, since }: Status['refusedWrites']): string {
   if (lastAt !== null) return `A write was refused for want of quota last at ${lastAt}, by the brick's log`;
   return since === null
     ? "Whether writes were refused is not known: the brick's log is not to be read (brickLogFile)"
@@ -132,7 +143,7 @@ function refusedText({ lastAt, since }: QuotaItem['status']['refusedWrites']): s
 }
 
 /** Sentences without the full stop; none where nothing was found, or nobody looks. */
-function tamperingTexts(tampering: QuotaItem['status']['tampering']): string[] {
+function tamperingTexts(tampering: Status['tampering']): string[] {
   const { off, faked } = tampering ?? { off: 0, faked: 0 };
   return [
     ...(off === 0
@@ -152,10 +163,16 @@ function times(count: number): string {
   return count === 1 ? 'once' : `${count} times`;
 }
 
+function isComing(adoption: Status['adoption']): boolean {
+  return adoption !== null && ['Pending', 'Running', 'Waiting'].includes(adoption.state);
+}
+
 function adviceFor({ status }: QuotaItem): string[] {
-  const advice = status.conditions.flatMap(({ type, status: value, reason }) =>
-    value === 'True' ? [] : (ADVICE[`${type} ${reason}`] ?? []),
-  );
+  const advice = status.conditions.flatMap(({ type, status: value, reason }) => {
+    if (value === 'True') return [];
+    const isAdopted = reason === 'PartlyEnforced' && isComing(status.adoption);
+    return isAdopted ? ADOPTED_ADVICE : (ADVICE[`${type} ${reason}`] ?? []);
+  });
   return isSummedUp(status.volumeUsage) ? advice : [...advice, VOLUME_ADVICE];
 }
 

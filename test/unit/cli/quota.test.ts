@@ -82,6 +82,33 @@ describe('quota explain', () => {
     expect(text()).toContain('told a false usage of it 2 times');
   });
 
+  it('tells how far an adoption is, what it waits for and when it is tried again, and advises to wait as long as it comes', async () => {
+    change('Enforced', 'False', 'PartlyEnforced');
+    const adoption = {
+      pv: 'pvc-1',
+      state: 'Waiting' as const,
+      step: 'Checking' as const,
+      message: 'PeerStarting: brick 2 serves for 3 s only',
+      startedAt: '2026-01-01T00:00:00.000Z',
+      finishedAt: null,
+      directories: 0,
+      wrong: null,
+      againAt: '2026-01-01T00:00:08.000Z',
+    };
+    view.status.adoption = adoption;
+    expect(await quotaExplain(client, output, false, 'pvc-1')).toBe(1);
+    expect(text()).toContain(
+      'Adoption by the running bricks, Waiting since 2026-01-01T00:00:00.000Z: PeerStarting: brick 2 serves for 3 s only; it is tried again by itself, at 2026-01-01T00:00:08.000Z at the earliest.',
+    );
+    expect(text()).toMatch(/To do:\n {2}wait: /);
+    printed = '';
+    const finishedAt = '2026-01-01T00:00:09.000Z';
+    view.status.adoption = { ...adoption, state: 'Failed', message: 'not tried on Arbiter', finishedAt, againAt: null };
+    expect(await quotaExplain(client, output, false, 'pvc-1')).toBe(1);
+    expect(text()).toContain('Failed at 2026-01-01T00:00:09.000Z: not tried on Arbiter.');
+    expect(text()).toMatch(/To do:\n {2}brick-agent quota adopt/);
+  });
+
   it.each<[string, 'False' | 'Unknown', string]>([
     ['OnDisk', 'False', 'DirectoryMissing'],
     ['OnDisk', 'Unknown', 'BrickFenced'],

@@ -187,15 +187,19 @@ describe('Adopter', () => {
     expect(adopter.start('pvc-1').state).toBe('Waiting');
     await adopter.pass(signal);
     expect(set.calls).toEqual(['enter']);
-    // Asked again soon at first, as a write in flight is over in a moment, and then less and less.
+    // Asked again soon at first, as a write in flight is over in a moment, and then every 5 to 10 s.
     for (let second = 0; second < 120; second += 1) {
       await clock.advance(1000);
       await adopter.pass(signal);
     }
-    expect(set.calls.length).toBeGreaterThan(5);
-    expect(set.calls.length).toBeLessThan(14);
+    expect(set.calls.length).toBeGreaterThan(12);
+    expect(set.calls.length).toBeLessThan(26);
+    expect(adopter.get('pvc-1')).toMatchObject({ startedAt: clock.now() - 120_000 });
+    const again = (adopter.get('pvc-1')?.againAt ?? 0) - clock.now();
+    expect(again).toBeGreaterThan(0);
+    expect(again).toBeLessThanOrEqual(10_000);
     set.why = undefined;
-    await clock.advance(30_000);
+    await clock.advance(10_000);
     await adopter.pass(signal);
     expect(adopter.get('pvc-1')?.state).toBe('Succeeded');
   });
@@ -214,6 +218,73 @@ describe('Adopter', () => {
     await clock.advance(600_000);
     await adopter.pass(signal);
     expect(set.calls).toHaveLength(calls);
+  });
+
+  it('does it again soon when more has come to be outside since, as by a second heal', async () => {
+    wrong = 1;
+    const adopter = create({ automatic: true });
+    await adopter.pass(signal);
+    expect(adopter.stats.succeeded).toBe(1);
+    await clock.advance(29_000);
+    await adopter.pass(signal);
+    expect(adopter.stats.succeeded).toBe(1);
+    await clock.advance(1_000);
+    await adopter.pass(signal);
+    expect(adopter.stats.succeeded).toBe(2);
+  });
+
+  it('tries one that fails again and again ever more seldom, and says when', async () => {
+    wrong = 1;
+    set.outside = Array.from({ length: 100 }, () => 1);
+    const adopter = create({ automatic: true });
+    for (let second = 0; second < 1_200; second += 1) {
+      await adopter.pass(signal);
+      await clock.advance(1_000);
+    }
+    expect(adopter.stats.failed).toBeGreaterThan(4);
+    expect(adopter.stats.failed).toBeLessThan(12);
+    const { state, againAt = 0 } = adopter.get('pvc-1') ?? {};
+    expect(state).toBe('Failed');
+    expect(againAt).toBeGreaterThan(clock.now() - 1_000);
+    // Over without it.
+    wrong = 0;
+    await adopter.pass(signal);
+    expect(adopter.get('pvc-1')).toMatchObject({ state: 'Failed', againAt: undefined });
+    // On request it is not tried again by itself.
+    wrong = 1;
+    const asked = create();
+    asked.start('pvc-1');
+    await asked.pass(signal);
+    expect(asked.get('pvc-1')).toMatchObject({ state: 'Failed', againAt: undefined });
+  });
+
+  it('waits for nothing that is over: another agent has led, but what was asked for is done', async () => {
+    wrong = 2;
+    set.why = 'PeerStopping: brick 0 is about to be stopped';
+    const adopter = create({ automatic: true });
+    await adopter.pass(signal);
+    expect(adopter.get('pvc-1')).toMatchObject({ state: 'Waiting' });
+    wrong = 0;
+    await clock.advance(10_000);
+    await adopter.pass(signal);
+    expect(adopter.get('pvc-1')).toBeUndefined();
+    expect(set.calls).toEqual(['enter']);
+    adopter.start('pvc-1');
+    await adopter.pass(signal);
+    set.why = undefined;
+    await clock.advance(10_000);
+    await adopter.pass(signal);
+    expect(adopter.get('pvc-1')).toMatchObject({ state: 'Succeeded' });
+  });
+
+  it('says why it does not do by itself what it would', async () => {
+    const adopter = create({ automatic: true, refusal: 'not on Disperse' });
+    await adopter.pass(signal);
+    expect(adopter.get('pvc-1')).toBeUndefined();
+    wrong = 1;
+    await adopter.pass(signal);
+    expect(adopter.get('pvc-1')).toMatchObject({ state: 'Failed', message: 'not on Disperse', againAt: undefined });
+    expect(set.calls).toEqual([]);
   });
 
   it('refuses what cannot be', async () => {
