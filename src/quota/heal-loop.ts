@@ -74,12 +74,21 @@ export class HealLoops {
 
   /** A look; where this copy's blame is new or has grown, more of them until that is a loop or none. @throws AgentError when the brick's directory does not answer */
   async pass(signal: AbortSignal): Promise<void> {
-    let some = this.#turn(this.#options.targets());
+    const all = this.#options.targets();
+    this.#forgetOthers(all);
+    let some = this.#turn(all);
     for (let looks = 0; looks <= RISES; looks += 1) {
       some = await this.#lookAt(some, signal);
       if (some.length === 0) return;
       if (looks < RISES) await this.#options.clock.sleep(LOOK_AGAIN_MS, signal);
     }
+  }
+
+  /** What comes back to a brick that was wiped is another directory, and its heal another loop. */
+  #forgetOthers(all: readonly Target[]): void {
+    if (this.#seen.size === 0) return;
+    const paths = new Set(all.map(({ path }) => path));
+    for (const key of this.#seen.keys()) if (!paths.has(key.slice(0, key.indexOf('\n')))) this.#seen.delete(key);
   }
 
   /** @returns those of which another look soon would tell more */

@@ -13,6 +13,8 @@ let clock: ManualClock;
 let coming: Blame[][];
 /** What the last look found, and so do all for which nothing else is to come. */
 let last: Blame[];
+/** Whether the brick has the PV. */
+let isThere: boolean;
 /** Whether the namespace can be removed at this moment. */
 let isFree: boolean;
 let freed: string[];
@@ -24,6 +26,7 @@ beforeEach(() => {
   coming = [];
   last = [];
   isFree = true;
+  isThere = true;
   freed = [];
   warnings = [];
 });
@@ -40,7 +43,7 @@ function create(remedy = true): HealLoops {
         return isFree;
       },
     },
-    targets: () => [TARGET],
+    targets: () => (isThere ? [TARGET] : []),
     own: OWN,
     take: (taken) => (sinks = taken),
     remedy,
@@ -127,6 +130,17 @@ describe('HealLoops', () => {
     );
     expect(freed).toHaveLength(1);
     await look(loops, [16]);
+    expect(freed).toHaveLength(2);
+  });
+
+  it('does not wait for that minute where the brick was wiped since and is healed again', async () => {
+    const loops = create();
+    await look(loops, [1, 2, 3, 4]);
+    expect(freed).toHaveLength(1);
+    isThere = false;
+    await pass(loops);
+    isThere = true;
+    await look(loops, [1, 2, 3, 4]);
     expect(freed).toHaveLength(2);
   });
 
