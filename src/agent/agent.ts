@@ -1,6 +1,7 @@
 import type { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { BrickWorker } from '../brick/worker/client.ts';
+import { whyHealing } from '../heal/backlog.ts';
 import type { DaemonCrawls } from '../heal/daemon-crawls.ts';
 import type { DaemonLinks } from '../heal/daemon-links.ts';
 import type { HealTracker } from '../heal/tracker.ts';
@@ -352,8 +353,7 @@ export class Agent {
   /** Why objects of this brick's set wait for heal, as far as this brick's own index tells. */
   #healing(): string | undefined {
     if (this.config.volumeType === 'Replica1') return undefined;
-    const { state, message } = this.heal.status();
-    return state === 'Complete' ? undefined : message;
+    return whyHealing(this.heal.status());
   }
 
   #createWatch(): BrickWatch {

@@ -80,6 +80,15 @@ export interface BacklogView {
   etaSeconds: number | undefined;
 }
 
+/**
+ * Why a heal may be moving what is on this brick; undefined: none is. Names in entry-changes are only which part of a directory is to be healed: with no
+ * object waiting they are left over, as one is when two crawls meet, for up to ten minutes (seen on 11.1).
+ */
+export function whyHealing({ state, message, pending }: BacklogView): string | undefined {
+  const isLeftOver = pending.xattrop === 0 && (pending.entryChanges ?? 0) > 0;
+  return state === 'Complete' || isLeftOver ? undefined : message;
+}
+
 interface Look {
   /** Monotonic and wall-clock milliseconds. */
   at: number;

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Backlog, STALE_AFTER_MS, STALL_AFTER_MS } from '../../../src/heal/backlog.ts';
+import { Backlog, STALE_AFTER_MS, STALL_AFTER_MS, whyHealing } from '../../../src/heal/backlog.ts';
 import { ABSENT, atLeast, counts } from './counts.ts';
 
 const WALL = 1_700_000_000_000;
@@ -280,5 +280,30 @@ describe('Backlog, from Stalled', () => {
     look(1);
     expect(state()).toBe('Progressing/Waiting');
     expect(backlog.view(now).pendingSince).toBe(WALL + now);
+  });
+});
+
+describe('whyHealing', () => {
+  it('is nothing without objects that wait, also when names of what was healed are left over', () => {
+    look(0, 0);
+    expect(whyHealing(backlog.view(now))).toBeUndefined();
+    look(0, 1);
+    expect(whyHealing(backlog.view(now))).toBeUndefined();
+  });
+
+  it.each([
+    ['an object waits', counts(1, 0)],
+    ['objects are not counted', { ...counts(0, 1), xattrop: ABSENT }],
+    ['not all objects are counted', { ...counts(0, 1), xattrop: atLeast(0) }],
+    ['names are not counted', { ...counts(0), entryChanges: atLeast(0) }],
+  ])('is what is known where %s', (_, found) => {
+    backlog.observe(found, now, WALL);
+    expect(whyHealing(backlog.view(now))).toBe(backlog.view(now).message);
+  });
+
+  it('is that nothing is known, or an empty brick', () => {
+    expect(whyHealing(backlog.view(now))).toContain('not been looked at');
+    backlog.observe({ ...counts(0), isEmptyBrick: true }, now, WALL);
+    expect(whyHealing(backlog.view(now))).toContain('empty');
   });
 });
