@@ -45,6 +45,7 @@ export class ChangeWatch {
   #events = 0;
   #lost = false;
   #refused: string | undefined;
+  #revision = 0;
   readonly #max: number;
   readonly #ledgers: ReadLedger[] = [];
 
@@ -56,6 +57,11 @@ export class ChangeWatch {
   /** How many there are. */
   get size(): number {
     return this.#watchers.size;
+  }
+
+  /** Another one whenever another set of paths is watched. */
+  get revision(): number {
+    return this.#revision;
   }
 
   /** Why there are no more watches, though more were wanted; undefined: they are all there. */
@@ -138,6 +144,7 @@ export class ChangeWatch {
       watcher.on('change', (type, name) => this.#changed(path, type, name));
       watcher.on('error', () => this.#stale.add(path));
       this.#watchers.set(path, watcher);
+      this.#revision += 1;
       return true;
     } catch (error) {
       // What is gone is looked at by its name, and found gone.
@@ -149,6 +156,7 @@ export class ChangeWatch {
   #end(path: string): void {
     this.#watchers.get(path)?.close();
     this.#watchers.delete(path);
+    this.#revision += 1;
   }
 
   #changed(path: string, type: string, name: unknown): void {

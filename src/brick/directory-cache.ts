@@ -23,6 +23,7 @@ export interface Wanted {
 export class DirectoryCache {
   #listings = new Map<string, Listing>();
   #used = new Map<string, Listing>();
+  #paths: string[] | undefined;
 
   /**
    * @param isStill known to be unchanged since it was listed last
@@ -40,6 +41,7 @@ export class DirectoryCache {
   sweep(): void {
     this.#listings = this.#used;
     this.#used = new Map();
+    this.#paths = undefined;
   }
 
   get isEmpty(): boolean {
@@ -56,15 +58,16 @@ export class DirectoryCache {
     return this.#listings.get(path)?.stamp;
   }
 
-  /** What each listing stands for, by path below the root. */
-  *stamps(): Generator<[string, FileStamp | undefined]> {
-    for (const [path, { stamp }] of this.#listings) yield [path, stamp];
+  /** Below the root, of all listings. */
+  paths(): readonly string[] {
+    return (this.#paths ??= [...this.#listings.keys()]);
   }
 
   /** What was listed may have been elsewhere. */
   forget(): void {
     this.#listings.clear();
     this.#used.clear();
+    this.#paths = undefined;
   }
 
   #look(path: string, known: Listing | undefined, wanted: Wanted): Listing {

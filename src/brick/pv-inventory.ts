@@ -37,11 +37,11 @@ const HASH_PART = /^[0-9a-f]{2}$/;
 const CONTROL = /\p{Cc}/u;
 
 /**
- * Each so many looks also at the directories of the info files themselves. In between, a file that is known is looked at by its path, and for
- * a PV without one the directory that it would appear in; what is missed is a file without a PV's directory, for 20 s.
+ * The directories of the info files themselves are looked at by turns, each in so many looks. In between, a file that is known is looked at by its
+ * path, and for a PV without one the directory that it would appear in; what is missed is a file without a PV's directory, for a minute.
  */
-const ALL_EVERY = 10;
-/** And each so many also at the directories above those of PVs, watched or not: one may be in the place of another. */
+const INFO_LEAF_EVERY = 30;
+/** Each so many looks also at the directories above those of PVs, watched or not: one may be in the place of another. */
 const ABOVE_EVERY = 30;
 /** What else is watched and was not reported is looked at by turns, each in so many looks. */
 const WATCHED_EVERY = 150;
@@ -74,6 +74,10 @@ export class PvInventory {
   #last: Inventory | undefined;
   /** Of the info files' directories those in which that of a known PV would appear. */
   #awaiting = new Set<string>();
+  /** What is looked at each time, or watched: the directories of PVs and all above them, the info files, and where one would appear. */
+  #paths: string[] = [];
+  /** Those of them that had no watch in that revision of the watches. */
+  #withoutWatch: { revision: number | undefined; paths: readonly string[] } = { revision: undefined, paths: [] };
   /** Whether there is an inventory, and all that it was made of is known. */
   #isSeen = false;
   #looks = 0;
@@ -92,14 +96,13 @@ export class PvInventory {
   readonly #quotas: ReadLedger | undefined;
   readonly #blames: ReadLedger | undefined;
 
-  /** What is looked at each time, or watched: the directories of PVs and all above them, the info files, and where one would appear. */
+  /** The same, by path. */
   readonly #often = {
     has: (path: string): boolean => this.#directories.has(path) || this.#infos.has(path) || this.#awaiting.has(path),
     stampOf: (path: string): FileStamp | undefined =>
       this.#directories.stampOf(path) ??
       this.#infos.get(path)?.stamp ??
       (this.#awaiting.has(path) ? this.#infoLeaves.stampOf(path) : undefined),
-    stamps: (): Generator<[string, FileStamp | undefined]> => this.#oftenStamps(),
   };
 
   /** @param watch undefined: everything is looked at each time */
@@ -166,18 +169,33 @@ export class PvInventory {
   /** The path of something that is not what it was. */
   #changed(root: string): 'nothing' | 'all' | { path: string } {
     if (!this.#isSeen) return 'all';
-    const isTime = this.#looks % ABOVE_EVERY === 0;
-    let turn = this.#looks % WATCHED_EVERY;
-    for (const [path, stamp] of this.#often.stamps()) {
-      turn += 1;
-      const isTurn = turn % WATCHED_EVERY === 0 || (isTime && ABOVE.test(path));
-      if (!isTurn && this.#isKnown(path)) continue;
-      if (!isStill(`${root}/${path}`, stamp)) return { path };
+    for (const path of this.#toLookAt()) {
+      if (!isStill(`${root}/${path}`, this.#often.stampOf(path))) return { path };
       this.#due.delete(path);
     }
-    if (this.#looks % ALL_EVERY === 0)
-      for (const [path, stamp] of this.#infoLeaves.stamps()) if (!isStill(`${root}/${path}`, stamp)) return { path };
+    for (const path of everyNth(this.#infoLeaves.paths(), this.#looks, INFO_LEAF_EVERY)) {
+      if (!isStill(`${root}/${path}`, this.#infoLeaves.stampOf(path))) return { path };
+    }
     return 'nothing';
+  }
+
+  *#toLookAt(): Generator<string> {
+    if (this.#isSweep) {
+      yield* this.#paths;
+      return;
+    }
+    yield* this.#due;
+    yield* this.#notWatched();
+    yield* everyNth(this.#paths, this.#looks, WATCHED_EVERY);
+    if (this.#looks % ABOVE_EVERY === 0) yield* this.#paths.filter((path) => ABOVE.test(path));
+  }
+
+  #notWatched(): readonly string[] {
+    const watch = this.#watch;
+    if (watch !== undefined && watch.revision !== this.#withoutWatch.revision) {
+      this.#withoutWatch = { revision: watch.revision, paths: this.#paths.filter((path) => !watch.has(path)) };
+    }
+    return this.#withoutWatch.paths;
   }
 
   #isKnown(path: string): boolean {
@@ -193,6 +211,8 @@ export class PvInventory {
     this.#directories.sweep();
     this.#infoLeaves.sweep();
     this.#awaiting = this.#awaited(readKadalu ? inventory.places : []);
+    this.#paths = [...this.#directories.paths(), ...this.#infos.keys(), ...this.#awaiting];
+    this.#withoutWatch = { revision: undefined, paths: [] };
     this.#isSeen = true;
     if (this.#last === undefined || !isSame(this.#last, inventory)) {
       this.#last = inventory;
@@ -212,16 +232,10 @@ export class PvInventory {
     if (watch === undefined) return;
     // A symbolic link would be followed to what it names.
     const isOne = (stamp: FileStamp | undefined): boolean => stamp !== undefined && stamp.kind !== 'other';
-    for (const [path, stamp] of this.#isSeen ? this.#often.stamps() : []) {
-      if (isOne(stamp) && !watch.has(path)) this.#wanted.push(path);
+    for (const path of this.#isSeen ? this.#paths : []) {
+      if (!watch.has(path) && isOne(this.#often.stampOf(path))) this.#wanted.push(path);
     }
     this.#wanted.reverse();
-  }
-
-  *#oftenStamps(): Generator<[string, FileStamp | undefined]> {
-    yield* this.#directories.stamps();
-    for (const [path, { stamp }] of this.#infos) yield [path, stamp];
-    for (const path of this.#awaiting) yield [path, this.#infoLeaves.stampOf(path)];
   }
 
   /** Where an info file that is not there would appear. */
@@ -315,6 +329,14 @@ export class PvInventory {
 const DIRECTORIES: Wanted = { directories: true, isName: () => true };
 const HASH_PARTS: Wanted = { directories: true, isName: (name) => HASH_PART.test(name) };
 const INFOS: Wanted = { directories: false, isName: (name) => name.endsWith('.json') };
+
+/** Each of the list once in `of` turns, the last of them first. */
+function* everyNth<T>(list: readonly T[], turn: number, of: number): Generator<T> {
+  for (let index = of - 1 - (turn % of); index < list.length; index += of) {
+    const item = list[index];
+    if (item !== undefined) yield item;
+  }
+}
 
 function isSame(a: Inventory, b: Inventory): boolean {
   return (
