@@ -26,13 +26,17 @@ export async function waitLimit(lab: Lab, agents: readonly LabAgent[], pv: strin
   await lab.waitFor(
     `limit ${brickBytes} of ${pv} on ${agents.length} bricks`,
     async () => {
-      for (const agent of agents) {
+      for (const [index, agent] of agents.entries()) {
         const quota = await quotaOf(agent, pv);
-        if (quota?.status.brickLimitBytes !== String(brickBytes)) return false;
-        // A PV that is new has its conditions later than its limit: none is not true.
-        const isTrue = (type: string): boolean =>
-          quota.status.conditions.some((condition) => condition.type === type && condition.status === 'True');
-        if (!isTrue('OnDisk') || !isTrue('Live')) return false;
+        const found = quota?.status.brickLimitBytes;
+        if (found !== String(brickBytes))
+          throw new Error(`agent ${index}: ${quota === undefined ? 'no such PV' : found}`);
+        for (const type of ['OnDisk', 'Live']) {
+          // A PV that is new has its conditions later than its limit: none is not true.
+          const condition = quota?.status.conditions.find((one) => one.type === type);
+          if (condition?.status !== 'True')
+            throw new Error(`agent ${index}: ${type} ${condition?.reason}: ${condition?.message}`);
+        }
       }
       return true;
     },

@@ -24,6 +24,8 @@ export type PvOperation =
   | { kind: 'fake-usage'; bytes: number }
   /** With copies only: a brick goes away, and is back at the next rest point, or when another one is to go. */
   | { kind: 'down'; brick: number }
+  /** With copies only: a brick comes back empty, and is marked for its set to heal it. */
+  | { kind: 'wipe'; brick: number }
   /** An agent is killed, and starts again. */
   | { kind: 'kill-agent'; brick: number };
 
@@ -57,11 +59,12 @@ const rare = [
 /** On a volume of one brick. */
 export const operations: fc.Arbitrary<PvOperation> = fc.oneof(...ordinary, ...rare);
 
-/** On a volume of three copies. Not a brick that comes back empty: the metadata heal of its PV directories goes round for longer than such a test may take. */
+/** On a volume of three copies. */
 export const replicaOperations: fc.Arbitrary<PvOperation> = fc.oneof(
   ...ordinary,
   ...rare,
   { weight: 3, arbitrary: toBrick('down') },
+  { weight: 1, arbitrary: toBrick('wipe') },
   { weight: 2, arbitrary: toBrick('kill-agent') },
 );
 
