@@ -92,10 +92,8 @@ function quotasView({ config, quota }: Agent, { q, attention }: PageQuery): Page
   const layout = layoutOf(config.volumeType, config.brickIndex, config.disperseData);
   const ranked = rankPvs(enforcer.states(), layout);
   const usageOf = quota.volumeUsages();
-  const part = q.toLowerCase();
   const matching = ranked.filter(
-    ({ state, severity }) =>
-      (!attention || needsAttention(severity)) && (part === '' || state.pv.toLowerCase().includes(part)),
+    ({ state, severity }) => (!attention || needsAttention(severity)) && isLookedFor(state, q),
   );
   return {
     synced: enforcer.hasSynced,
@@ -105,6 +103,14 @@ function quotasView({ config, quota }: Agent, { q, attention }: PageQuery): Page
     matching: matching.length,
     items: matching.slice(0, MAX_ITEMS).map((shown) => pvView(shown, layout, usageOf?.(shown.state.pv))),
   };
+}
+
+/** @param part of the PV's name or of its claim's, in any case; empty: every PV is */
+export function isLookedFor(state: PvState, part: string): boolean {
+  if (part === '') return true;
+  const claim = claimOf(state);
+  const names = claim === undefined ? [state.pv] : [state.pv, claimText(claim)];
+  return names.some((name) => name.toLowerCase().includes(part.toLowerCase()));
 }
 
 export interface RankedPv {

@@ -43,6 +43,10 @@ describe.skipIf(skipsPromtool)('Prometheus beside three agents', () => {
     const env = { BRICK_AGENT_QUOTA_INTERVAL_MS: '500', BRICK_AGENT_IDENTITY_INTERVAL_MS: '500' };
     agents = await Promise.all(volume.bricks.map(async (brick) => await startAgent(lab, volume, brick, { env })));
     await waitLimit(lab, agents, 'pvc-1', 8 * MiB);
+    // One that is known by its claim as well.
+    await createPv(client, 'pvc-2', 8 * MiB);
+    await waitLimit(lab, agents, 'pvc-2', 8 * MiB);
+    await agents[0]?.cli('quota', 'set', 'pvc-2', '8Mi', '--claim', 'shop/data-db-0');
     prometheus = await Prometheus.start(lab, agents, RULES);
   });
   afterAll(async () => lab.destroy());
@@ -83,6 +87,24 @@ describe.skipIf(skipsPromtool)('Prometheus beside three agents', () => {
       .catch(() => undefined);
     expect(empty).toEqual([]);
   });
+
+  it.each(['Usage of the fullest PVs', 'Usage of PVs'])(
+    'names the claims of PVs in "%s", where they are known',
+    async (panel) => {
+      const asked = Object.values(DASHBOARDS)
+        .flatMap(queries)
+        .filter((query) => query.panel === panel);
+      expect(asked.length).toBeGreaterThan(0);
+      for (const { expr } of asked) {
+        await lab.waitFor('the claim in the panel', async () => {
+          const shown = (await prometheus.query(filledIn(expr))).map(
+            ({ metric }) => `${metric['pv']} ${metric['claim'] ?? ''}`,
+          );
+          return [...new Set(shown)].toSorted().join() === 'pvc-1 ,pvc-2 shop/data-db-0';
+        });
+      }
+    },
+  );
 
   it('fires nothing while all is well', async () => {
     await waitFiring('silence', (firing) => firing.length === 0);

@@ -6,7 +6,7 @@ const WORDS_OF_PROMQL = new Set(
     'and or unless by without on ignoring group_left group_right offset bool inf nan sum avg min max count group topk ' +
     'bottomk quantile stddev clamp_min clamp_max rate irate increase delta deriv predict_linear time changes resets ' +
     'last_over_time max_over_time min_over_time avg_over_time sum_over_time absent vector scalar round abs sort sort_desc ' +
-    'label_replace histogram_quantile'
+    'label_join label_replace histogram_quantile'
   ).split(' '),
 );
 

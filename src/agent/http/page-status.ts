@@ -106,7 +106,7 @@ export interface PageStatus {
 }
 
 export interface PageQuery {
-  /** A part of the PV's name, in any case; empty: every PV. */
+  /** A part of the PV's name or of its claim's, in any case; empty: every PV. */
   q: string;
   /** Only PVs that need attention. */
   attention: boolean;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { pvView, rankPvs } from '../../../src/agent/page-view.ts';
+import { isLookedFor, pvView, rankPvs } from '../../../src/agent/page-view.ts';
 import { pvState, REPLICA } from '../../support/pv-states.ts';
 
 describe('rankPvs', () => {
@@ -26,6 +26,19 @@ describe('rankPvs', () => {
       ['a-free', undefined],
       ['b-free', undefined],
     ]);
+  });
+});
+
+describe('isLookedFor', () => {
+  it('goes by the name of the PV or of its claim, in any case', () => {
+    const [told, untold] = [pvState('pvc-One', {}), pvState('pvc-two', {})];
+    told.wishes = { ...told.wishes, fileClaim: { namespace: 'shop', name: 'data-db-0' } };
+    const found = (part: string) => [told, untold].filter((state) => isLookedFor(state, part)).map(({ pv }) => pv);
+    expect(found('')).toEqual(['pvc-One', 'pvc-two']);
+    expect(found('PVC-ONE')).toEqual(['pvc-One']);
+    expect(found('Shop/Data')).toEqual(['pvc-One']);
+    expect(found('two')).toEqual(['pvc-two']);
+    expect(found('oneshop')).toEqual([]);
   });
 });
 

@@ -38,7 +38,8 @@ describe.each(ALL)('the queries of $name', ({ name, dashboard }) => {
     const all = queries(dashboard)
       .map(({ expr }) => expr)
       .join('\n');
-    expect(filledIn(all)).not.toContain('$');
+    // What label_replace has found is no variable of Grafana's.
+    expect(filledIn(all).replaceAll('"$1"', '')).not.toContain('$');
     for (const { name } of dashboard.templating.list.filter((variable) => variable.name !== 'datasource')) {
       expect(all).toContain(`$${name}`);
     }

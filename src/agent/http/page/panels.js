@@ -263,7 +263,7 @@ function drawQuotas({ quotas }) {
       : el(
           'p',
           { class: 'cut muted' },
-          `${countText(cut)} more are not shown: the fullest come first. Filter by name to see others.`,
+          `${countText(cut)} more are not shown: the fullest come first. Filter to see others.`,
         ),
   );
 }
