@@ -30,7 +30,7 @@ types: setup-node ## type check
 deadcode: setup-node ## exports, files and dependencies that nobody uses
 	@knip
 
-test: setup-test ## all checks and tests; the last line counts them
+test: setup-node ## all checks and tests; the last line counts them
 	@scripts/test.sh
 
 test-unit: setup-node ## unit, property, golden and fault tests

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # All checks and all tests. Every step runs, also after a failed one; the last line counts, and the exit code is that of the
-# count. Set-up has been done by the Makefile.
+# count. The Makefile has set up Node and its packages; what the integration tests need besides, GlusterFS and a browser, is
+# set up here while the checks run.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 
@@ -10,17 +11,24 @@ mkdir -p "$REPORTS"
 failed_checks=()
 reports=()
 
-# A check says nothing but that it passed; its output is shown when it failed.
+# A check says nothing but that it passed; its output is shown when it failed. Checks run beside each other, so all that one
+# has to say is printed at once, and a file stands for each until it has passed.
 check() {
   local name=$1 start=$SECONDS
   shift
+  touch "$REPORTS/$name.failed"
   if "$@" >"$REPORTS/$name.log" 2>&1 </dev/null; then
+    rm "$REPORTS/$name.failed"
     printf 'check: %-10s passed (%d s)\n' "$name" $((SECONDS - start))
   else
-    printf 'check: %-10s FAILED\n' "$name"
-    cat "$REPORTS/$name.log"
-    failed_checks+=(--failed-check "$name")
+    printf 'check: %-10s FAILED\n%s\n' "$name" "$(cat "$REPORTS/$name.log")"
   fi
+}
+
+# What the set-up says is shown in any case: it may have skipped something.
+set_up() {
+  check setup scripts/setup.sh --browser
+  [ -e "$REPORTS/setup.failed" ] || cat "$REPORTS/setup.log"
 }
 
 tests() {
@@ -36,11 +44,18 @@ why_no_integration() {
   [ -c /dev/fuse ] || { echo 'there is no /dev/fuse' && return; }
 }
 
-check format prettier --check --log-level warn .
+set_up &
+# It takes one core for as long as the others take together.
+check format prettier --check --log-level warn . &
 check lint oxlint --type-aware --deny-warnings
 check types tsc --noEmit
 check page-types tsc --noEmit -p src/agent/http/page
 check deadcode knip --no-progress
+# Nothing runs beside the tests.
+wait
+for file in "$REPORTS"/*.failed; do
+  [ ! -e "$file" ] || failed_checks+=(--failed-check "$(basename "$file" .failed)")
+done
 tests unit
 why=$(why_no_integration)
 if [ -z "$why" ]; then
