@@ -8,6 +8,10 @@ export default defineConfig({
           name: 'unit',
           include: ['test/{unit,property,golden,faults,issues}/**/*.test.ts'],
           testTimeout: 20_000,
+          // A process for each of 200 files takes longer than their tests. What outlives a test here is memos, which change no result.
+          isolate: false,
+          // Without a number, a machine with two cores uses one.
+          maxWorkers: 2,
         },
       },
       {
