@@ -232,7 +232,7 @@ describe('losing the brick', () => {
       await clock.advance(5000);
       await eventually(() => expect(peer.callsOf(PROGRAMS.handshake, PING)).toHaveLength(1));
       await new Promise((resolve) => {
-        setTimeout(resolve, 40);
+        setTimeout(resolve, 200);
       });
     }
     expect([client.isUp, client.generation]).toStrictEqual([true, 1]);
