@@ -38,9 +38,9 @@ const CONTROL = /\p{Cc}/u;
 
 /**
  * The directories of the info files themselves are looked at by turns, each in so many looks. In between, a file that is known is looked at by its
- * path, and for a PV without one the directory that it would appear in; what is missed is a file without a PV's directory, for a minute.
+ * path, and for a PV without one the directory that it would appear in; what is missed is a file without a PV's directory, for 20 s.
  */
-const INFO_LEAF_EVERY = 30;
+const INFO_LEAF_EVERY = 10;
 /** Each so many looks also at the directories above those of PVs, watched or not: one may be in the place of another. */
 const ABOVE_EVERY = 30;
 /** What else is watched and was not reported is looked at by turns, each in so many looks. */

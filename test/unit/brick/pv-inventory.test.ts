@@ -52,7 +52,7 @@ async function settle(): Promise<void> {
   await delay(10);
 }
 /** Looks until everything has been looked at again, and also what is watched. */
-const ALL_LOOKS = 30;
+const ALL_LOOKS = 10;
 const WATCHED_LOOKS = 150;
 
 /** Events are read when nothing else is to be done, as in the brick's thread. */
