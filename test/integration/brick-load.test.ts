@@ -37,6 +37,11 @@ async function value(name: string, labels = ''): Promise<number | undefined> {
   return (await scrape()).get(`${name}{${labels}volume="vol1"}`);
 }
 
+/** The same once it is told: of a brick that was frozen or away a moment ago, one scrape may have it and the next one not. */
+async function known(name: string, labels: string): Promise<number> {
+  return await lab.waitFor(`${name}{${labels}`, async () => await value(name, labels));
+}
+
 function namesIn(samples: Map<string, number>): Set<string> {
   return new Set([...samples.keys()].map((series) => series.replace(/\{.*/, '')));
 }
@@ -164,9 +169,9 @@ describe('a brick with counters, switched on while it runs', () => {
 
   it('that is started again begins its counts anew, and those of its clients go on', async () => {
     await scrapeAnew();
-    const calls = (await value('gluster_brick_fops_total', 'fop="WRITE",')) ?? 0;
+    const calls = await known('gluster_brick_fops_total', 'fop="WRITE",');
     const series = 'kind="unknown",direction="in",';
-    const bytes = (await value('gluster_brick_client_bytes_total', series)) ?? 0;
+    const bytes = await known('gluster_brick_client_bytes_total', series);
     expect(calls).toBeGreaterThanOrEqual(WRITES);
     await volume.brick(0).stop();
     await volume.brick(0).start();
@@ -174,7 +179,7 @@ describe('a brick with counters, switched on while it runs', () => {
     await lab.waitFor('its counts', async () => (await value('gluster_brick_fops_counted')) === 1);
     write('anew', 4 * KiB, 1);
     await scrapeAnew();
-    const now = (await value('gluster_brick_fops_total', 'fop="WRITE",')) ?? 0;
+    const now = await known('gluster_brick_fops_total', 'fop="WRITE",');
     expect([now >= 1, now < calls]).toEqual([true, true]);
     await lab.waitFor(
       'the mount in the list',
