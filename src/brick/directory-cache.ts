@@ -23,7 +23,6 @@ export interface Wanted {
 export class DirectoryCache {
   #listings = new Map<string, Listing>();
   #used = new Map<string, Listing>();
-  #paths: string[] | undefined;
 
   /**
    * @param isStill known to be unchanged since it was listed last
@@ -41,7 +40,6 @@ export class DirectoryCache {
   sweep(): void {
     this.#listings = this.#used;
     this.#used = new Map();
-    this.#paths = undefined;
   }
 
   get isEmpty(): boolean {
@@ -59,15 +57,14 @@ export class DirectoryCache {
   }
 
   /** Below the root, of all listings. */
-  paths(): readonly string[] {
-    return (this.#paths ??= [...this.#listings.keys()]);
+  paths(): Iterable<string> {
+    return this.#listings.keys();
   }
 
   /** What was listed may have been elsewhere. */
   forget(): void {
     this.#listings.clear();
     this.#used.clear();
-    this.#paths = undefined;
   }
 
   #look(path: string, known: Listing | undefined, wanted: Wanted): Listing {

@@ -76,7 +76,9 @@ export class PvInventory {
   #awaiting = new Set<string>();
   /** What is looked at each time, or watched: the directories of PVs and all above them, the info files, and where one would appear. */
   #paths: string[] = [];
-  /** Those of them that had no watch in that revision of the watches. */
+  /** The directories of info files, looked at by turns. */
+  #leafPaths: string[] = [];
+  /** Those of `#paths` that had no watch in that revision of the watches. */
   #withoutWatch: { revision: number | undefined; paths: readonly string[] } = { revision: undefined, paths: [] };
   /** Whether there is an inventory, and all that it was made of is known. */
   #isSeen = false;
@@ -96,7 +98,7 @@ export class PvInventory {
   readonly #quotas: ReadLedger | undefined;
   readonly #blames: ReadLedger | undefined;
 
-  /** The same, by path. */
+  /** What `#paths` names. */
   readonly #often = {
     has: (path: string): boolean => this.#directories.has(path) || this.#infos.has(path) || this.#awaiting.has(path),
     stampOf: (path: string): FileStamp | undefined =>
@@ -173,7 +175,7 @@ export class PvInventory {
       if (!isStill(`${root}/${path}`, this.#often.stampOf(path))) return { path };
       this.#due.delete(path);
     }
-    for (const path of everyNth(this.#infoLeaves.paths(), this.#looks, INFO_LEAF_EVERY)) {
+    for (const path of everyNth(this.#leafPaths, this.#looks, INFO_LEAF_EVERY)) {
       if (!isStill(`${root}/${path}`, this.#infoLeaves.stampOf(path))) return { path };
     }
     return 'nothing';
@@ -212,6 +214,7 @@ export class PvInventory {
     this.#infoLeaves.sweep();
     this.#awaiting = this.#awaited(readKadalu ? inventory.places : []);
     this.#paths = [...this.#directories.paths(), ...this.#infos.keys(), ...this.#awaiting];
+    this.#leafPaths = [...this.#infoLeaves.paths()];
     this.#withoutWatch = { revision: undefined, paths: [] };
     this.#isSeen = true;
     if (this.#last === undefined || !isSame(this.#last, inventory)) {
